@@ -1,0 +1,51 @@
+# Everything runs in .venv, which the targets make and fill by themselves. Variables to set on the command line:
+#   PYTHON       the Python to make .venv with, 3.11 or newer (python3)
+#   ARGS         further arguments for `make demo` and `make test`
+#   TORCH_INDEX  a package index with torch for CPUs, used where it answers; empty for none
+
+PYTHON ?= python3
+ARGS ?=
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint proto wheel clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## Import MovieLens-100K, build a generation, serve it and print feeds
+	$(BIN)/recommender demo $(ARGS)
+
+test: $(INSTALLED) ## Run the tests
+	$(BIN)/python -m pytest -q $(ARGS)
+
+lint: $(INSTALLED) ## Check style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+proto: $(INSTALLED) ## Generate recommender/v1 anew from proto/
+	$(BIN)/python proto/regenerate.py
+
+wheel: $(INSTALLED) ## Build the wheel into dist/
+	$(BIN)/python -m build --wheel --no-isolation
+
+clean: ## Remove .venv, dist/ and the tools' caches; data stays
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find recommender indexing server eval tests proto -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamp is written last, so an install that was cut off is taken up again.
+$(INSTALLED): pyproject.toml constraints.txt
+	@command -v "$(PYTHON)" >/dev/null || { echo "make: no $(PYTHON) here: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "make: $(PYTHON) is Python " + sys.version.split()[0] + \
+	  ", needed is 3.11 or newer; name one: make PYTHON=/path/to/python3")'
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "$(PYTHON) -m venv $(VENV)"; "$(PYTHON)" -m venv --clear $(VENV); }
+	@index=$$("$(PYTHON)" .ci/torch_index.py "$(TORCH_INDEX)") && set -x && \
+	  $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt $$index -e '.[demo,dev]'
+	@touch $@

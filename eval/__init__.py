@@ -1,0 +1,1 @@
+"""Judging: data sets, experiments and reports over the same engine that serves."""

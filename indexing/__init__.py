@@ -1,0 +1,1 @@
+"""Building: reads inputs, embeds, learns, and publishes generations."""

@@ -1,0 +1,78 @@
+"""The command `recommender reindex`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from recommender.judging.comparison import comparison_table
+from recommender.placements import Placements, load_placements
+from recommender.profile import load_build_settings
+from recommender.settings import load_settings
+
+REFUSED = 3
+
+
+@click.command(short_help="Build, judge and publish a generation.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of store, generations and caches.")
+@click.option("--build", "build_file", type=click.Path(path_type=Path), help="TOML file of build settings; defaults without it.")
+@click.option("--placements", type=click.Path(path_type=Path), help="TOML file of placements; the first one is judged.")
+@click.option("--embedder", help='Model name or folder, or "auto" for the packaged MiniLM; overrides the build settings.')
+@click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True, help="Newest generations to keep.")
+@click.option("--force", default="", metavar="REASON", help="Activate even when the gate refuses; the reason is recorded.")
+@click.option("--json", "json_report", type=click.Path(path_type=Path), help="Also write the report as JSON to this file.")
+def reindex(
+    data: Path | None,
+    build_file: Path | None,
+    placements: Path | None,
+    embedder: str | None,
+    keep: int,
+    force: str,
+    json_report: Path | None,
+) -> None:
+    """Build a generation from the store, judge it on held-out time, and publish it.
+
+    Progress goes to standard error: bars on a terminal, one JSON line per stage otherwise. Exit status: 0 published, 1 an
+    error, 3 built but refused by its gate, 75 another build is running.
+    """
+    # Torch and BLAS threads that spin while they wait starve each other on small machines.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from indexing.progress import reporter
+    from indexing.reindex import reindex as run
+
+    settings = load_settings(data=data, placements=placements)
+    build = load_build_settings(build_file)
+    if embedder:
+        build = build.model_copy(update={"embedder": embedder})
+    known = load_placements(settings.placements) if settings.placements else Placements.default()
+    outcome = run(settings, build, known.get(""), reporter(sys.stderr), now=datetime.now(UTC), keep=keep, force=force)
+    manifest, console = outcome.manifest, Console()
+    if outcome.twin.comparison is not None:
+        console.print(comparison_table(outcome.twin.comparison, f"Judged: {outcome.twin.description}"))
+    for check in manifest.checks:
+        console.print(f"{'passed' if check.passed else 'FAILED'}  {check.name}: {check.message}", highlight=False, markup=False)
+    state = "active" if outcome.activated else "refused by its gate, kept for inspection; activate it with --force REASON"
+    console.print(
+        f"generation {manifest.id}: {state}; {manifest.items} items, {manifest.events} events, "
+        f"{outcome.embedded} texts embedded, {outcome.cached} from the cache",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    if json_report is not None:
+        report = {
+            "manifest": manifest.model_dump(mode="json"),
+            "activated": outcome.activated,
+            "embedded": outcome.embedded,
+            "cached": outcome.cached,
+            "pruned": outcome.pruned,
+        }
+        json_report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if not outcome.activated:
+        click.get_current_context().exit(REFUSED)

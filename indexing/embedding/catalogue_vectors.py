@@ -1,0 +1,86 @@
+"""Vectors of a whole catalogue: items' own ones, cached ones, and the model for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from indexing.embedding.cache import EmbeddingCache
+from indexing.embedding.model import Embedder
+from indexing.embedding.text import embedding_text
+from recommender.errors import InvalidInput
+from recommender.items import Item
+
+CHUNK = 512
+"""Texts per call of the model: large enough that sorting by length pays, small enough that a kill loses little."""
+
+
+@dataclass(frozen=True, eq=False)
+class CatalogueVectors:
+    """`vectors`: shape (n, d), float32, unit rows, zeros where there is nothing to embed; `has_vector`: shape (n,), bool.
+
+    `embedder` names what made them; `embedded` counts texts that the model had to encode, `cached` those that it had not.
+    """
+
+    vectors: npt.NDArray[np.float32]
+    has_vector: npt.NDArray[np.bool_]
+    embedder: str
+    embedded: int
+    cached: int
+
+
+def embed_items(
+    items: Sequence[Item],
+    find: Callable[[], Embedder],
+    cache_folder: Path,
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> CatalogueVectors:
+    """Vectors of `items`, in their order. The model is named by `find` when some item brings no vector of its own, and
+    loaded when some text is not in the cache.
+
+    `progress(done, total)` counts texts. Raises `InvalidInput` when own vectors and the model's, or each other, differ in length.
+    """
+    texts = ["" if item.embedding is not None else embedding_text(item) for item in items]
+    wanted = sorted({text for text in texts if text})
+    own = {len(item.embedding): item.id for item in items if item.embedding is not None}
+    if len(own) > 1:
+        (first, one), (second, other), *_ = own.items()
+        raise InvalidInput("embedding", f"{first} numbers in item {one}, {second} in item {other}", "one length for all items")
+    by_text: dict[str, npt.NDArray[np.float32]] = {}
+    embedder, dimension, cached = "own", next(iter(own), 1), 0
+    if wanted:
+        model = find()
+        embedder = model.name
+        with EmbeddingCache(cache_folder) as cache:
+            by_text = cache.get(embedder, wanted)
+            cached = len(by_text)
+            missing = [text for text in wanted if text not in by_text]
+            progress(0, len(missing))
+            loaded = model.load() if missing else None
+            for start in range(0, len(missing), CHUNK):
+                assert loaded is not None
+                part = missing[start : start + CHUNK]
+                made = dict(zip(part, loaded.encode(part), strict=True))
+                cache.put(embedder, made)
+                by_text.update(made)
+                progress(start + len(part), len(missing))
+        dimension = len(next(iter(by_text.values())))
+        if own and dimension not in own:
+            length, item_id = next(iter(own.items()))
+            allowed = f"{dimension} numbers, the length of {embedder}, which embeds the items without a vector of their own"
+            raise InvalidInput("embedding", f"{length} numbers in item {item_id}", allowed)
+    vectors = np.zeros((len(items), dimension), dtype=np.float32)
+    for row, (item, text) in enumerate(zip(items, texts, strict=True)):
+        if item.embedding is not None:
+            vectors[row] = item.embedding
+        elif text:
+            vectors[row] = by_text[text]
+    norms = np.linalg.norm(vectors, axis=1)
+    has_vector = norms > 0
+    vectors[has_vector] /= norms[has_vector, None]
+    return CatalogueVectors(vectors, has_vector, embedder, len(by_text) - cached, cached)

@@ -1,0 +1,213 @@
+"""An import in two passes: the first checks every row and writes nothing, the second writes what the first found good.
+
+So a refused import leaves the store as it was, and no transaction has to span the whole of the files. Memory is bounded by
+the batch, and by 24 bytes per row for finding repeated keys.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+
+from pyroaring import BitMap
+
+from indexing.importing.column_map import ColumnMap, ColumnPicker, check_columns
+from indexing.importing.files import FileIdentity, ImportFile, identity_of
+from indexing.importing.open_table import open_table
+from indexing.importing.rejects import Problem, RejectLimit, Rejects
+from indexing.importing.repeated_keys import Keys
+from indexing.importing.report import ImportReport, reason_lines
+from indexing.importing.rows import BadRow, Row, Table
+from indexing.importing.targets import Target
+from indexing.progress import Reporter
+from recommender.errors import ImportRefused, InvalidInput
+from recommender.store import Store
+
+BATCH_BYTES = 32 * 1024 * 1024
+"""A batch ends early when its records take about this much."""
+
+R = TypeVar("R")
+
+
+class Entry(NamedTuple, Generic[R]):
+    """One row with its place among all rows of the import, and either the record it makes or the problem with it."""
+
+    ordinal: int
+    row: Row | BadRow
+    record: R | None = None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Checked(Generic[R]):
+    """An import whose first pass found too little against it to refuse it.
+
+    `files` with the number of their rows. `skip`: ordinals of the rows that will not be written, of which `overruled` are
+    good ones that another row of the same key takes the place of.
+    """
+
+    target: Target[R]
+    mapping: ColumnMap
+    files: tuple[tuple[ImportFile, FileIdentity, int], ...]
+    batch: int
+    rows: int
+    skip: BitMap
+    overruled: int
+    ignored_columns: tuple[str, ...]
+
+    @property
+    def valid(self) -> int:
+        """How many rows will be written."""
+        return self.rows - len(self.skip)
+
+
+def check(
+    target: Target[R],
+    files: Sequence[ImportFile],
+    mapping: ColumnMap,
+    rejects: Rejects,
+    *,
+    limit: RejectLimit,
+    batch: int,
+    reporter: Reporter,
+) -> Checked[R]:
+    """The first pass: reads everything, sets bad rows aside, writes nothing to the store.
+
+    `batch`: rows per write. Raises `InvalidInput` where a file cannot be read as a whole or changes meanwhile, and
+    `ImportRefused` where more rows are bad than `limit` allows.
+    """
+    skip = BitMap()
+    keys = Keys()
+    ignored: dict[str, None] = {}
+    identities = []
+    rows = 0
+    for file in files:
+        identity = identity_of(file)
+        before = rows
+        picker = ColumnPicker(mapping)
+        with open_table(file) as table, reporter.stage(f"checking {file.path.name}") as stage:
+            if table.columns:
+                check_columns(table.columns, mapping, file)
+            for entries in _batches(table, picker, target, first=rows, batch=batch, skip=BitMap()):
+                for entry in _with_batch_problems(target, entries):
+                    if entry.problem is not None:
+                        skip.add(entry.ordinal)
+                        rejects.add(file, entry.row.line, entry.problem, _shown(entry.row))
+                    elif entry.record is not None:
+                        keys.add(entry.ordinal, target.key(entry.record))
+                rows = entries[-1].ordinal + 1
+                stage(rows - before, _estimate(rows - before, table.position()))
+            stage(rows - before, rows - before)
+        _check_same(file, identity, written=0)
+        identities.append((file, identity, rows - before))
+        ignored.update(dict.fromkeys(picker.unknown))
+    if limit.exceeded(rejects.count, rows):
+        raise ImportRefused(
+            f"{rejects.count:,} of {rows:,} rows are bad, more than the allowed {limit}; nothing was imported, see {rejects.path}: "
+            + "; ".join(reason_lines(rejects.reasons))
+        )
+    overruled = keys.overruled(latest_wins=target.latest_wins)
+    skip.update(overruled.tolist())
+    return Checked(target, mapping, tuple(identities), batch, rows, skip, len(overruled), tuple(ignored))
+
+
+def write(checked: Checked[R], store: Store, rejects: Rejects, *, reporter: Reporter) -> ImportReport:
+    """The second pass: writes the good rows in batches, each of them durably.
+
+    Raises `InvalidInput` where a file is no longer the one that was checked; what was written until then was checked.
+    """
+    target = checked.target
+    counts: Counter[str] = Counter()
+    written = 0
+    first = 0
+    for file, identity, rows in checked.files:
+        before = first
+        _check_same(file, identity, written=written)
+        with open_table(file) as table, reporter.stage(f"importing {file.path.name}") as stage:
+            for entries in _batches(table, ColumnPicker(checked.mapping), target, first=first, batch=checked.batch, skip=checked.skip):
+                _check_same(file, identity, written=written)
+                good = [(entry, entry.record) for entry in entries if entry.record is not None]
+                outcome = target.write(store, [record for _, record in good])
+                counts.update(outcome.counts)
+                for place, problem in outcome.refused.items():
+                    row = good[place][0].row
+                    rejects.add(file, row.line, problem, _shown(row))
+                written += len(good) - len(outcome.refused)
+                first = entries[-1].ordinal + 1
+                stage(first - before, rows)
+        _check_same(file, identity, written=written)
+    return report(checked, rejects, counts=_all_counts(checked, counts), dry_run=False)
+
+
+def report(checked: Checked[R], rejects: Rejects, *, counts: dict[str, int], dry_run: bool) -> ImportReport:
+    """The report on a checked import with the `counts` of what was written."""
+    return ImportReport(
+        what=checked.target.schema.name,
+        files=tuple(file.name for file, _, _ in checked.files),
+        rows=checked.rows,
+        valid=checked.valid,
+        rejected=rejects.count,
+        counts=counts,
+        reasons=rejects.reasons,
+        rejects_file=str(rejects.path) if rejects.count else None,
+        ignored_columns=checked.ignored_columns,
+        dry_run=dry_run,
+    )
+
+
+def _all_counts(checked: Checked[R], counts: Counter[str]) -> dict[str, int]:
+    """Every outcome by name, also those that did not occur; rows that another row overruled count as what they are."""
+    named = {name: counts[name] for name in checked.target.outcomes}
+    overruled = "superseded" if checked.target.latest_wins else "duplicates"
+    named[overruled] = named.get(overruled, 0) + checked.overruled
+    return named
+
+
+def _batches(table: Table, picker: ColumnPicker, target: Target[R], *, first: int, batch: int, skip: BitMap) -> Iterator[list[Entry[R]]]:
+    """Entries in lists of at most `batch` rows and about `BATCH_BYTES`; rows in `skip` come without record or problem."""
+    entries: list[Entry[R]] = []
+    weight = 0
+    for ordinal, row in enumerate(table.rows, start=first):
+        entry = Entry[R](ordinal, row) if ordinal in skip else _entry(ordinal, row, picker, target, untyped=table.untyped)
+        entries.append(entry)
+        weight += target.weight(entry.record) if entry.record is not None else len(row.raw) if isinstance(row, BadRow) else 0
+        if len(entries) >= batch or weight >= BATCH_BYTES:
+            yield entries
+            entries, weight = [], 0
+    if entries:
+        yield entries
+
+
+def _entry(ordinal: int, row: Row | BadRow, picker: ColumnPicker, target: Target[R], *, untyped: bool) -> Entry[R]:
+    if isinstance(row, BadRow):
+        return Entry(ordinal, row, problem=Problem(row.problem, row.problem))
+    try:
+        return Entry(ordinal, row, record=target.record(picker.pick(row.values), untyped=untyped))
+    except InvalidInput as error:
+        return Entry(ordinal, row, problem=Problem.of(error))
+
+
+def _with_batch_problems(target: Target[R], entries: list[Entry[R]]) -> Iterator[Entry[R]]:
+    good = [(entry, entry.record) for entry in entries if entry.record is not None]
+    problems = target.problems([record for _, record in good])
+    found = {good[place][0].ordinal: problem for place, problem in problems.items()}
+    for entry in entries:
+        problem = found.get(entry.ordinal)
+        yield entry if problem is None else Entry(entry.ordinal, entry.row, problem=problem)
+
+
+def _estimate(rows: int, position: float) -> int | None:
+    """How many rows a file will turn out to have, by the part of its bytes that `rows` took; None before anything is known."""
+    return max(rows, round(rows / position)) if position > 0 else None
+
+
+def _shown(row: Row | BadRow) -> dict[str, object] | str:
+    return row.raw if isinstance(row, BadRow) else dict(row.values)
+
+
+def _check_same(file: ImportFile, identity: FileIdentity, *, written: int) -> None:
+    if identity_of(file) != identity:
+        done = f"{written:,} good rows were written before" if written else "nothing was imported"
+        raise InvalidInput("file", file.name, f"a file that does not change during the import ({done}; importing it again is safe)")

@@ -1,0 +1,39 @@
+"""Events become the training matrix: who consumed what, how strongly, how long ago."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from recommender.event_table import EventTable, strongest_per_key
+from recommender.generation.catalogue import Catalogue
+from recommender.profile import BuildSettings
+from recommender.times import DAY_US
+
+
+def interaction_matrix(events: EventTable, catalogue: Catalogue, settings: BuildSettings) -> sp.csr_array:
+    """People by items, shape (p, n), CSR, float32: decayed event weights, one entry a pair, negative for dismissals.
+
+    People stand in order of their numbers; items that the catalogue lacks are left out, and so is all but the newest events
+    of each person (`person_limit`). An event half as old again by `half_life_days`, counted from the newest event, counts half.
+    """
+    events = events.acted().newest_per_person(settings.person_limit)
+    rows = catalogue.rows_of(events.item)
+    weights = events.weights(settings.event_weights)
+    kept = np.flatnonzero((rows >= 0) & (weights != 0))
+    people, person = np.unique(events.person[kept], return_inverse=True)
+    places, strongest = strongest_per_key(person * np.int64(catalogue.n) + rows[kept], weights[kept])
+    at = events.at[kept][places]
+    age_days = (at.max(initial=0) - at) / DAY_US if len(at) else at
+    decayed = (strongest * 0.5 ** (age_days / settings.half_life_days)).astype(np.float32)
+    matrix = sp.csr_array((decayed, (person[places], rows[kept][places])), shape=(len(people), catalogue.n))
+    matrix.sort_indices()
+    return matrix
+
+
+def positive_part(matrix: sp.csr_array) -> sp.csr_array:
+    """The entries above 0, the same shape."""
+    positive = matrix.copy()
+    positive.data = np.maximum(positive.data, 0)
+    positive.eliminate_zeros()
+    return positive

@@ -1,0 +1,38 @@
+"""Item factors by implicit-feedback ALS (Hu, Koren, Volinsky, ICDM 2008), trained with the `implicit` package."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
+
+from recommender.profile import Collaborative
+
+
+def als_item_factors(matrix: sp.csr_array, settings: Collaborative, *, seed: int) -> npt.NDArray[np.float32]:
+    """Item factors, shape (n, factors), float32, from people by items; zeros for items that nobody has.
+
+    Negative entries count as confidence in "not liked". The same matrix, settings and seed give the same bytes.
+    """
+    n = matrix.shape[1]
+    if matrix.nnz == 0:
+        return np.zeros((n, settings.factors), dtype=np.float32)
+    # Imported here because it takes seconds, and most of indexing does without.
+    from implicit.als import AlternatingLeastSquares
+
+    # implicit runs threads of its own; those of BLAS would fight them.
+    with threadpool_limits(1, "blas"):
+        model = AlternatingLeastSquares(
+            factors=settings.factors,
+            regularization=settings.regularisation,
+            alpha=settings.alpha,
+            iterations=settings.iterations,
+            random_state=seed,
+            num_threads=1,
+            use_gpu=False,
+        )
+        model.fit(sp.csr_matrix(matrix), show_progress=False)
+    factors = np.array(model.item_factors, dtype=np.float32)
+    factors[np.bincount(matrix.indices, minlength=n) == 0] = 0
+    return factors

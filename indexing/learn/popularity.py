@@ -1,0 +1,31 @@
+"""Popularity: how much positive weight each item drew lately."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.event_table import EventTable
+from recommender.generation.catalogue import Catalogue
+from recommender.profile import BuildSettings
+from recommender.times import DAY_US
+
+
+def item_popularity(events: EventTable, catalogue: Catalogue, settings: BuildSettings) -> npt.NDArray[np.float32]:
+    """Decayed sum of positive event weights per row, shape (n,), float32; age counts from the newest event.
+
+    One person counts once per item and day, so that reloading a page does not make it popular.
+    """
+    acted = events.acted()
+    weights = acted.weights(settings.event_weights)
+    rows = catalogue.rows_of(acted.item)
+    kept = np.flatnonzero((rows >= 0) & (weights > 0))
+    if not len(kept):
+        return np.zeros(catalogue.n, dtype=np.float32)
+    day = acted.at[kept] // DAY_US
+    keys = np.stack([acted.person[kept].astype(np.int64), rows[kept].astype(np.int64), day])
+    _, first = np.unique(keys, axis=1, return_index=True)
+    kept = kept[first]
+    age_days = (acted.at[kept].max() - acted.at[kept]) / DAY_US
+    decayed = weights[kept] * 0.5 ** (age_days / settings.popularity.half_life_days)
+    return np.bincount(rows[kept], weights=decayed, minlength=catalogue.n).astype(np.float32)

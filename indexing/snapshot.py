@@ -1,0 +1,64 @@
+"""What a build reads: the catalogue and all events of the store, up to one point of its change sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from recommender.event_table import EventTable
+from recommender.generation.catalogue import Catalogue
+from recommender.items import Item
+from recommender.store import Store
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """`items`: live and hidden ones in order of number, row by row the same as `catalogue`. `watermark`: change sequence."""
+
+    items: list[Item]
+    catalogue: Catalogue
+    events: EventTable
+    watermark: int
+
+
+def read_snapshot(store: Store, *, progress: Callable[[str, int, int], None] = lambda what, done, total: None) -> Snapshot:
+    """Read the store up to its present change sequence. `progress(what, done, total)` counts "items" and "events"."""
+    watermark = store.change_sequence()
+    counts = store.counts()
+    stored = []
+    for items in store.iter_items(upto=watermark):
+        stored += items
+        progress("items", len(stored), counts.items_live + counts.items_hidden)
+    stored.sort(key=lambda entry: entry.number)
+    catalogue = Catalogue.of([(entry.number, entry.state, entry.item) for entry in stored])
+    batches: list[pa.RecordBatch] = []
+    done = 0
+    for batch in store.iter_events(upto=watermark):
+        batches.append(batch)
+        done += batch.num_rows
+        progress("events", done, counts.events)
+    return Snapshot([entry.item for entry in stored], catalogue, _event_table(batches), watermark)
+
+
+def _event_table(batches: list[pa.RecordBatch]) -> EventTable:
+    if not batches:
+        empty = np.zeros(0)
+        return EventTable.sorted(
+            empty.astype(np.uint32),
+            empty.astype(np.uint32),
+            empty.astype(np.uint8),
+            empty.astype(np.float32),
+            empty.astype(np.int64),
+            empty.astype(np.uint8),
+            empty.astype(np.int64),
+        )
+    table = pa.Table.from_batches(batches)
+    columns = {name: table.column(name).to_numpy() for name in table.column_names}
+    # As in a person's stored history: the portion where there is one, else the event's value.
+    value = np.where(np.isnan(columns["portion"]), columns["value"], columns["portion"])
+    return EventTable.sorted(
+        columns["person"], columns["item"], columns["type"], value, columns["at"], columns["consent"], columns["sequence"]
+    )

@@ -1,0 +1,107 @@
+"""The twin: the same fit on events up to a cut, judged on those after it, so that what judges has not seen what is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexing.learning import learn
+from recommender.engine import Recommender
+from recommender.event_table import EventTable
+from recommender.generation import Metric
+from recommender.generation.catalogue import Catalogue
+from recommender.judging import HeldOut, Interval, cut_at_share, hold_out, judge, paired_difference
+from recommender.judging.comparison import LEADING, Comparison, compare
+from recommender.placements import Placement
+from recommender.profile import BuildSettings
+from recommender.times import from_micros
+from recommender.vectors import VectorIndex
+
+
+@dataclass(frozen=True, eq=False)
+class TwinReport:
+    """What the twin showed. `comparison` is None where too few people could be judged, and `why_not` says so.
+
+    `over_parent`: paired difference of the leading metric between these settings and the parent's, fitted to the same cut;
+    None where there is no parent or its settings are the same.
+    """
+
+    description: str
+    comparison: Comparison | None
+    why_not: str
+    over_parent: Interval | None
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """All figures as they stand in the manifest."""
+        if self.comparison is None:
+            return ()
+        return tuple(
+            Metric(name=f"{variant}/{metric}", mean=interval.mean, low=interval.low, high=interval.high)
+            for variant, judgement in self.comparison.judgements.items()
+            for metric, interval in judgement.intervals.items()
+        )
+
+
+def sampled(held_out: HeldOut, most: int, *, seed: int) -> HeldOut:
+    """At most `most` of the held-out people, drawn without replacement."""
+    if len(held_out) <= most:
+        return held_out
+    chosen = np.sort(np.random.default_rng(seed).choice(len(held_out), most, replace=False))
+    return HeldOut(
+        held_out.people[chosen],
+        [held_out.histories[i] for i in chosen],
+        [held_out.consumed[i] for i in chosen],
+        [held_out.dismissed[i] for i in chosen],
+        [held_out.targets[i] for i in chosen],
+        held_out.cut,
+    )
+
+
+def fit_twin(
+    catalogue: Catalogue,
+    vectors: VectorIndex,
+    has_vector: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    events: EventTable,
+    settings: BuildSettings,
+    cut: int,
+) -> Recommender:
+    """The engine as it would have been built at `cut` (µs)."""
+    contents = learn(catalogue, vectors, has_vector, events.before(cut), settings)
+    return Recommender.unpublished(contents, settings)
+
+
+def judge_twin(
+    catalogue: Catalogue,
+    vectors: VectorIndex,
+    has_vector: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    events: EventTable,
+    settings: BuildSettings,
+    placement: Placement,
+    *,
+    parent: BuildSettings | None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> TwinReport:
+    """Fit the twin and judge every variant of it; where the parent's settings differ, fit and judge those on equal terms."""
+    judging = settings.judging
+    cut = cut_at_share(events, 1 - judging.share)
+    held_out = sampled(hold_out(events, settings.event_weights, cut=cut, reveal=judging.reveal), judging.people, seed=settings.seed)
+    if len(held_out) < judging.fewest:
+        why_not = f"{len(held_out)} people took up something new in the last {judging.share:.0%} of events, {judging.fewest} are needed"
+        return TwinReport(f"not judged: {why_not}", None, why_not, None)
+    twin = fit_twin(catalogue, vectors, has_vector, events, settings, cut)
+    comparison = compare(twin, held_out, placement, seed=settings.seed, progress=progress)
+    over_parent = None
+    if parent is not None and parent.hash != settings.hash:
+        rival = fit_twin(catalogue, vectors, has_vector, events, parent, cut)
+        theirs = judge(rival, held_out, placement, seed=settings.seed)
+        over_parent = paired_difference(
+            comparison.judgements["blend"].values[LEADING], theirs.values[LEADING], np.random.default_rng(settings.seed)
+        )
+    description = (
+        f"a twin fitted on events before {from_micros(cut):%Y-%m-%d %H:%M} UTC, judged on {len(held_out)} people's new items after it, "
+        f"whole catalogue ranked, placement {placement.name} ({placement.version})"
+    )
+    return TwinReport(description, comparison, "", over_parent)

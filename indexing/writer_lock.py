@@ -1,0 +1,37 @@
+"""The writer's lock: one build at a time below one folder of generations."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from recommender.errors import Locked
+
+LOCK = ".writer.lock"
+
+
+@contextmanager
+def writer_lock(root: Path, *, now: datetime) -> Iterator[None]:
+    """Hold the lock of the generations below `root`, or raise `Locked` saying who holds it.
+
+    The kernel frees the lock when its holder dies, so that a killed build never has to be cleaned up after.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / LOCK).open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            owner = file.read().strip() or "an unnamed process"
+            raise Locked(f"another build is running: {owner}; try again when it has ended") from None
+        file.seek(0)
+        file.truncate()
+        file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now.isoformat()}))
+        file.flush()
+        yield

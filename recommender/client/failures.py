@@ -1,0 +1,59 @@
+"""What can go wrong with a call, as one small tree.
+
+::
+
+    ClientError                a call failed; `code` is the gRPC status code
+    ├── InvalidArgument        a value is not allowed; the message names the field
+    ├── Missing                the placement or generation does not exist
+    ├── Refused                the server's state does not allow it, such as a corrupt generation
+    ├── Unavailable            nobody serves there, or not yet; also after retries
+    └── DeadlinePassed         no answer in time
+"""
+
+from __future__ import annotations
+
+import grpc
+
+
+class ClientError(Exception):
+    """A call failed. `code`: the gRPC status code; the text is the server's message."""
+
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class InvalidArgument(ClientError):
+    """A value is not allowed; the message names the field, what was given and what is allowed."""
+
+
+class Missing(ClientError):
+    """A placement or generation that was named does not exist."""
+
+
+class Refused(ClientError):
+    """The server's state does not allow it."""
+
+
+class Unavailable(ClientError):
+    """Nobody serves there, or no generation is active yet."""
+
+
+class DeadlinePassed(ClientError):
+    """No answer came in time."""
+
+
+_ERRORS = {
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
+    grpc.StatusCode.NOT_FOUND: Missing,
+    grpc.StatusCode.FAILED_PRECONDITION: Refused,
+    grpc.StatusCode.UNAVAILABLE: Unavailable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlinePassed,
+}
+"""A code that is not listed is a plain `ClientError`."""
+
+
+def failure_of(error: grpc.RpcError) -> ClientError:
+    """The exception that stands for a failed call."""
+    code = error.code()
+    return _ERRORS.get(code, ClientError)(code, error.details() or code.name)

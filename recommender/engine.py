@@ -1,0 +1,256 @@
+"""The engine: makes feeds for a batch of queries. What is served, evaluated and exported all comes from here."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.eligibility import Eligibility
+from recommender.feeds import Degradation, Feed, Query, Reason, SourceName
+from recommender.fusion import contributions, ranks, united
+from recommender.generation import Contents, Generation
+from recommender.generation.catalogue import Card
+from recommender.placements import HISTORY_BUCKETS
+from recommender.profile import BuildSettings
+from recommender.reasons import reasons_for
+from recommender.sources import (
+    NO_OPINION,
+    Batch,
+    CollaborativeSource,
+    ContentSource,
+    FreshSource,
+    ItemItemSource,
+    PopularSource,
+    Scorer,
+    Source,
+)
+from recommender.store import Change
+from recommender.times import to_micros
+
+log = logging.getLogger(__name__)
+
+CHUNK_CELLS = 2**25
+"""Queries are worked on so many at a time that (queries x items) stays below this, which bounds memory to some 400 MB."""
+
+DEADLINE_MARGIN_S = 0.01
+"""A source is not started when less than this is left before the deadline."""
+
+Rows = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.uint32]
+
+
+class Recommender:
+    """One generation, ready to make feeds; immutable and shared by all threads."""
+
+    def __init__(self, contents: Contents, settings: BuildSettings, eligibility: Eligibility, generation_id: str) -> None:
+        self.contents = contents
+        self.settings = settings
+        self.eligibility = eligibility
+        self.generation_id = generation_id
+        self.sources: tuple[Source, ...] = (
+            ContentSource(contents.vectors, contents.has_vector, settings.content),
+            CollaborativeSource(contents.factors, settings.collaborative),
+            ItemItemSource(contents.item_item, settings.item_item),
+            PopularSource(contents.popularity),
+            FreshSource(contents.catalogue.published_at),
+        )
+
+    @classmethod
+    def of(cls, generation: Generation) -> Recommender:
+        """The engine of a loaded generation, in the state of the catalogue that it was built from."""
+        eligibility = Eligibility.of(generation.contents.catalogue, generation.manifest.watermark)
+        return cls(generation.contents, generation.settings, eligibility, generation.id)
+
+    @classmethod
+    def unpublished(cls, contents: Contents, settings: BuildSettings) -> Recommender:
+        """The engine of contents that were never written, such as a twin that is only judged."""
+        return cls(contents, settings, Eligibility.of(contents.catalogue, 0), "unpublished")
+
+    @property
+    def profile_hash(self) -> str:
+        """Hash of the build settings that are served with."""
+        return self.settings.hash
+
+    @property
+    def change(self) -> int:
+        """Sequence up to which changes of the catalogue are applied."""
+        return self.eligibility.change
+
+    def with_changes(self, changes: Sequence[Change], change: int) -> Recommender:
+        """The engine after `changes` of the catalogue, at sequence `change`. Shares everything but the masks."""
+        changed = object.__new__(Recommender)
+        changed.__dict__.update(self.__dict__)
+        changed.eligibility = self.eligibility.with_changes(changes, change)
+        return changed
+
+    def feeds(self, queries: Sequence[Query], *, now: datetime, deadline: float | None = None) -> list[Feed]:
+        """One feed for each query, in their order.
+
+        `now`: aware; the moment for validity, freshness and filters. `deadline`: a `time.monotonic()` value; sources that
+        would start too near it are left out, and the feed says so. Raises `InvalidCondition` for a filter that is not allowed.
+        """
+        chunk = max(1, CHUNK_CELLS // max(self.contents.catalogue.n, 1))
+        made: list[Feed] = []
+        for start in range(0, len(queries), chunk):
+            made += self._feeds(queries[start : start + chunk], now, deadline)
+        return made
+
+    def _feeds(self, queries: Sequence[Query], now: datetime, deadline: float | None) -> list[Feed]:
+        allowed = self.eligibility.allowed(queries, now)
+        batch = Batch.of(queries, self.contents.catalogue, self.settings)
+        weights = self._weights(queries, batch)
+        scorers, degraded = self._prepared(batch, weights, now, deadline)
+        candidates = [np.full((batch.size, 0), -1, dtype=np.int32)]
+        limit = max(query.placement.candidates for query in queries)
+        for place, scorer in scorers.items():
+            proposed = scorer.candidates(allowed, limit)
+            candidates.append(np.where(weights[:, place, None] > 0, proposed, np.int32(-1)))
+        rows = united(candidates)
+        source_ranks = np.zeros((*rows.shape, len(self.sources)), dtype=np.int32)
+        for place, scorer in scorers.items():
+            scores = np.where(rows >= 0, scorer.score(np.maximum(rows, 0)), NO_OPINION)
+            source_ranks[:, :, place] = np.where(weights[:, place, None] > 0, ranks(scores), 0)
+        constants = np.array([query.placement.rank_constant for query in queries], dtype=np.float32)
+        added = contributions(source_ranks, weights, constants)
+        self._fade(added, rows, queries, now)
+        mode = getattr(scorers.get(_place(SourceName.CONTENT)), "mode", "none")
+        feeds = []
+        for line, query in enumerate(queries):
+            feed = self._slate(query, rows[line], added[line], source_ranks[line], allowed[line], now)
+            feed = replace(feed, retrieval_mode=mode, degraded=tuple(degraded))
+            if query.reasons:
+                given = reasons_for(self, query, batch, line, feed.numbers[: query.reasons], feed.contributions[: query.reasons], scorers)
+                feed = replace(feed, reasons=given)
+            feeds.append(feed)
+        return feeds
+
+    def _weights(self, queries: Sequence[Query], batch: Batch) -> Floats:
+        """Weight of each source for each query, shape (b, s), by the length of its history; 0 leaves the source out."""
+        buckets = np.searchsorted(HISTORY_BUCKETS, batch.positives, side="right") - 1
+        weights = np.zeros((batch.size, len(self.sources)), dtype=np.float32)
+        for line, query in enumerate(queries):
+            for place, source in enumerate(self.sources):
+                if query.sources is not None and source.name not in query.sources:
+                    continue
+                weight = getattr(query.placement.weights, source.name.key)[buckets[line]]
+                weights[line, place] = weight or float(query.sources is not None)
+        for place, source in enumerate(self.sources):
+            if weights[:, place].any():
+                weights[~source.has_opinion(batch), place] = 0
+        return weights
+
+    def _prepared(
+        self, batch: Batch, weights: Floats, now: datetime, deadline: float | None
+    ) -> tuple[dict[int, Scorer], list[Degradation]]:
+        scorers: dict[int, Scorer] = {}
+        degraded: list[Degradation] = []
+        for place, source in enumerate(self.sources):
+            if not weights[:, place].any():
+                continue
+            if deadline is not None and time.monotonic() > deadline - DEADLINE_MARGIN_S:
+                degraded.append(Degradation(source.name.key, "deadline"))
+                continue
+            try:
+                scorers[place] = source.prepare(batch, to_micros(now))
+            except Exception:
+                # A feed without one source beats no feed; the answer says so and the log says why.
+                log.exception("source failed", extra={"source": source.name.key, "generation_id": self.generation_id})
+                degraded.append(Degradation(source.name.key, "failed"))
+        return scorers, degraded
+
+    def _fade(self, added: Floats, rows: Rows, queries: Sequence[Query], now: datetime) -> None:
+        """Let what freshness adds fade with the age of the item."""
+        place = _place(SourceName.FRESH)
+        source = self.sources[place]
+        assert isinstance(source, FreshSource)
+        for line, query in enumerate(queries):
+            if added[line, :, place].any():
+                half_life = query.placement.freshness_half_life_hours
+                added[line, :, place] *= source.decay(np.maximum(rows[line], 0), to_micros(now), half_life)
+
+    def _slate(self, query: Query, rows: Rows, added: Floats, source_ranks: Rows, allowed: npt.NDArray[np.bool_], now: datetime) -> Feed:
+        scores = added.sum(axis=1)
+        real = np.flatnonzero((rows >= 0) & (scores > 0))
+        # Rows ascend with item numbers, so a stable sort breaks ties by number.
+        best = real[np.argsort(-scores[real], kind="stable")][: query.size]
+        rows, added, source_ranks = rows[best], added[best], source_ranks[best]
+        if len(rows) < query.size:
+            filled = self._fill(query, rows, allowed, now)
+            backing = SourceName.FRESH if query.placement.fallback == "fresh" else SourceName.POPULAR
+            worst = float(added[-1].sum()) if len(rows) else 1.0
+            extra = np.zeros((len(filled), len(self.sources)), dtype=np.float32)
+            extra[:, _place(backing)] = worst / (2 + np.arange(len(filled), dtype=np.float32))
+            rows = np.concatenate([rows, filled])
+            added = np.concatenate([added, extra])
+            source_ranks = np.concatenate([source_ranks, np.zeros((len(filled), len(self.sources)), dtype=np.int32)])
+        leading = added.argmax(axis=1) if len(rows) else np.zeros(0, dtype=np.int64)
+        return Feed(
+            numbers=self.contents.catalogue.numbers[rows],
+            scores=added.sum(axis=1),
+            sources=np.array([source.name for source in self.sources], dtype=np.uint8)[leading],
+            contributions=added,
+            source_ranks=source_ranks,
+            probabilities=np.ones(len(rows), dtype=np.float32),
+            reasons=(),
+            eligible=int(np.count_nonzero(allowed)),
+            retrieval_mode="none",
+        )
+
+    def _fill(self, query: Query, taken: Rows, allowed: npt.NDArray[np.bool_], now: datetime) -> Rows:
+        """More allowed rows after `taken` by the placement's fallback, so that no slate is short while anything may be shown."""
+        if query.placement.fallback == "none" and query.candidates is None:
+            return np.zeros(0, dtype=np.int32)
+        left = allowed.copy()
+        left[taken] = False
+        popular, fresh = self.sources[_place(SourceName.POPULAR)], self.sources[_place(SourceName.FRESH)]
+        assert isinstance(popular, PopularSource)
+        assert isinstance(fresh, FreshSource)
+        order = popular.order
+        if query.placement.fallback == "fresh":
+            published = self.contents.catalogue.published_at[fresh.order] <= to_micros(now)
+            dated = fresh.order[published]
+            undated = np.ones(len(order), dtype=np.bool_)
+            undated[dated] = False
+            order = np.concatenate([dated, order[undated[order]]])
+        return order[left[order]][: query.size - len(taken)]
+
+    def reasons(self, query: Query, numbers: Numbers, sources: npt.NDArray[np.uint8], *, now: datetime) -> tuple[Reason, ...]:
+        """Why items of a slate made earlier are in it: `numbers` and the `sources` that moved them most, both shape (r,)."""
+        batch = Batch.of([query], self.contents.catalogue, self.settings)
+        named = np.zeros((1, len(self.sources)), dtype=np.float32)
+        named[0, [_place(SourceName(int(source))) for source in set(sources.tolist())]] = 1
+        for place, source in enumerate(self.sources):
+            named[~source.has_opinion(batch), place] = 0
+        scorers, _ = self._prepared(batch, named, now, None)
+        added = np.zeros((len(numbers), len(self.sources)), dtype=np.float32)
+        added[np.arange(len(numbers)), [_place(SourceName(int(source))) for source in sources]] = 1
+        return reasons_for(self, query, batch, 0, numbers, added, scorers)
+
+    def eligible(self, query: Query, numbers: Numbers, *, now: datetime) -> npt.NDArray[np.bool_]:
+        """Which of `numbers` may be shown now under all limits of `query`, the same shape."""
+        rows = self.contents.catalogue.rows_of(numbers)
+        mask = self.eligibility.allowed([query], now)[0]
+        return (rows >= 0) & mask[np.maximum(rows, 0)] if len(mask) else np.zeros(len(numbers), dtype=np.bool_)
+
+    def numbers_of(self, item_ids: Sequence[str]) -> tuple[Numbers, list[str]]:
+        """Numbers of the ids that this generation knows and that are not deleted, in order, and the other ids."""
+        rows = self.contents.catalogue.rows_of_ids(item_ids)
+        known = rows >= 0
+        known[known] = ~self.eligibility.deleted[rows[known]]
+        return self.contents.catalogue.numbers[rows[known]], [i for i, there in zip(item_ids, known, strict=True) if not there]
+
+    def cards(self, numbers: Numbers) -> list[Card]:
+        """What to show of items that this generation has."""
+        return self.contents.catalogue.cards(self.contents.catalogue.rows_of(numbers))
+
+
+def _place(name: SourceName) -> int:
+    """Where a source stands in arrays over sources."""
+    return int(name) - 1

@@ -1,0 +1,109 @@
+"""Many people's events as arrays: what learning and judging read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.events import Consent, EventType
+from recommender.people import HISTORY_DTYPE, History
+from recommender.profile import EventWeights
+
+
+@dataclass(frozen=True, eq=False)
+class EventTable:
+    """Events of shape (m,), sorted by person, then time, then arrival.
+
+    `person`, `item`: permanent numbers, uint32. `type`: `EventType`, uint8. `value`: float32, portion for read and watch
+    where given, else the event's value, NaN when absent. `at`: int64 µs since 1970. `consent`: `Consent` bits, uint8.
+    """
+
+    person: npt.NDArray[np.uint32]
+    item: npt.NDArray[np.uint32]
+    type: npt.NDArray[np.uint8]
+    value: npt.NDArray[np.float32]
+    at: npt.NDArray[np.int64]
+    consent: npt.NDArray[np.uint8]
+
+    @classmethod
+    def sorted(
+        cls,
+        person: npt.NDArray[np.uint32],
+        item: npt.NDArray[np.uint32],
+        type: npt.NDArray[np.uint8],
+        value: npt.NDArray[np.float32],
+        at: npt.NDArray[np.int64],
+        consent: npt.NDArray[np.uint8],
+        sequence: npt.NDArray[np.int64],
+    ) -> EventTable:
+        """The table of these columns, each of shape (m,), in any order; `sequence` is the order of arrival."""
+        order = np.lexsort((sequence, at, person))
+        return cls(person[order], item[order], type[order], value[order], at[order], consent[order])
+
+    def __len__(self) -> int:
+        return len(self.person)
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> EventTable:
+        """The events at which `mask`, shape (m,), is true."""
+        return EventTable(self.person[mask], self.item[mask], self.type[mask], self.value[mask], self.at[mask], self.consent[mask])
+
+    def before(self, moment: int) -> EventTable:
+        """The events with a time below `moment` (µs)."""
+        return self.where(self.at < moment)
+
+    def consenting(self, consent: Consent) -> EventTable:
+        """The events that allow all of `consent`."""
+        return self.where((self.consent & consent) == consent)
+
+    def acted(self) -> EventTable:
+        """The events without impressions."""
+        return self.where(self.type != EventType.IMPRESSION)
+
+    def newest_per_person(self, limit: int) -> EventTable:
+        """At most the `limit` newest events of each person."""
+        if not len(self):
+            return self
+        ends = np.flatnonzero(np.append(self.person[1:] != self.person[:-1], True)) + 1
+        end_of = np.repeat(ends, np.diff(ends, prepend=0))
+        return self.where(np.arange(len(self)) >= end_of - limit)
+
+    def weights(self, weights: EventWeights) -> npt.NDArray[np.float32]:
+        """What each event says about taste, shape (m,), float32."""
+        return event_weights(self.type, self.value, weights.table())
+
+    def by_person(self) -> dict[int, History]:
+        """Every person's events as a history, oldest first, by person number."""
+        if not len(self):
+            return {}
+        records = np.empty(len(self), dtype=HISTORY_DTYPE)
+        records["item"], records["type"], records["value"], records["at"] = self.item, self.type, self.value, self.at
+        starts = np.flatnonzero(np.append(True, self.person[1:] != self.person[:-1]))
+        return {int(self.person[s]): part for s, part in zip(starts, np.split(records, starts[1:]), strict=True)}
+
+
+def event_weights(
+    types: npt.NDArray[np.uint8], values: npt.NDArray[np.float32], table: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Weight of each event, shape (m,): its type's weight, times the portion for reads and watches that carry one in [0, 1]."""
+    weights = table[types]
+    portioned = ((types == EventType.READ) | (types == EventType.WATCH)) & (values >= 0) & (values <= 1)
+    return np.where(portioned, weights * np.where(portioned, values, 1), weights).astype(np.float32)
+
+
+def strongest_per_key(
+    keys: npt.NDArray[np.int64], weights: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """One event for each distinct key (person and item), from events of shape (m,) that are in order of time.
+
+    Returns the place of each key's newest event, ascending, and its weight: the strongest that any of the key's events has,
+    unless the newest one is negative, which then stands (someone who disliked it in the end dislikes it).
+    """
+    distinct, from_end = np.unique(keys[::-1], return_index=True)
+    newest = len(keys) - 1 - from_end
+    strongest = np.full(len(distinct), -np.inf, dtype=np.float32)
+    np.maximum.at(strongest, np.searchsorted(distinct, keys), weights)
+    strongest = np.where(weights[newest] < 0, weights[newest], strongest)
+    order = np.argsort(newest)
+    return newest[order], strongest[order]

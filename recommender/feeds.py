@@ -1,0 +1,134 @@
+"""The question and the answer: a `Query` describes whose feed is wanted and under what limits, a `Feed` is the ranking.
+
+The server asks with one query, the evaluation with thousands; `recommender.engine.Recommender.feeds` answers both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+from pyroaring import BitMap
+
+from recommender.items import ItemKind
+from recommender.people import History, empty_history
+from recommender.placements import Placement
+
+
+class Basis(IntEnum):
+    """What an answer rests on; the numbers are sent.
+
+    PERSONAL: a user's own history. SESSION: an anonymous session's. CONTEXTUAL: only the request itself and what is popular
+    or fresh, either because nothing is known or because personalisation is not consented to.
+    """
+
+    PERSONAL = 1
+    SESSION = 2
+    CONTEXTUAL = 3
+
+
+class SourceName(IntEnum):
+    """Where a candidate can come from; the numbers are sent and stored in tokens, so they never change."""
+
+    CONTENT = 1
+    COLLABORATIVE = 2
+    ITEM_ITEM = 3
+    POPULAR = 4
+    FRESH = 5
+
+    @property
+    def key(self) -> str:
+        """The name in settings and reports, such as "item_item"."""
+        return self.name.lower()
+
+
+class ReasonKind(IntEnum):
+    """Why an item stands where it does, in words for the reader; the numbers are sent."""
+
+    BECAUSE_OF_HISTORY = 1
+    POPULAR = 2
+    FRESH = 3
+    SIMILAR_TO_SEED = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """One wanted ranking.
+
+    `size`: how many items at the most, 1 to 500. `history`: the acted events to go by, oldest first (`HISTORY_DTYPE`).
+    `consumed` and `dismissed`: item numbers to leave out, the first only where the placement's repeat policy says so.
+    `exclude`: item numbers to leave out in any case. `candidates`: when given, only these numbers are ranked.
+    `kinds`: empty for the placement's own. `language`: "" for any; otherwise items of other languages are left out, items
+    of unknown language stay. `filter`: a condition in CEL, "" for none. `category`: only items of this category; "" for all.
+    `sources`: when given, only these take part, at full weight where the placement gives none (ablations, similar items).
+    `reasons`: for how many leading items reasons are wanted. `seeds_are_items`: the history is a list of given items (LIKE
+    for "like this", DISLIKE for "unlike") rather than a person's, and they are left out themselves.
+    """
+
+    placement: Placement
+    size: int
+    history: History = field(default_factory=empty_history)
+    consumed: BitMap = field(default_factory=BitMap)
+    dismissed: BitMap = field(default_factory=BitMap)
+    exclude: tuple[int, ...] = ()
+    candidates: npt.NDArray[np.uint32] | None = None
+    kinds: frozenset[ItemKind] = frozenset()
+    language: str = ""
+    filter: str = ""
+    category: str = ""
+    sources: frozenset[SourceName] | None = None
+    reasons: int = 0
+    seeds_are_items: bool = False
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why one item is shown.
+
+    `source` moved the score most. For BECAUSE_OF_HISTORY and SIMILAR_TO_SEED, `because` holds the item numbers of the
+    history that contributed most to that source's score, the strongest first, and `share`, in [0, 1], is the first one's
+    part of all positive contributions; `event` is the `EventType` by which the first came into the history, 0 for given
+    items. `category` is set where a category's popularity was the cause.
+    """
+
+    kind: ReasonKind
+    source: SourceName
+    because: tuple[int, ...] = ()
+    share: float = 0.0
+    event: int = 0
+    category: str = ""
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """Something that was left out of an answer: `what` (a source's key) and `why` ("failed" or "deadline")."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, eq=False)
+class Feed:
+    """The ranking that answers one query, best first.
+
+    `numbers`: item numbers, shape (n,), uint32, all different. `scores`: shape (n,), float32, descending; ties by number.
+    `sources`: shape (n,), uint8, the `SourceName` that moved each item's score most. `contributions`: shape (n, 5),
+    float32, each source's part of the score, in the order of `SourceName`; rows sum to the score. `source_ranks`: shape
+    (n, 5), int32, the 1-based rank that each source gave among the candidates, 0 where it had no opinion.
+    `probabilities`: shape (n,), float32, chance of being shown at that place (1 where nothing was random).
+    `reasons`: for the leading items, as many as asked for. `eligible`: how many items passed all limits.
+    `retrieval_mode`: how content candidates were found: "exact", "index" or "none".
+    """
+
+    numbers: npt.NDArray[np.uint32]
+    scores: npt.NDArray[np.float32]
+    sources: npt.NDArray[np.uint8]
+    contributions: npt.NDArray[np.float32]
+    source_ranks: npt.NDArray[np.int32]
+    probabilities: npt.NDArray[np.float32]
+    reasons: tuple[Reason, ...]
+    eligible: int
+    retrieval_mode: str
+    degraded: tuple[Degradation, ...] = ()

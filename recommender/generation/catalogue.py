@@ -1,0 +1,221 @@
+"""The catalogue of a generation: an Arrow table of items, seen as ids, numbers, cards and filterable columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import xxhash
+
+from recommender.columns import BoolColumn, Column, Columns, NumberColumn, StringColumn, StringListColumn, TimeColumn
+from recommender.items import Item, ItemKind, ItemState
+from recommender.times import MISSING_TIME, to_micros
+
+_DICTIONARY = pa.dictionary(pa.int32(), pa.string())
+_SCHEMA = pa.schema(
+    [
+        ("number", pa.uint32()),
+        ("id", pa.string()),
+        ("kind", _DICTIONARY),
+        ("live", pa.bool_()),
+        ("title", pa.string()),
+        ("image_url", pa.string()),
+        ("language", _DICTIONARY),
+        ("categories", pa.list_(_DICTIONARY)),
+        ("tags", pa.list_(_DICTIONARY)),
+        ("author", _DICTIONARY),
+        ("brand", _DICTIONARY),
+        ("owner", _DICTIONARY),
+        ("published_at", pa.int64()),
+        ("valid_from", pa.int64()),
+        ("valid_to", pa.int64()),
+        ("price", pa.float64()),
+    ]
+)
+FILTER_FIELDS = tuple(name for name in _SCHEMA.names if name not in ("number", "live", "image_url"))
+ATTRIBUTE = "attributes."
+
+
+@dataclass(frozen=True)
+class Card:
+    """What an answer shows of an item."""
+
+    item_id: str
+    kind: ItemKind
+    title: str
+    image_url: str
+
+
+class Catalogue:
+    """n items in order of their number, memory-mapped when loaded from a file."""
+
+    def __init__(
+        self,
+        table: pa.Table,
+        id_hashes: npt.NDArray[np.uint64],
+        id_rows: npt.NDArray[np.int32],
+        row_of_number: npt.NDArray[np.int32],
+    ) -> None:
+        """`table` as `of` makes it; `id_hashes` ascending, shape (n,), and the row of each; `row_of_number` by number, -1 for none."""
+        self.table = table
+        self.n: int = table.num_rows
+        self.id_hashes = id_hashes
+        self.id_rows = id_rows
+        self.row_of_number = row_of_number
+        self.numbers: npt.NDArray[np.uint32] = self._array("number").to_numpy(zero_copy_only=self.n > 0)
+        self.live: npt.NDArray[np.bool_] = self._array("live").to_numpy(zero_copy_only=False).astype(np.bool_)
+        self.published_at = self._times("published_at")
+        self.valid_from = self._times("valid_from")
+        self.valid_to = self._times("valid_to")
+
+    @classmethod
+    def of(cls, items: Sequence[tuple[int, ItemState, Item]]) -> Catalogue:
+        """The catalogue of (number, state, item) triples, in any order. Hidden items are in it, but not live."""
+        ordered = sorted(items, key=lambda entry: entry[0])
+        columns: dict[str, list[Any]] = {name: [] for name in _SCHEMA.names}
+        attributes: dict[str, list[Any]] = {}
+        for row, (number, state, item) in enumerate(ordered):
+            columns["number"].append(number)
+            columns["live"].append(state is ItemState.LIVE)
+            columns["kind"].append(item.kind.name.lower())
+            for name in ("id", "title", "image_url", "price"):
+                columns[name].append(getattr(item, name))
+            for name in ("language", "author", "brand", "owner"):
+                columns[name].append(getattr(item, name) or None)
+            for name in ("categories", "tags"):
+                columns[name].append(list(getattr(item, name)))
+            for name in ("published_at", "valid_from", "valid_to"):
+                moment = getattr(item, name)
+                columns[name].append(MISSING_TIME if moment is None else to_micros(moment))
+            for name, value in item.attributes.items():
+                # One name may hold different types in different items: each type is a column of its own.
+                key = (name, type(value).__name__)
+                attributes.setdefault(f"{ATTRIBUTE}{key[0]}:{key[1]}", [None] * len(ordered))[row] = value
+        arrays = [pa.array(columns[field.name], type=field.type) for field in _SCHEMA]
+        names = list(_SCHEMA.names)
+        for name, values in sorted(attributes.items()):
+            kind = name.rsplit(":", 1)[1]
+            arrays.append(pa.array(values, type={"str": _DICTIONARY, "float": pa.float64(), "bool": pa.bool_()}[kind]))
+            names.append(name)
+        hashes = np.fromiter((_hash(item.id) for _, _, item in ordered), dtype=np.uint64, count=len(ordered))
+        order = np.argsort(hashes, kind="stable").astype(np.int32)
+        row_of_number = np.full((ordered[-1][0] if ordered else 0) + 2, -1, dtype=np.int32)
+        row_of_number[[number for number, _, _ in ordered]] = np.arange(len(ordered), dtype=np.int32)
+        return cls(pa.table(arrays, names=names), hashes[order], order, row_of_number)
+
+    def _array(self, name: str) -> pa.Array:
+        column = self.table.column(name)
+        return column.chunk(0) if column.num_chunks else pa.array([], type=column.type)
+
+    def _times(self, name: str) -> npt.NDArray[np.int64]:
+        times: npt.NDArray[np.int64] = self._array(name).to_numpy(zero_copy_only=self.n > 0)
+        return times
+
+    def rows_of(self, numbers: npt.ArrayLike) -> npt.NDArray[np.int32]:
+        """Rows of item `numbers`, the same shape, int32; -1 for numbers that are not in this generation."""
+        given = np.asarray(numbers, dtype=np.int64)
+        table = self.row_of_number
+        return table[np.where(given < len(table), given, len(table) - 1)]
+
+    def rows_of_ids(self, item_ids: Sequence[str]) -> npt.NDArray[np.int32]:
+        """Rows of external ids, shape (len(item_ids),), int32; -1 for ids that are not in this generation."""
+        rows = np.full(len(item_ids), -1, dtype=np.int32)
+        ids = self._array("id")
+        for place, item_id in enumerate(item_ids):
+            wanted = np.uint64(_hash(item_id))
+            at = int(np.searchsorted(self.id_hashes, wanted))
+            while at < self.n and self.id_hashes[at] == wanted:
+                if ids[int(self.id_rows[at])].as_py() == item_id:
+                    rows[place] = self.id_rows[at]
+                    break
+                at += 1
+        return rows
+
+    def cards(self, rows: npt.NDArray[np.integer]) -> list[Card]:
+        """What to show of `rows`, shape (r,)."""
+        taken = pa.array(np.asarray(rows, dtype=np.int64))
+        ids, titles, images = (self._array(name).take(taken).to_pylist() for name in ("id", "title", "image_url"))
+        kinds = self._array("kind").take(taken).to_pylist()
+        return [Card(i, ItemKind[k.upper()], t, u) for i, k, t, u in zip(ids, kinds, titles, images, strict=True)]
+
+    @cached_property
+    def columns(self) -> Columns:
+        """Every field that a filter may name; each is made when it is first used."""
+        names = list(FILTER_FIELDS)
+        typed = [name for name in self.table.column_names if name.startswith(ATTRIBUTE)]
+        plain: dict[str, str] = {}
+        for name in typed:
+            field = name.rsplit(":", 1)[0]
+            # Where items disagree on an attribute's type, the type that most items use is the one filters see.
+            if field not in plain or self._array(name).null_count < self._array(plain[field]).null_count:
+                plain[field] = name
+        return Columns(self.n, _LazyColumns(self, {**{name: name for name in names}, **plain}))
+
+    def column(self, stored: str) -> Column:
+        """The stored column as filters see it."""
+        array = self._array(stored)
+        if stored in ("published_at", "valid_from", "valid_to"):
+            return TimeColumn(self._times(stored))
+        if pa.types.is_dictionary(array.type):
+            return _strings(array)
+        if pa.types.is_list(array.type):
+            inner = _strings(array.flatten())
+            offsets = np.asarray(array.offsets.to_numpy(zero_copy_only=False), dtype=np.int64)
+            return StringListColumn(offsets - offsets[:1], inner.codes, inner.values)
+        if pa.types.is_string(array.type):
+            return _strings(array.dictionary_encode())
+        if pa.types.is_boolean(array.type):
+            return BoolColumn(array.cast(pa.int8()).fill_null(-1).to_numpy(zero_copy_only=False))
+        return NumberColumn(array.fill_null(float("nan")).to_numpy(zero_copy_only=False))
+
+    @cached_property
+    def category_members(self) -> dict[str, npt.NDArray[np.int32]]:
+        """Rows of each category, ascending."""
+        column = self.column("categories")
+        assert isinstance(column, StringListColumn)
+        rows = np.repeat(np.arange(self.n, dtype=np.int32), np.diff(column.offsets))
+        order = np.argsort(column.codes, kind="stable")
+        counts = np.bincount(column.codes, minlength=len(column.values))
+        parts = np.split(rows[order], np.cumsum(counts)[:-1]) if len(column.values) else []
+        return dict(zip(column.values, parts, strict=True))
+
+    def is_kind(self, kinds: frozenset[ItemKind]) -> npt.NDArray[np.bool_]:
+        """Whether each row is of one of `kinds`, shape (n,)."""
+        column = self.column("kind")
+        assert isinstance(column, StringColumn)
+        wanted = np.array([ItemKind[value.upper()] in kinds for value in column.values], dtype=np.bool_)
+        return wanted[column.codes] if self.n else np.zeros(0, dtype=np.bool_)
+
+
+class _LazyColumns(Mapping[str, Column]):
+    """Columns by field name, made on first use and kept."""
+
+    def __init__(self, catalogue: Catalogue, stored: Mapping[str, str]) -> None:
+        self._catalogue = catalogue
+        self._stored = stored
+        self._made: dict[str, Column] = {}
+
+    def __getitem__(self, name: str) -> Column:
+        if name not in self._made:
+            self._made[name] = self._catalogue.column(self._stored[name])
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+
+def _strings(array: pa.DictionaryArray) -> StringColumn:
+    codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+    return StringColumn(codes, tuple(array.dictionary.to_pylist()))
+
+
+def _hash(item_id: str) -> int:
+    return xxhash.xxh3_64_intdigest(item_id.encode())

@@ -1,0 +1,97 @@
+"""The commands `recommender generations …`."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from recommender.errors import CorruptGeneration, NotFound
+from recommender.generation.folder import Generations
+from recommender.settings import load_settings
+
+_DATA = click.option("--data", type=click.Path(path_type=Path), help="Folder of store, generations and caches.")
+
+
+def _generations(data: Path | None) -> Generations:
+    return Generations(load_settings(data=data).generations_path)
+
+
+@click.group("generations", short_help="List, show, activate, roll back and verify generations.")
+def generations_group() -> None:
+    """List, show, activate, roll back and verify generations."""
+
+
+@generations_group.command("list")
+@_DATA
+def list_generations(data: Path | None) -> None:
+    """List all generations, newest first; * marks the active one."""
+    generations = _generations(data)
+    table = Table("", "id", "items", "events", "NDCG@10 of the twin's blend", "gate", "MB")
+    current = generations.current_id()
+    for generation_id in generations.ids():
+        active = "*" if generation_id == current else ""
+        try:
+            manifest = generations.manifest(generation_id)
+        except CorruptGeneration as error:
+            table.add_row(active, generation_id, "", "", "", f"corrupt: {error}", "")
+            continue
+        blend = next((f"{m.mean:.4f} [{m.low:.4f}, {m.high:.4f}]" for m in manifest.metrics if m.name == "blend/ndcg@10"), "not judged")
+        gate = "passed" if manifest.passed else "refused"
+        size = f"{manifest.size_bytes / 1e6:.1f}"
+        table.add_row(active, generation_id, str(manifest.items), str(manifest.events), blend, gate, size)
+    Console().print(table)
+
+
+@generations_group.command()
+@click.argument("generation_id", required=False)
+@_DATA
+def show(generation_id: str | None, data: Path | None) -> None:
+    """Print the manifest of a generation (the active one without an id) as JSON."""
+    generations = _generations(data)
+    chosen = generation_id or generations.current_id()
+    if chosen is None:
+        raise NotFound("generation", "active", "build one with `recommender reindex`")
+    click.echo(json.dumps(generations.manifest(chosen).model_dump(mode="json"), indent=2))
+
+
+@generations_group.command()
+@click.argument("generation_id")
+@click.option("--reason", default="", help="Why; required for a generation that its gate refused.")
+@_DATA
+def activate(generation_id: str, reason: str, data: Path | None) -> None:
+    """Make a generation the serving one, after checking its files."""
+    previous = _generations(data).activate(generation_id, now=datetime.now(UTC), reason=reason)
+    click.echo(f"active: {generation_id}; before: {previous or 'none'}")
+
+
+@generations_group.command()
+@click.option("--reason", default="", help="Why; recorded.")
+@_DATA
+def rollback(reason: str, data: Path | None) -> None:
+    """Go back to the generation that was active before."""
+    active, before = _generations(data).rollback(now=datetime.now(UTC), reason=reason)
+    click.echo(f"active: {active}; before: {before}")
+
+
+@generations_group.command()
+@click.argument("generation_id", required=False)
+@_DATA
+def verify(generation_id: str | None, data: Path | None) -> None:
+    """Check every file of a generation (of all without an id) against its manifest."""
+    generations = _generations(data)
+    chosen = [generation_id] if generation_id else generations.ids()
+    bad: list[CorruptGeneration] = []
+    for each in chosen:
+        try:
+            manifest = generations.verify(each)
+            click.echo(f"{each}: {len(manifest.files)} files as the manifest says")
+        except CorruptGeneration as error:
+            bad.append(error)
+            click.echo(str(error), err=True)
+    if bad:
+        raise bad[0]

@@ -1,0 +1,244 @@
+"""The folder of all generations: writing one in a single step, checking it, choosing the one that serves.
+
+::
+
+    generations/
+        CURRENT              id of the active generation, replaced in one step
+        ACTIVATIONS.jsonl    who became active when, and why
+        <id>/                manifest.json and the files that it lists
+        .new-…/              a build that is being written, or was killed; ignored and swept
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from recommender.errors import CorruptGeneration, NotFound, RefusedGeneration
+from recommender.generation.contents import Contents, file_names
+from recommender.generation.manifest import FORMAT_VERSION, FileEntry, Manifest
+from recommender.profile import BuildSettings
+
+MANIFEST = "manifest.json"
+CURRENT = "CURRENT"
+ACTIVATIONS = "ACTIVATIONS.jsonl"
+UNFINISHED = ".new-"
+_ID = re.compile(r"^\d{8}T\d{6}-[0-9a-f]{8}$")
+
+
+@dataclass(frozen=True, eq=False)
+class Generation:
+    """A loaded generation: its manifest, the settings it serves with, and its contents."""
+
+    id: str
+    manifest: Manifest
+    settings: BuildSettings
+    contents: Contents
+
+
+class Generations:
+    """The generations below `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def ids(self) -> list[str]:
+        """Ids of all finished generations, newest first."""
+        if not self.root.is_dir():
+            return []
+        return sorted((path.name for path in self.root.iterdir() if _ID.match(path.name) and path.is_dir()), reverse=True)
+
+    def current_id(self) -> str | None:
+        """Id of the active generation; None before the first activation."""
+        try:
+            return (self.root / CURRENT).read_text(encoding="ascii", errors="replace").strip() or None
+        except FileNotFoundError:
+            return None
+
+    def manifest(self, generation_id: str) -> Manifest:
+        """The manifest of a generation. Raises `NotFound`, or `CorruptGeneration` when it cannot be read."""
+        folder = self._folder(generation_id)
+        try:
+            record = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            version = record.get("format_version") if isinstance(record, dict) else None
+            if version != FORMAT_VERSION:
+                raise CorruptGeneration(generation_id, MANIFEST, f"format version {version}; this program reads {FORMAT_VERSION}")
+            manifest = Manifest.model_validate(record)
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError, ValidationError) as error:
+            raise CorruptGeneration(generation_id, MANIFEST, f"cannot be read ({str(error).splitlines()[0]})") from error
+        if manifest.id != generation_id:
+            raise CorruptGeneration(generation_id, MANIFEST, f"belongs to generation {manifest.id}")
+        return manifest
+
+    def verify(self, generation_id: str) -> Manifest:
+        """Compare every file with the manifest. Raises `CorruptGeneration` naming the first bad file and why."""
+        manifest = self.manifest(generation_id)
+        folder = self._folder(generation_id)
+        for name in file_names():
+            if name not in manifest.files:
+                raise CorruptGeneration(generation_id, name, "is not in the manifest")
+        for name, entry in manifest.files.items():
+            path = folder / name
+            if not path.is_file():
+                raise CorruptGeneration(generation_id, name, "is missing")
+            size = path.stat().st_size
+            if size != entry.size:
+                raise CorruptGeneration(generation_id, name, f"has {size} bytes, the manifest says {entry.size}")
+            if _sha256(path) != entry.sha256:
+                raise CorruptGeneration(generation_id, name, "has another checksum than the manifest says")
+        return manifest
+
+    def load(self, generation_id: str, *, verify: bool = True) -> Generation:
+        """Load a generation, by default after checking every file. Raises `NotFound` or `CorruptGeneration`."""
+        manifest = self.verify(generation_id) if verify else self.manifest(generation_id)
+        try:
+            contents = Contents.read(self._folder(generation_id))
+            settings = BuildSettings.model_validate(manifest.profile)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            raise CorruptGeneration(generation_id, "contents", str(error).splitlines()[0]) from error
+        return Generation(generation_id, manifest, settings, contents)
+
+    def add(self, contents: Contents, describe: Callable[[str, dict[str, FileEntry]], Manifest], *, now: datetime) -> Manifest:
+        """Write a generation and return its manifest; it exists completely or not at all, also after a power cut.
+
+        `describe(id, files)` makes the manifest once the files are known. The id holds the time and a digest of the files.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.sweep()
+        unfinished = self.root / f"{UNFINISHED}{now:%Y%m%dT%H%M%S}-{os.getpid()}"
+        unfinished.mkdir()
+        contents.write(unfinished)
+        with ThreadPoolExecutor(2) as pool:
+            sums = list(pool.map(lambda name: _synced_sha256(unfinished / name), file_names()))
+        files = {
+            name: FileEntry(sha256=digest, size=(unfinished / name).stat().st_size) for name, digest in zip(file_names(), sums, strict=True)
+        }
+        digest = hashlib.sha256("".join(sums).encode()).hexdigest()[:8]
+        manifest = describe(f"{now:%Y%m%dT%H%M%S}-{digest}", files)
+        write_durably(unfinished / MANIFEST, manifest.model_dump_json(indent=2))
+        _sync_folder(unfinished)
+        finished = self.root / manifest.id
+        if finished.exists():
+            shutil.rmtree(unfinished)
+            return self.manifest(manifest.id)
+        unfinished.rename(finished)
+        _sync_folder(self.root)
+        return manifest
+
+    def activate(self, generation_id: str, *, now: datetime, reason: str = "") -> str | None:
+        """Make a generation the serving one and return the id of the one before.
+
+        Checks its files first. Raises `NotFound`, `CorruptGeneration`, or `RefusedGeneration` when its gate refused it and no
+        `reason` is given.
+        """
+        manifest = self.verify(generation_id)
+        if not manifest.passed and not reason:
+            failed = "; ".join(f"{check.name}: {check.message}" for check in manifest.checks if not check.passed)
+            raise RefusedGeneration(f"generation {generation_id} did not pass its gate ({failed}); give a reason to activate it all the same")
+        previous = self.current_id()
+        entry = {"at": now.isoformat(), "id": generation_id, "previous": previous, "reason": reason, "passed": manifest.passed}
+        with (self.root / ACTIVATIONS).open("a", encoding="utf-8") as log:
+            log.write(json.dumps(entry) + "\n")
+            log.flush()
+            os.fsync(log.fileno())
+        write_durably(self.root / CURRENT, generation_id + "\n")
+        return previous
+
+    def rollback(self, *, now: datetime, reason: str = "") -> tuple[str, str]:
+        """Activate the generation that was active before the current one; returns (active now, active before).
+
+        Raises `NotFound` when there is none to go back to, and what `activate` raises.
+        """
+        current = self.current_id()
+        target = self._before(current)
+        if current is None or target is None:
+            raise NotFound("generation", "to go back to", "the first activation has no predecessor that still exists")
+        self.activate(target, now=now, reason=reason or f"rollback from {current}")
+        return target, current
+
+    def _before(self, current: str | None) -> str | None:
+        """The predecessor by the log of activations, undoing earlier rollbacks, so that two rollbacks go back two steps."""
+        stack: list[str] = []
+        for entry in self.activations():
+            if entry["id"] in stack:
+                del stack[stack.index(entry["id"]) + 1 :]
+            else:
+                stack.append(entry["id"])
+        kept = set(self.ids())
+        earlier = stack[: stack.index(current)] if current in stack else stack
+        return next((generation_id for generation_id in reversed(earlier) if generation_id in kept), None)
+
+    def activations(self) -> list[dict[str, str]]:
+        """The log of activations, oldest first; a line cut short by a crash is left out."""
+        try:
+            lines = (self.root / ACTIVATIONS).read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        entries = []
+        for line in lines:
+            try:
+                entries.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+        return entries
+
+    def sweep(self) -> None:
+        """Remove what killed builds left behind. Only the holder of the writer's lock may call it."""
+        for path in self.root.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(path)
+
+    def prune(self, keep: int) -> list[str]:
+        """Remove all but the newest `keep` generations, the active one and its predecessor; returns the removed ids."""
+        current = self.current_id()
+        protected = {*self.ids()[:keep], current, self._before(current)}
+        removed = [generation_id for generation_id in self.ids() if generation_id not in protected]
+        for generation_id in removed:
+            shutil.rmtree(self.root / generation_id)
+        return removed
+
+    def _folder(self, generation_id: str) -> Path:
+        # The pattern also keeps an id from naming a path outside the folder.
+        if not _ID.match(generation_id) or not (self.root / generation_id).is_dir():
+            there = ", ".join(self.ids()[:5]) or "none yet; run `recommender reindex`"
+            raise NotFound("generation", generation_id, f"there are: {there}")
+        return self.root / generation_id
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Replace the file `path` by `text` in one step that survives a power cut."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _synced_sha256(path: Path) -> str:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,143 @@
+"""Placements: the named spots on a page or screen ("home", "article-sidebar") and how feeds for them are made.
+
+These settings apply per request, may change without a new generation, and carry a version that every answer names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from recommender.errors import InvalidInput, NotFound
+from recommender.items import ItemKind
+
+SLATE_LIMIT = 500
+PAGE_LIMIT = 100
+
+HISTORY_BUCKETS = (0, 1, 3, 10)
+"""Source weights are given for four lengths of history: none, 1–2, 3–9, and 10 or more events."""
+
+Weights = tuple[float, float, float, float]
+
+
+class SourceWeights(BaseModel):
+    """Weight of each source in the blend, by length of history (0, 1–2, 3–9, 10+); 0 leaves the source out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    content: Weights = (0.0, 0.5, 0.3, 0.2)
+    collaborative: Weights = (0.0, 1.0, 1.0, 1.0)
+    item_item: Weights = (0.0, 1.0, 0.7, 0.7)
+    popular: Weights = (1.0, 0.5, 0.3, 0.2)
+    fresh: Weights = (0.3, 0.1, 0.1, 0.1)
+
+    @field_validator("*")
+    @classmethod
+    def _not_negative(cls, weights: Weights) -> Weights:
+        if any(not 0 <= w <= 1_000 for w in weights):
+            raise ValueError("four weights from 0 to 1000")
+        return weights
+
+
+class Placement(BaseModel):
+    """How feeds for one placement are made. Lengths are in items, times in hours."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+    kinds: frozenset[ItemKind] = frozenset()
+    """Kinds that may be shown; empty for all."""
+    page_size: int = Field(default=20, ge=1, le=PAGE_LIMIT)
+    """Items on a page where the request does not say."""
+    slate_size: int = Field(default=200, ge=1, le=SLATE_LIMIT)
+    """Items ranked at once and then paged through."""
+    candidates: int = Field(default=500, ge=10, le=5_000)
+    """Candidates that each source may propose."""
+    weights: SourceWeights = SourceWeights()
+    rank_constant: float = Field(default=60.0, gt=0, le=1_000)
+    """How slowly a source's say falls with the rank it gives: weight / (constant + rank)."""
+    repeat: Literal["never", "allowed"] = "never"
+    """Whether what was consumed may be shown again ("allowed" suits music; dismissed items never come back)."""
+    freshness_half_life_hours: float = Field(default=72.0, gt=0, le=1_000_000)
+    """Age at which the fresh source's score of an item has halved."""
+    fallback: Literal["popular", "fresh", "none"] = "popular"
+    """What fills a slate that the sources leave short; "none" lets it stay short."""
+
+    @field_validator("kinds", mode="before")
+    @classmethod
+    def _kinds_by_name(cls, kinds: object) -> object:
+        if not isinstance(kinds, list | tuple | set | frozenset):
+            return kinds
+        names = {kind.name.lower(): kind for kind in ItemKind}
+        for kind in kinds:
+            if not isinstance(kind, ItemKind) and kind not in names:
+                raise ValueError(f"given {kind!r}, allowed: {', '.join(names)}")
+        return frozenset(kind if isinstance(kind, ItemKind) else names[kind] for kind in kinds)
+
+    @property
+    def version(self) -> str:
+        """Twelve hex digits that change when any setting of the placement does."""
+        canonical = self.model_copy(update={"kinds": frozenset()}).model_dump_json() + str(sorted(self.kinds))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+class Placements:
+    """All placements of a deployment, by name, from one validated file."""
+
+    def __init__(self, placements: Mapping[str, Placement]) -> None:
+        if not placements:
+            raise InvalidInput("placements", "none", "at least one [placements.<name>] table")
+        self.by_name: Mapping[str, Placement] = MappingProxyType(dict(placements))
+
+    @classmethod
+    def default(cls) -> Placements:
+        """One placement, "home", with the defaults."""
+        return cls({"home": Placement(name="home")})
+
+    def get(self, name: str) -> Placement:
+        """The placement `name`; "" means the first one. Raises `NotFound` listing what exists."""
+        if not name:
+            return next(iter(self.by_name.values()))
+        try:
+            return self.by_name[name]
+        except KeyError:
+            raise NotFound("placement", name, f"there are: {', '.join(self.by_name)}") from None
+
+
+def load_placements(path: Path) -> Placements:
+    """Read placements from the TOML file `path`: one table [placements.<name>] each, in order.
+
+    Raises `InvalidInput` naming file and key, what was given and what is allowed.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InvalidInput(str(path), "no such file", "a TOML file of [placements.<name>] tables") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(str(path), str(error), "a TOML file of [placements.<name>] tables") from error
+    unknown = set(tables) - {"placements"}
+    named = tables.get("placements")
+    if unknown or not isinstance(named, dict) or not named:
+        raise InvalidInput(str(path), ", ".join(sorted(unknown)) or "no placements", "tables [placements.<name>] only, at least one")
+    placements: dict[str, Placement] = {}
+    for name, table in named.items():
+        key = f"{path}: placements.{name}"
+        if not isinstance(table, dict):
+            raise InvalidInput(key, table, "a table")
+        try:
+            placements[name] = Placement.model_validate({**table, "name": name})
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join([key, *(str(part) for part in first["loc"])])
+            allowed = first["msg"]
+            if first["type"] == "extra_forbidden":
+                model = SourceWeights if first["loc"][0] == "weights" else Placement
+                allowed = f"the keys {', '.join(key for key in model.model_fields if key != 'name')}"
+            raise InvalidInput(where, first["input"], allowed) from error
+    return Placements(placements)

@@ -1,0 +1,91 @@
+"""Reasons: why an item is shown, computed from what moved its score, and put into words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.events import EventType
+from recommender.feeds import Query, Reason, ReasonKind, SourceName
+from recommender.sources import Batch, Cause, Scorer
+
+if TYPE_CHECKING:
+    from recommender.engine import Recommender
+
+_PERSONAL = frozenset({SourceName.CONTENT, SourceName.COLLABORATIVE, SourceName.ITEM_ITEM})
+
+_VERBS = {
+    EventType.READ: "read",
+    EventType.WATCH: "watched",
+    EventType.LIKE: "liked",
+    EventType.SAVE: "saved",
+    EventType.SHARE: "shared",
+    EventType.CART: "put in your cart",
+    EventType.PURCHASE: "bought",
+}
+
+
+def reasons_for(
+    recommender: Recommender,
+    query: Query,
+    batch: Batch,
+    line: int,
+    numbers: npt.NDArray[np.uint32],
+    contributions: npt.NDArray[np.float32],
+    scorers: Mapping[int, Scorer],
+) -> tuple[Reason, ...]:
+    """Reasons of `numbers`, shape (r,), from what each source added to their scores, shape (r, s).
+
+    The source that added most gives the reason; where it is one that goes by history but nothing in the history spoke for
+    the item, the next one does. `line` is the query's place in `batch`.
+    """
+    rows = recommender.contents.catalogue.rows_of(numbers)
+    given: list[Reason | None] = [None] * len(numbers)
+    # Sources in order of what they added, per item; each source explains all its items in one call.
+    order = np.argsort(-contributions, axis=1, kind="stable")
+    for choice in range(contributions.shape[1]):
+        for place in np.unique(order[:, choice]):
+            due = [at for at in np.flatnonzero(order[:, choice] == place) if given[at] is None and contributions[at, place] > 0]
+            if not due:
+                continue
+            name = SourceName(int(place) + 1)
+            scorer = scorers.get(int(place))
+            causes = scorer.causes(line, rows[due]) if scorer is not None else [Cause()] * len(due)
+            for at, cause in zip(due, causes, strict=True):
+                given[at] = _reason(name, cause, query, batch, line)
+    return tuple(reason or _impersonal(SourceName.POPULAR, query) for reason in given)
+
+
+def _reason(name: SourceName, cause: Cause, query: Query, batch: Batch, line: int) -> Reason | None:
+    if name not in _PERSONAL:
+        return _impersonal(name, query)
+    if not cause.places:
+        return None
+    numbers = batch.numbers[batch.part(line)][list(cause.places)]
+    because = tuple(int(number) for number in numbers)
+    if query.seeds_are_items:
+        return Reason(ReasonKind.SIMILAR_TO_SEED, name, because, cause.share)
+    newest = query.history["type"][np.flatnonzero(query.history["item"] == because[0])[-1]]
+    return Reason(ReasonKind.BECAUSE_OF_HISTORY, name, because, cause.share, event=int(newest))
+
+
+def _impersonal(name: SourceName, query: Query) -> Reason:
+    if name is SourceName.FRESH:
+        return Reason(ReasonKind.FRESH, name)
+    return Reason(ReasonKind.POPULAR, SourceName.POPULAR, category=query.category)
+
+
+def reason_text(reason: Reason, titles: Mapping[int, str]) -> str:
+    """The reason as an English sentence; `titles` by item number, of which those of `because` are looked up."""
+    if reason.kind is ReasonKind.FRESH:
+        return "New"
+    if reason.kind is ReasonKind.POPULAR:
+        return f"Popular in {reason.category}" if reason.category else "Popular now"
+    named = [titles[number] for number in reason.because[:1] if titles.get(number)]
+    if reason.kind is ReasonKind.SIMILAR_TO_SEED:
+        return f"Similar to {named[0]}" if named else "Similar"
+    verb = _VERBS.get(EventType(reason.event), "looked at") if reason.event else "looked at"
+    return f"Because you {verb} {named[0]}" if named else "Because of your history"

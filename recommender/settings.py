@@ -1,0 +1,92 @@
+"""Settings of a deployment: flags over environment (`RECOMMENDER_…`) over a TOML file over defaults.
+
+This is the only place that reads the environment. `docs/settings.md` lists every setting; a test keeps it true.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from recommender.errors import InvalidInput
+
+ENVIRONMENT_PREFIX = "RECOMMENDER_"
+
+
+class Settings(BaseSettings):
+    """Every setting, with its unit and default. Addresses are host:port; port 0 takes a free one."""
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True)
+
+    data: Path = Field(default=Path("var"), description="Folder that holds the store, the generations and the caches.")
+    placements: Path | None = Field(default=None, description="TOML file of placements; without it there is one, home, with the defaults.")
+    listen: str = Field(default="127.0.0.1:50051", description="Address of the feed and event services, for front ends.")
+    admin_listen: str = Field(default="127.0.0.1:50052", description="Address of the catalogue and generation services, for operators.")
+    metrics_listen: str = Field(default="127.0.0.1:9464", description="Address of the Prometheus metrics over HTTP.")
+    threads: int = Field(default=8, ge=2, le=256, description="Calls worked on at once, per listener.")
+    grace_s: float = Field(default=10.0, ge=0, le=600, description="Seconds that running calls may take when the server stops.")
+    generation_poll_s: float = Field(default=1.0, gt=0, le=60, description="Seconds between looks for a newly activated generation.")
+    consent_default: Literal["all", "none"] = Field(
+        default="all", description="What is assumed where an event or request carries no consent: everything allowed, or nothing."
+    )
+    token_keys: SecretStr | None = Field(
+        default=None,
+        description="Token keys as id:hex pairs (32 bytes or more each) separated by commas, the signing key first; without it a key is created once and kept in the store.",
+    )
+    page_token_hours: float = Field(default=24.0, gt=0, le=720, description="Hours that a page token is good for.")
+    future_tolerance_s: float = Field(
+        default=300.0, ge=0, le=86_400, description="Seconds that an event's time may lie ahead of the server's clock."
+    )
+    dedup_days: int = Field(default=14, ge=1, le=90, description="Days within which an event id is recognised whatever its time.")
+    decisions_queue: int = Field(
+        default=10_000, ge=1, le=1_000_000, description="Served records that may wait to be written before more are dropped and counted."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least severe log record that is written.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then environment, then the TOML file named by `RECOMMENDER_CONFIG`."""
+        sources = [init_settings, env_settings]
+        config = os.environ.get(f"{ENVIRONMENT_PREFIX}CONFIG")
+        if config:
+            if not Path(config).is_file():
+                raise InvalidInput(f"{ENVIRONMENT_PREFIX}CONFIG", config, "the path of a TOML file")
+            sources.append(TomlConfigSettingsSource(settings_cls, toml_file=config))
+        return tuple(sources)
+
+    @property
+    def store_path(self) -> Path:
+        """The SQLite file."""
+        return self.data / "store.sqlite"
+
+    @property
+    def generations_path(self) -> Path:
+        """The folder of generations."""
+        return self.data / "generations"
+
+    @property
+    def cache_path(self) -> Path:
+        """The folder of embedding caches, which may be deleted at any time."""
+        return self.data / "cache"
+
+
+def load_settings(**flags: object) -> Settings:
+    """Settings with `flags` on top; a flag that is None was not given. Raises `InvalidInput` naming the setting."""
+    try:
+        return Settings.model_validate({}) if not flags else Settings(**{k: v for k, v in flags.items() if v is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        allowed = first["msg"] if first["type"] != "extra_forbidden" else f"the settings {', '.join(Settings.model_fields)}"
+        raise InvalidInput(f"setting {name}", first["input"], allowed) from error

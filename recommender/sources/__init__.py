@@ -1,0 +1,25 @@
+"""Sources: each proposes candidates for a batch of histories, scores any given rows, and can say what in a history caused a score.
+
+Every source is a function of the recent history that comes with the query; none knows any person.
+"""
+
+from recommender.sources.batch import Batch
+from recommender.sources.collaborative import CollaborativeSource
+from recommender.sources.content import ContentSource
+from recommender.sources.fresh import FreshSource
+from recommender.sources.item_item import ItemItemSource
+from recommender.sources.popular import PopularSource
+from recommender.sources.source import NO_OPINION, Cause, Scorer, Source
+
+__all__ = [
+    "NO_OPINION",
+    "Batch",
+    "Cause",
+    "CollaborativeSource",
+    "ContentSource",
+    "FreshSource",
+    "ItemItemSource",
+    "PopularSource",
+    "Scorer",
+    "Source",
+]

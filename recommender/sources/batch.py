@@ -1,0 +1,108 @@
+"""Many histories as flat arrays: what the sources work on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from recommender.event_table import event_weights, strongest_per_key
+from recommender.events import EventType
+from recommender.feeds import Query
+from recommender.generation.catalogue import Catalogue
+from recommender.people import History, empty_history
+from recommender.profile import BuildSettings
+
+SEED_WEIGHT = 1.0
+"""Given items (similar to / unlike) weigh the same, whatever the event weights of the generation are."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """b histories over n items; history q is the slice `offsets[q]:offsets[q + 1]` of the flat arrays, oldest first.
+
+    An item stands once per history, at its newest event. `rows`: int32. `weights`: float32, not 0, negative for what speaks
+    against an item. `age`: steps back from the history's newest event, 0 for it, float32. `numbers`: item numbers, uint32.
+    """
+
+    n: int
+    offsets: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int32]
+    weights: npt.NDArray[np.float32]
+    age: npt.NDArray[np.float32]
+    numbers: npt.NDArray[np.uint32]
+
+    @classmethod
+    def of(cls, queries: Sequence[Query], catalogue: Catalogue, settings: BuildSettings) -> Batch:
+        """The histories of `queries`, capped to the newest events, without items that the generation does not have."""
+        table = settings.event_weights.table()
+        seeds = np.zeros_like(table)
+        seeds[EventType.LIKE], seeds[EventType.DISLIKE] = SEED_WEIGHT, -SEED_WEIGHT
+        histories = [query.history[-settings.history_cap :] for query in queries]
+        lengths = np.array([len(history) for history in histories], dtype=np.int64)
+        flat: History = np.concatenate([empty_history(), *histories])
+        if lengths.sum() == 0:
+            return cls.empty(len(queries), catalogue.n)
+        owner = np.repeat(np.arange(len(queries), dtype=np.int64), lengths)
+        given = np.array([query.seeds_are_items for query in queries], dtype=np.bool_)[owner]
+        weights = event_weights(flat["type"], flat["value"], table)
+        if given.any():
+            weights = np.where(given, seeds[flat["type"]], weights)
+        rows = catalogue.rows_of(flat["item"])
+        kept = np.flatnonzero((rows >= 0) & (weights != 0))
+        places, weights = strongest_per_key(owner[kept] * catalogue.n + rows[kept], weights[kept])
+        places = kept[places]
+        owner, rows = owner[places], rows[places]
+        counts = np.bincount(owner, minlength=len(queries))
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        age = (np.repeat(offsets[1:], counts) - 1 - np.arange(len(places))).astype(np.float32)
+        return cls(catalogue.n, offsets, rows, weights, age, flat["item"][places].astype(np.uint32))
+
+    @classmethod
+    def empty(cls, size: int, n: int) -> Batch:
+        """A batch of `size` empty histories."""
+        return cls(
+            n,
+            np.zeros(size + 1, dtype=np.int64),
+            np.zeros(0, dtype=np.int32),
+            np.zeros(0, dtype=np.float32),
+            np.zeros(0, dtype=np.float32),
+            np.zeros(0, dtype=np.uint32),
+        )
+
+    @property
+    def size(self) -> int:
+        """Number b of histories."""
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Events per history, shape (b,)."""
+        return np.diff(self.offsets)
+
+    @property
+    def positives(self) -> npt.NDArray[np.int64]:
+        """Events with positive weight per history, shape (b,)."""
+        return np.diff(np.concatenate([[0], np.cumsum(self.weights > 0)])[self.offsets])
+
+    def decayed(self, decay: float) -> npt.NDArray[np.float32]:
+        """The weights, each multiplied by `decay` for every step back."""
+        return self.weights if decay == 1 else (self.weights * np.float32(decay) ** self.age).astype(np.float32)
+
+    def matrix(self, weights: npt.NDArray[np.float32]) -> sp.csr_array:
+        """The histories as a sparse (b, n) matrix of `weights`."""
+        return sp.csr_array((weights, self.rows, self.offsets), shape=(self.size, self.n))
+
+    def part(self, query: int) -> slice:
+        """Where history `query` lies in the flat arrays."""
+        return slice(int(self.offsets[query]), int(self.offsets[query + 1]))
+
+    def padded(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Places of the flat arrays as (b, longest), and where they are real; padding points at place 0."""
+        longest = int(self.lengths.max(initial=0))
+        steps = np.arange(longest)
+        real = steps[None, :] < self.lengths[:, None]
+        return np.where(real, self.offsets[:-1, None] + steps, 0), real

@@ -1,0 +1,124 @@
+"""Content source: items near in meaning to the interests that a history shows.
+
+A history's items are grouped by likeness, newest first (leader clustering): an item joins the interest whose leader it is
+most like, if like enough, or leads a new one. An interest's vector is the weighted mean of its members. A row scores by the
+interest that it fits best, interests with more weight counting more, less its likeness to dismissed items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recommender.feeds import SourceName
+from recommender.profile import Content
+from recommender.sources.batch import Batch
+from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes
+from recommender.vectors import VectorIndex
+
+STRENGTH_POWER = 0.25
+"""How much an interest's share of the history's weight counts against likeness: share to this power."""
+
+
+class ContentSource:
+    """`vectors` of n items, of which only those in `has_vector`, shape (n,), have one."""
+
+    name = SourceName.CONTENT
+
+    def __init__(self, vectors: VectorIndex, has_vector: Mask, settings: Content) -> None:
+        self.vectors = vectors
+        self.has_vector = has_vector
+        self.settings = settings
+
+    def has_opinion(self, batch: Batch) -> Mask:
+        """Histories with at least one item of positive weight that has a vector."""
+        useful = (batch.weights > 0) & self.has_vector[batch.rows]
+        return np.diff(np.concatenate([[0], np.cumsum(useful)])[batch.offsets]) > 0
+
+    def prepare(self, batch: Batch, now: int) -> _Interests:
+        """Find the interests of every history."""
+        return _Interests(self, batch)
+
+
+@dataclass(frozen=True, eq=False)
+class _Profile:
+    """Interests of one history: `vectors` (k, d) unit, `strengths` (k,), `group` (h,) the interest of each event or -1,
+    `against` (d,) the weighted mean of dismissed items, zeros for none."""
+
+    vectors: Floats
+    strengths: Floats
+    group: Rows
+    against: Floats
+
+
+class _Interests:
+    def __init__(self, source: ContentSource, batch: Batch) -> None:
+        self._source = source
+        self._batch = batch
+        self._weights = batch.decayed(source.settings.history_decay)
+        self._profiles = [self._profile(query) for query in range(batch.size)]
+        self.mode = "none"
+
+    def _profile(self, query: int) -> _Profile:
+        settings, part = self._source.settings, self._batch.part(query)
+        rows, weights = self._batch.rows[part], self._weights[part]
+        vectors = self._source.vectors.gather(rows)
+        has_vector = self._source.has_vector[rows]
+        against = (vectors * np.where(weights < 0, -weights, 0)[:, None]).sum(axis=0) / max(float(np.abs(weights).sum()), 1e-9)
+        group = np.full(len(rows), -1, dtype=np.int32)
+        liked = np.flatnonzero((weights > 0) & has_vector)
+        likeness = vectors[liked] @ vectors[liked].T
+        leaders: list[int] = []
+        for place in range(len(liked) - 1, -1, -1):
+            if leaders:
+                nearest = int(np.argmax(likeness[place, leaders]))
+                if likeness[place, leaders[nearest]] >= settings.same_interest or len(leaders) == settings.interests:
+                    group[liked[place]] = nearest
+                    continue
+            group[liked[place]] = len(leaders)
+            leaders.append(place)
+        sums = np.zeros((len(leaders), vectors.shape[1]), dtype=np.float32)
+        np.add.at(sums, group[liked], vectors[liked] * weights[liked][:, None])
+        totals = np.bincount(group[liked], weights=weights[liked], minlength=len(leaders)).astype(np.float32)
+        norms = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+        strengths = (totals / max(float(totals.sum()), 1e-9)) ** np.float32(STRENGTH_POWER)
+        return _Profile(sums / norms, strengths, group, against.astype(np.float32))
+
+    def candidates(self, allowed: Mask, limit: int) -> Rows:
+        found = np.full((self._batch.size, limit), -1, dtype=np.int32)
+        for query, profile in enumerate(self._profiles):
+            if not len(profile.vectors):
+                continue
+            rows, cosines, mode = self._source.vectors.search(profile.vectors, limit, allowed[query] & self._source.has_vector)
+            self.mode = mode if self.mode in ("none", mode) else "index"
+            if len(profile.vectors) == 1:
+                best = rows[0]
+            else:
+                # Interests take turns by how well and how strongly they fit, each row once.
+                strength = np.where(rows >= 0, cosines * profile.strengths[:, None], NO_OPINION).ravel()
+                order = np.argsort(-strength, kind="stable")
+                _, first = np.unique(rows.ravel()[order], return_index=True)
+                best = rows.ravel()[order][np.sort(first)][:limit]
+            best = best[best >= 0]
+            found[query, : len(best)] = best
+        return found
+
+    def score(self, rows: Rows) -> Floats:
+        scores = np.full(rows.shape, NO_OPINION, dtype=np.float32)
+        for query, profile in enumerate(self._profiles):
+            if not len(profile.vectors):
+                continue
+            vectors = self._source.vectors.gather(rows[query])
+            best = ((vectors @ profile.vectors.T) * profile.strengths).max(axis=1) - vectors @ profile.against
+            scores[query] = np.where(self._source.has_vector[rows[query]] & (best > 0), best, NO_OPINION)
+        return scores
+
+    def causes(self, query: int, rows: Rows) -> list[Cause]:
+        profile, part = self._profiles[query], self._batch.part(query)
+        if not len(profile.vectors):
+            return [Cause()] * len(rows)
+        vectors = self._source.vectors.gather(rows)
+        chosen = ((vectors @ profile.vectors.T) * profile.strengths).argmax(axis=1)
+        likeness = vectors @ self._source.vectors.gather(self._batch.rows[part]).T
+        return ranked_causes(np.where(profile.group[None, :] == chosen[:, None], likeness * self._weights[part], 0))

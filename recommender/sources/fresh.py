@@ -1,0 +1,58 @@
+"""Fresh source: what was published lately, halving with age."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.feeds import SourceName
+from recommender.sources.batch import Batch
+from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, first_allowed
+from recommender.times import MISSING_TIME
+
+_HOUR_US = 3_600_000_000
+
+
+class FreshSource:
+    """`published_at`, shape (n,), int64 µs, `MISSING_TIME` for items without; those have no say, nor do future ones."""
+
+    name = SourceName.FRESH
+
+    def __init__(self, published_at: npt.NDArray[np.int64]) -> None:
+        self.published_at = published_at
+        dated = np.flatnonzero(published_at != MISSING_TIME)
+        self.order: Rows = dated[np.argsort(-published_at[dated], kind="stable")].astype(np.int32)
+
+    def has_opinion(self, batch: Batch) -> Mask:
+        """All, as soon as any item has a date."""
+        return np.full(batch.size, bool(len(self.order)))
+
+    def prepare(self, batch: Batch, now: int) -> _AtMoment:
+        """Fix the moment from which age is counted."""
+        return _AtMoment(self, now)
+
+    def decay(self, rows: npt.NDArray[np.integer], now: int, half_life_hours: float) -> Floats:
+        """Freshness of `rows` in [0, 1]: 1 when just published, halved with every `half_life_hours`; 0 for undated rows."""
+        published = self.published_at[rows]
+        age = np.maximum(now - np.where(published == MISSING_TIME, now, published), 0) / (half_life_hours * _HOUR_US)
+        return np.where(published == MISSING_TIME, 0, 0.5**age).astype(np.float32)
+
+
+class _AtMoment:
+    def __init__(self, source: FreshSource, now: int) -> None:
+        self._source = source
+        self._now = now
+
+    def candidates(self, allowed: Mask, limit: int) -> Rows:
+        order = self._source.order
+        upcoming = np.searchsorted(-self._source.published_at[order], -self._now, side="left")
+        return first_allowed(order[upcoming:], allowed, limit)
+
+    def score(self, rows: Rows) -> Floats:
+        published = self._source.published_at[rows]
+        known = (published != MISSING_TIME) & (published <= self._now)
+        # Any half-life orders alike, so ranks need none: the score is minus the age in hours.
+        return np.where(known, -((self._now - np.where(known, published, self._now)) / _HOUR_US), NO_OPINION).astype(np.float32)
+
+    def causes(self, query: int, rows: Rows) -> list[Cause]:
+        return [Cause()] * len(rows)

@@ -1,0 +1,50 @@
+"""Popular source: decayed counts of positive events; the same for everybody."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from recommender.feeds import SourceName
+from recommender.sources.batch import Batch
+from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, first_allowed
+
+
+class PopularSource:
+    """`popularity`, shape (n,), float32, ≥ 0; items at 0 have no say."""
+
+    name = SourceName.POPULAR
+
+    def __init__(self, popularity: Floats) -> None:
+        self.popularity = popularity
+
+    @cached_property
+    def order(self) -> Rows:
+        """All rows, most popular first, ties by row, int32."""
+        return np.argsort(-self.popularity, kind="stable").astype(np.int32)
+
+    @cached_property
+    def _with_events(self) -> Rows:
+        return self.order[: np.count_nonzero(self.popularity > 0)]
+
+    def has_opinion(self, batch: Batch) -> Mask:
+        """All, as soon as anything was ever consumed."""
+        return np.full(batch.size, bool(len(self._with_events)))
+
+    def prepare(self, batch: Batch, now: int) -> PopularSource:
+        """Nothing to prepare."""
+        return self
+
+    def candidates(self, allowed: Mask, limit: int) -> Rows:
+        """See `Scorer`."""
+        return first_allowed(self._with_events, allowed, limit)
+
+    def score(self, rows: Rows) -> Floats:
+        """See `Scorer`."""
+        scores = self.popularity[rows]
+        return np.where(scores > 0, scores, NO_OPINION)
+
+    def causes(self, query: int, rows: Rows) -> list[Cause]:
+        """Popularity has no cause in a history."""
+        return [Cause()] * len(rows)

@@ -1,0 +1,97 @@
+"""What every source can do, and the pieces of array work that several share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.feeds import SourceName
+from recommender.sources.batch import Batch
+
+NO_OPINION = np.float32(-np.inf)
+"""Score of a row of which a source knows nothing in favour; it gets no rank from that source."""
+
+Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What in a history caused a score: places in the history (0 is the oldest used), strongest first, and the share of
+    the first among all positive contributions."""
+
+    places: tuple[int, ...] = ()
+    share: float = 0.0
+
+
+class Scorer(Protocol):
+    """A source made ready for one batch of b histories."""
+
+    def candidates(self, allowed: Mask, limit: int) -> Rows:
+        """Up to `limit` of the best rows for each history, shape (b, ≤ limit), int32, -1 where there are fewer.
+
+        `allowed`: shape (b, n). Only rows with an opinion are proposed.
+        """
+        ...
+
+    def score(self, rows: Rows) -> Floats:
+        """Scores of `rows`, shape (b, m), float32; `NO_OPINION` where there is none. Padding rows (-1) may score anything."""
+        ...
+
+    def causes(self, query: int, rows: Rows) -> list[Cause]:
+        """For each of `rows`, shape (r,), what in the history of `query` (its place in the batch) caused its score."""
+        ...
+
+
+class Source(Protocol):
+    """One way to find items for a history; immutable."""
+
+    name: SourceName
+
+    def prepare(self, batch: Batch, now: int) -> Scorer:
+        """Do the work that scoring and proposing share. `now`: µs since 1970."""
+        ...
+
+    def has_opinion(self, batch: Batch) -> Mask:
+        """For which histories the source can say anything, shape (b,)."""
+        ...
+
+
+def best_rows(scores: Floats, allowed: Mask, limit: int) -> Rows:
+    """The `limit` best allowed rows of each line of `scores`, shape (b, n), in no order; -1 where fewer have an opinion."""
+    masked = np.where(allowed, scores, NO_OPINION)
+    limit = min(limit, masked.shape[1])
+    if limit == 0:
+        return np.zeros((len(masked), 0), dtype=np.int32)
+    best = np.argpartition(-masked, limit - 1, axis=1)[:, :limit].astype(np.int32)
+    return np.where(np.take_along_axis(masked, best, axis=1) > NO_OPINION, best, np.int32(-1))
+
+
+def first_allowed(order: Rows, allowed: Mask, limit: int) -> Rows:
+    """The first `limit` rows of `order`, shape (o,), that each line of `allowed`, shape (b, n), allows; -1 where fewer."""
+    found = np.full((len(allowed), limit), -1, dtype=np.int32)
+    for line, mask in enumerate(allowed):
+        taken, start, step = 0, 0, max(4 * limit, 64)
+        while taken < limit and start < len(order):
+            part = order[start : start + step]
+            part = part[mask[part]][: limit - taken]
+            found[line, taken : taken + len(part)] = part
+            taken, start, step = taken + len(part), start + step, 2 * step
+    return found
+
+
+def ranked_causes(contributions: Floats, most: int = 3) -> list[Cause]:
+    """Causes from what each of h history events contributed to each of r rows, shape (r, h)."""
+    causes = []
+    for parts in contributions:
+        order = np.argsort(-parts, kind="stable")[:most]
+        positive = parts[parts > 0].sum()
+        if positive <= 0:
+            causes.append(Cause())
+            continue
+        causes.append(Cause(tuple(int(place) for place in order if parts[place] > 0), float(parts[order[0]] / positive)))
+    return causes

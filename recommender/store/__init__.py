@@ -1,0 +1,37 @@
+"""The store: catalogue, events, people's state and the served record, in one SQLite file.
+
+Open it with `open_store`; `Store` documents every operation. What a write method returned is durable.
+"""
+
+from __future__ import annotations
+
+from recommender.store.migration import migrate_store
+from recommender.store.records import (
+    Change,
+    Decision,
+    EventOutcome,
+    EventStatus,
+    PersonRead,
+    StoreCounts,
+    StoredItem,
+    Upserted,
+    UpsertStatus,
+)
+from recommender.store.schema import SCHEMA_VERSION
+from recommender.store.store import Store, open_store
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Change",
+    "Decision",
+    "EventOutcome",
+    "EventStatus",
+    "PersonRead",
+    "Store",
+    "StoreCounts",
+    "StoredItem",
+    "UpsertStatus",
+    "Upserted",
+    "migrate_store",
+    "open_store",
+]

@@ -1,0 +1,166 @@
+"""The one thread of a process that writes: it commits what is waiting in groups, so that many callers share one sync of the disk."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from pathlib import Path
+from typing import Any, TypeVar
+
+from recommender.errors import StoreBusy, StoreError
+from recommender.store.connection import closed, connect, store_error
+from recommender.store.filelock import LOCK_TIMEOUT_S, FileLock
+
+GROUP_JOBS = 256
+"""Jobs committed together, at most."""
+
+GROUP_WEIGHT = 20_000
+"""Rows committed together, at most, unless one job alone has more."""
+
+T = TypeVar("T")
+
+
+class _Job:
+    """Something to be done in a transaction, and the promise of its result."""
+
+    def __init__(self, work: Callable[[sqlite3.Connection], Any], weight: int) -> None:
+        self.work = work
+        self.weight = weight
+        self.future: Future[Any] = Future()
+        self.result: Any = None
+
+
+class Committer:
+    """Runs jobs in a thread of its own, each within its own savepoint, and answers once their common commit is on the disk.
+
+    Between processes the file lock keeps order; it is taken anew for each group. A job that fails alone is rolled back alone
+    and its error raised in its caller; where the commit fails, every job of the group fails and nothing of it is kept.
+    """
+
+    def __init__(self, path: Path, *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
+        self._path = path
+        self._lock_timeout_s = lock_timeout_s
+        self._lock = FileLock(path)
+        self._connection: sqlite3.Connection | None = None
+        self._waiting: deque[_Job] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._work, name="store-committer", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Callable[[sqlite3.Connection], T], *, weight: int) -> T:
+        """Do `work` in a transaction and return its result once that is durable; `weight` is about how many rows it writes.
+
+        Raises what `work` raised, `StoreUnwritable` where it cannot be written, `StoreBusy` where the job's turn did not come
+        in time; in all these cases nothing of it was kept.
+        """
+        job = _Job(work, weight)
+        with self._changed:
+            if self._closing:
+                raise closed(self._path)
+            self._waiting.append(job)
+            self._changed.notify()
+        try:
+            result: T = job.future.result(timeout=self._lock_timeout_s)
+        except FutureTimeout:
+            # A job that is being worked on is waited for; only one whose turn has not come may be given up.
+            if job.future.cancel():
+                raise StoreBusy(
+                    f"{self._path} is being written by others; its lock was not free for {self._lock_timeout_s:.0f} s; try again"
+                ) from None
+            result = job.future.result()
+        return result
+
+    def close(self) -> None:
+        """Commit what is waiting and end the thread."""
+        with self._changed:
+            already = self._closing
+            self._closing = True
+            self._changed.notify()
+        # Bounded, since another process may hold the lock for ever; the jobs' callers have given up by then.
+        self._thread.join(timeout=2 * self._lock_timeout_s)
+        if not already and not self._thread.is_alive():
+            self._lock.close()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting and not self._closing:
+                    self._changed.wait()
+                if not self._waiting:
+                    break
+            try:
+                with self._lock.held():
+                    self._commit(self._next_group())
+            except StoreError as error:
+                self._fail(self._next_group(), error)
+        if self._connection is not None:
+            self._connection.close()
+
+    def _next_group(self) -> list[_Job]:
+        group: list[_Job] = []
+        weight = 0
+        with self._changed:
+            while self._waiting and len(group) < GROUP_JOBS and (not group or weight + self._waiting[0].weight <= GROUP_WEIGHT):
+                job = self._waiting.popleft()
+                if job.future.set_running_or_notify_cancel():
+                    group.append(job)
+                    weight += job.weight
+        return group
+
+    def _commit(self, group: list[_Job]) -> None:
+        if not group:
+            return
+        try:
+            connection = self._opened()
+            connection.execute("BEGIN IMMEDIATE")
+            done = [job for job in group if self._done(connection, job)]
+            connection.execute("COMMIT")
+        except Exception as error:
+            self._discard()
+            self._fail(group, _meaning(error, self._path))
+        else:
+            for job in done:
+                job.future.set_result(job.result)
+
+    def _done(self, connection: sqlite3.Connection, job: _Job) -> bool:
+        """Whether the job succeeded; raises where the whole transaction is lost."""
+        connection.execute("SAVEPOINT job")
+        try:
+            job.result = job.work(connection)
+        except Exception as error:
+            # After some errors, a full disk among them, SQLite has rolled back everything by itself.
+            if not connection.in_transaction:
+                raise
+            connection.execute("ROLLBACK TO job")
+            connection.execute("RELEASE job")
+            job.future.set_exception(store_error(error, self._path) if isinstance(error, sqlite3.Error) else error)
+            return False
+        connection.execute("RELEASE job")
+        return True
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = connect(self._path, writer=True)
+        return self._connection
+
+    def _discard(self) -> None:
+        """Roll back by closing: the next group starts on a fresh connection, whatever state this one was in."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _fail(self, group: list[_Job], error: StoreError) -> None:
+        for job in group:
+            if not job.future.done():
+                job.future.set_exception(type(error)(*error.args))
+
+
+def _meaning(error: Exception, path: Path) -> StoreError:
+    if isinstance(error, StoreError):
+        return error
+    return store_error(error, path) if isinstance(error, sqlite3.Error) else StoreError(f"{path}: {error!r}")

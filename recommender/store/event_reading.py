@@ -1,0 +1,71 @@
+"""Reading events as Arrow batches, day by day, in reads short enough to hold no checkpoint up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import pyarrow as pa
+
+from recommender.store.connection import Readers, Row
+from recommender.store.partitions import date_of
+
+SCHEMA = pa.schema(
+    [
+        pa.field("sequence", pa.int64(), nullable=False),
+        pa.field("person", pa.uint32(), nullable=False),
+        pa.field("item", pa.uint32(), nullable=False),
+        pa.field("type", pa.uint8(), nullable=False),
+        pa.field("value", pa.float32(), nullable=False),
+        pa.field("portion", pa.float32(), nullable=False),
+        pa.field("dwell_s", pa.float32(), nullable=False),
+        pa.field("at", pa.int64(), nullable=False),
+        pa.field("consent", pa.uint8(), nullable=False),
+    ]
+)
+"""Columns of the batches; NaN where an event has no value, portion or dwell_s."""
+
+_PARTITIONS = "SELECT day FROM event_partitions WHERE last_sequence > ? AND first_sequence <= ? ORDER BY day"
+_ROWS = "SELECT {columns} FROM events_{day} WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?"
+
+
+def walk(readers: Readers, *, since: int, upto: int, batch: int) -> Iterator[pa.RecordBatch]:
+    """Events with `since` < sequence ≤ `upto`, by day, then sequence, at most `batch` to a record batch."""
+    columns = ", ".join(SCHEMA.names)
+    waiting: list[Row] = []
+    for (day,) in readers.all(_PARTITIONS, (since, upto)):
+        sql = _ROWS.format(columns=columns, day=day)
+        last = since
+        while rows := readers.all(sql, (last, upto, batch - len(waiting))):
+            last = rows[-1][0]
+            waiting.extend(rows)
+            if len(waiting) == batch:
+                yield _record_batch(waiting)
+                waiting = []
+    if waiting:
+        yield _record_batch(waiting)
+
+
+def count(readers: Readers, upto: int) -> int:
+    """How many events have a sequence value of at most `upto`."""
+    total = 0
+    for day, first, last, rows in readers.all("SELECT day, first_sequence, last_sequence, rows FROM event_partitions"):
+        if last <= upto:
+            total += rows
+        elif first <= upto:
+            row = readers.one(f"SELECT count(*) FROM events_{day} WHERE sequence <= ?", (upto,))
+            total += 0 if row is None else row[0]
+    return total
+
+
+def days(readers: Readers) -> list[date]:
+    """UTC days that hold events, oldest first."""
+    return [date_of(day) for (day,) in readers.all("SELECT day FROM event_partitions ORDER BY day")]
+
+
+def _record_batch(rows: list[Row]) -> pa.RecordBatch:
+    arrays = []
+    for field, values in zip(SCHEMA, zip(*rows, strict=True), strict=True):
+        array = pa.array(values, type=field.type)
+        arrays.append(array.fill_null(float("nan")) if array.null_count else array)
+    return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)

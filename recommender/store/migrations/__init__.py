@@ -1,0 +1,1 @@
+"""The schema's history, run by alembic through `recommender.store.migrate_store`; never imported otherwise."""

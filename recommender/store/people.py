@@ -1,0 +1,119 @@
+"""People's rows: the hot read, the walk over all of them, and the state's way into its columns and back."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from pyroaring import BitMap
+
+from recommender.events import Consent, Subject, SubjectKind
+from recommender.people import HISTORY_DTYPE, SEEN_DTYPE, Person
+from recommender.store.connection import Readers, Row
+from recommender.store.counting import take
+from recommender.store.in_lists import executing, rows_in
+from recommender.store.records import PersonRead
+from recommender.times import MISSING_TIME
+
+_STATE = "consent, history, consumed, dismissed, seen"
+_READ = f"SELECT (SELECT max(change) FROM items), {_STATE} FROM (SELECT 1) LEFT JOIN people ON kind = ? AND id = ?"
+_KNOWN = f"SELECT id, number, consent_at, {_STATE} FROM people WHERE kind = ? AND id IN ({{}})"
+_WALK = f"SELECT number, kind, id, {_STATE} FROM people WHERE number > ? ORDER BY number LIMIT ?"
+_WALK_KIND = f"SELECT number, kind, id, {_STATE} FROM people WHERE number > ? AND kind = ? ORDER BY number LIMIT ?"
+_WRITE = """
+    INSERT INTO people (number, kind, id, consent, consent_at, history, consumed, dismissed, seen)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (number) DO UPDATE SET
+        consent = excluded.consent, consent_at = excluded.consent_at, history = excluded.history,
+        consumed = excluded.consumed, dismissed = excluded.dismissed, seen = excluded.seen
+"""
+
+WALK_BATCH = 1_000
+
+
+@dataclass(frozen=True, eq=False)
+class KnownPerson:
+    """A person's row: number, state, and the event time (µs) from which the state's consent is."""
+
+    number: int
+    subject: Subject
+    person: Person
+    consent_at: int
+
+
+def read(readers: Readers, subject: Subject) -> PersonRead:
+    """State of `subject` and the newest catalogue change, in one statement."""
+    row = readers.one(_READ, (int(subject.kind), subject.id))
+    known = row is not None and row[1] is not None
+    person = _person(row[1:]) if row is not None and known else Person.unknown()
+    return PersonRead(person=person, known=known, change=0 if row is None or row[0] is None else row[0])
+
+
+def walk(readers: Readers, *, kind: SubjectKind | None, limit: int | None) -> Iterator[tuple[Subject, Person]]:
+    """All people by number, in short reads."""
+    last, left = 0, limit
+    while left is None or left > 0:
+        batch = WALK_BATCH if left is None else min(WALK_BATCH, left)
+        rows = readers.all(_WALK, (last, batch)) if kind is None else readers.all(_WALK_KIND, (last, int(kind), batch))
+        if not rows:
+            return
+        for row in rows:
+            yield Subject(SubjectKind(row[1]), row[2]), _person(row[3:])
+        last = rows[-1][0]
+        left = None if left is None else left - len(rows)
+
+
+def found_or_new(connection: sqlite3.Connection, subjects: Iterable[Subject]) -> dict[Subject, KnownPerson]:
+    """Rows of the different `subjects`; those not heard of before get a number, and are not written yet."""
+    wanted = list(subjects)
+    found: dict[Subject, KnownPerson] = {}
+    for kind in SubjectKind:
+        ids = [subject.id for subject in wanted if subject.kind is kind]
+        for row in rows_in(executing(connection), _KNOWN, ids, before=(int(kind),)):
+            subject = Subject(kind, row[0])
+            found[subject] = KnownPerson(number=row[1], subject=subject, person=_person(row[3:]), consent_at=row[2])
+    new = [subject for subject in wanted if subject not in found]
+    for subject, number in zip(new, take(connection, "person", len(new)), strict=True):
+        found[subject] = KnownPerson(number, subject, Person.unknown(), MISSING_TIME)
+    return found
+
+
+def write(connection: sqlite3.Connection, people: Iterable[KnownPerson]) -> None:
+    """Write the rows of `people`."""
+    connection.executemany(_WRITE, [_row(known) for known in people])
+
+
+def _row(known: KnownPerson) -> tuple[object, ...]:
+    person, subject = known.person, known.subject
+    return (
+        known.number,
+        int(subject.kind),
+        subject.id,
+        int(person.consent),
+        known.consent_at,
+        person.history.tobytes(),
+        _blob(person.consumed),
+        _blob(person.dismissed),
+        person.seen.tobytes(),
+    )
+
+
+def _person(state: Row) -> Person:
+    consent, history, consumed, dismissed, seen = state
+    return Person(
+        history=np.frombuffer(history, dtype=HISTORY_DTYPE),
+        consumed=_bitmap(consumed),
+        dismissed=_bitmap(dismissed),
+        seen=np.frombuffer(seen, dtype=SEEN_DTYPE),
+        consent=Consent(consent),
+    )
+
+
+def _blob(numbers: BitMap) -> bytes:
+    return numbers.serialize() if numbers else b""
+
+
+def _bitmap(blob: bytes) -> BitMap:
+    return BitMap.deserialize(blob) if blob else BitMap()

@@ -1,0 +1,188 @@
+"""`Store`: every operation on the stored catalogue, events, people and served records, and how to open it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+
+from recommender.errors import NotFound
+from recommender.events import Consent, Event, Subject, SubjectKind
+from recommender.items import Item, ItemState
+from recommender.people import Person
+from recommender.store import counting, decisions, event_reading, events, item_reading, items, keys, people
+from recommender.store.committer import Committer
+from recommender.store.connection import Readers, closing_connection
+from recommender.store.migration import migrate_store
+from recommender.store.records import Change, Decision, EventOutcome, PersonRead, StoreCounts, StoredItem, Upserted
+from recommender.store.schema import SCHEMA_VERSION, check_current, check_not_newer, stored_version
+
+
+def open_store(path: Path, *, create: bool = False, dedup_days: int = 14, future_tolerance_s: float = 300.0) -> Store:
+    """Open the store in the SQLite file `path`.
+
+    `create` makes folder and file where they are missing and brings an older schema up to date. `dedup_days`: for how many
+    days before now an event id is recognised whatever the event's time. `future_tolerance_s`: how far an event's time may
+    lie ahead of the clock. Raises `NotFound` where there is no file and `create` is off, `SchemaMismatch` where the schema
+    is newer, or older and `create` is off, `StoreUnwritable` where the file cannot be made.
+    """
+    path = Path(path)
+    if not path.is_file():
+        if not create:
+            raise NotFound("store", str(path), "make one with: recommender import items … or recommender store migrate")
+        migrate_store(path)
+    else:
+        with closing_connection(path) as connection:
+            version = stored_version(connection, path)
+        if create and version != SCHEMA_VERSION:
+            check_not_newer(version, path)
+            migrate_store(path)
+        else:
+            check_current(version, path)
+    return Store(path, dedup_days=dedup_days, future_tolerance_s=future_tolerance_s)
+
+
+class Store:
+    """An open store; made by `open_store`.
+
+    All methods may be called from any thread, and several processes may have the same file open; open it anew in each
+    process rather than carrying it over a fork. Write methods return once their effect is durable and visible to every
+    reader. Any method raises `StoreError` where the file cannot be read; write methods raise `StoreUnwritable` where the
+    disk is full or read-only, and `StoreBusy` where the write lock was not free in 30 seconds; then nothing was changed.
+    """
+
+    def __init__(self, path: Path, *, dedup_days: int, future_tolerance_s: float) -> None:
+        self.path = path
+        self._dedup_days = dedup_days
+        self._future_tolerance_s = future_tolerance_s
+        self._readers = Readers(path)
+        self._committer = Committer(path)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is still waiting, then close the file. Closing twice is fine; any other use afterwards raises `StoreError`."""
+        self._committer.close()
+        self._readers.close()
+
+    # The catalogue
+
+    def upsert_items(self, items_given: Sequence[Item], *, now: datetime) -> list[Upserted]:
+        """Add items or replace them whole, in one transaction; one result per given item, in order.
+
+        Of several items with one id the last counts, and all of them report what became of it. A HIDDEN item stays HIDDEN; a
+        DELETED one becomes LIVE again under its old number. Items that equal what is stored take no sequence value.
+        """
+        if not items_given:
+            return []
+        prepared = items.prepare(items_given)
+        return self._committer.run(lambda connection: items.upsert(connection, prepared, now), weight=len(items_given))
+
+    def set_state(self, item_ids: Sequence[str], state: ItemState, *, now: datetime) -> tuple[int, list[str]]:
+        """Set items LIVE or HIDDEN: how many changed, and the ids that no (undeleted) item has. Raises `InvalidInput` for DELETED."""
+        items.check_settable(state)
+        ids = list(dict.fromkeys(item_ids))
+        return self._committer.run(lambda connection: items.set_state(connection, ids, state, now), weight=len(ids))
+
+    def delete_items(self, item_ids: Sequence[str], *, now: datetime) -> tuple[int, list[str]]:
+        """Delete items: how many were, and the ids that no (undeleted) item has. Content goes; the number stays taken for ever."""
+        ids = list(dict.fromkeys(item_ids))
+        return self._committer.run(lambda connection: items.set_state(connection, ids, ItemState.DELETED, now), weight=len(ids))
+
+    def get_items(self, item_ids: Sequence[str]) -> list[StoredItem]:
+        """The items that exist and are not deleted, in the order asked."""
+        return item_reading.by_id(self._readers, item_ids)
+
+    def get_items_by_number(self, numbers: Sequence[int]) -> list[StoredItem]:
+        """The items that exist and are not deleted, in the order asked."""
+        return item_reading.by_number(self._readers, numbers)
+
+    def item_numbers(self, item_ids: Sequence[str]) -> dict[str, int]:
+        """Numbers by id, of those ids that an undeleted item has."""
+        return item_reading.numbers(self._readers.all, item_ids)
+
+    def iter_items(self, *, upto: int, batch: int = 2000) -> Iterator[list[StoredItem]]:
+        """All LIVE and HIDDEN items that were there at sequence value `upto`, by number, in lists of at most `batch`.
+
+        Each list is a short read of its own, so that a long walk holds nobody up; an item that changed after `upto` comes in
+        its present form, and one that was deleted meanwhile does not come.
+        """
+        return item_reading.walk(self._readers, upto=upto, batch=batch)
+
+    def catalogue_changes(self, since: int) -> list[Change]:
+        """The items whose newest change has a sequence value above `since`, by that value."""
+        return item_reading.changes(self._readers, since)
+
+    def change_sequence(self) -> int:
+        """The newest value of the one sequence that item changes and events take their values from; 0 before the first."""
+        return counting.newest_sequence(self._readers)
+
+    # Events
+
+    def record_events(self, events_given: Sequence[Event], *, now: datetime, consent_default: Consent) -> list[EventOutcome]:
+        """Keep events and apply them to their people's state, in one transaction; one outcome per event, in order.
+
+        An event is REJECTED where no (undeleted) item has its item id, or where its time lies further ahead of `now` than the
+        tolerance; DUPLICATE where its id came earlier in the call, is stored on the same UTC day as its own time, or on any
+        of the last `dedup_days` days before `now`. `now` stands in for an absent time, `consent_default` for an absent consent.
+        """
+        if not events_given:
+            return []
+        arrivals, outcomes = events.prepare(events_given, now=now, consent_default=consent_default, tolerance_s=self._future_tolerance_s)
+        recent = events.first_recent_day(now, self._dedup_days)
+        return self._committer.run(lambda connection: events.record(connection, arrivals, outcomes, recent), weight=len(events_given))
+
+    def iter_events(self, *, upto: int, since: int = 0, batch: int = 100_000) -> Iterator[pa.RecordBatch]:
+        """Events with `since` < sequence ≤ `upto`, by UTC day of their time, then by sequence, in batches of at most `batch` rows.
+
+        Columns: sequence int64, person uint32 (number), item uint32 (number), type uint8, value, portion and dwell_s float32
+        (NaN where absent), at int64 (µs since 1970), consent uint8. Each batch takes short reads of its own. None are empty.
+        """
+        return event_reading.walk(self._readers, since=since, upto=upto, batch=batch)
+
+    def count_events(self, *, upto: int) -> int:
+        """How many events have a sequence value of at most `upto`."""
+        return event_reading.count(self._readers, upto)
+
+    def event_days(self) -> list[date]:
+        """The UTC days that hold events, oldest first."""
+        return event_reading.days(self._readers)
+
+    # People
+
+    def read_person(self, subject: Subject) -> PersonRead:
+        """State of `subject` and the newest catalogue change, in one statement; `Person.unknown()` for someone without events."""
+        return people.read(self._readers, subject)
+
+    def read_people(self, *, kind: SubjectKind | None = None, limit: int | None = None) -> Iterator[tuple[Subject, Person]]:
+        """All people (of one `kind`; at most `limit`) in the order in which they were first heard of, in short reads."""
+        return people.walk(self._readers, kind=kind, limit=limit)
+
+    # The served record
+
+    def record_decisions(self, decisions_given: Sequence[Decision]) -> None:
+        """Keep served records, in one transaction. A decision id that is there on the same day already is left as it is."""
+        if decisions_given:
+            rows = decisions.prepare(decisions_given)
+            self._committer.run(lambda connection: decisions.record(connection, rows), weight=len(decisions_given))
+
+    def get_decision(self, decision_id: bytes) -> Decision | None:
+        """The served record of `decision_id`, None where there is none (any more)."""
+        return decisions.read(self._readers, decision_id)
+
+    # Keys and small facts
+
+    def token_keys(self) -> list[tuple[str, bytes]]:
+        """Keys for signing tokens as (id, 32 random bytes), newest first; the first call on a store makes one."""
+        return keys.read(self._readers) or self._committer.run(keys.ensure, weight=1)
+
+    def counts(self) -> StoreCounts:
+        """How much the store holds."""
+        return counting.counts(self._readers)

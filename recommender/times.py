@@ -1,0 +1,45 @@
+"""Points in time: aware UTC `datetime` at the edge, int64 microseconds since 1970 inside arrays and the store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from recommender.errors import InvalidInput
+
+MISSING_TIME = -(2**63)
+"""Stands for "no time" in int64 arrays (NumPy's own NaT value)."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+DAY_US = 86_400_000_000
+
+
+def to_micros(moment: datetime) -> int:
+    """Microseconds since 1970-01-01T00:00Z of an aware `moment`. Raises `InvalidInput` for a naive one."""
+    if moment.tzinfo is None:
+        raise InvalidInput("time", moment.isoformat(), "a time with its offset, such as 2026-01-31T08:00:00Z")
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The aware UTC moment of `micros` microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=int(micros))
+
+
+def parse_time(text: str | int | float, field: str = "time") -> datetime:
+    """A moment from ISO 8601 text or from seconds since 1970 (number, or text holding one).
+
+    Text without an offset is read as UTC. Raises `InvalidInput` naming `field`.
+    """
+    allowed = "ISO 8601 (2026-01-31T08:00:00Z) or seconds since 1970, between the years 1 and 9999"
+    try:
+        if isinstance(text, int | float):
+            return _EPOCH + timedelta(seconds=text)
+        stripped = text.strip()
+        try:
+            return _EPOCH + timedelta(seconds=float(stripped))
+        except ValueError:
+            moment = datetime.fromisoformat(stripped)
+    except (ValueError, OverflowError) as error:
+        raise InvalidInput(field, text, allowed) from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,107 @@
+"""Embedding vectors inside a FAISS index: stored once, searched with filters, and read back row by row.
+
+Unit vectors are kept in half precision, so that inner product is cosine similarity within about 1e-3. Up to a size given at
+build time all are scanned; above, a compressed fast-scan list proposes and the half-precision vectors decide.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+FAST_SCAN = "IVF1,PQ{segments}x4fs,Refine(SQfp16)"
+REFINE_FACTOR = 4
+GATHER_LIMIT = 4_096
+"""With at most so many rows allowed, scoring just those beats any search."""
+
+Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int32]
+
+
+class VectorIndex:
+    """Unit vectors of shape (n, d) in one FAISS index; row i of the generation is vector i (zeros where it has none)."""
+
+    def __init__(self, index: faiss.Index) -> None:
+        self._index = index
+        self._refined = isinstance(index, faiss.IndexRefine)
+        storage = faiss.downcast_index(index.refine_index) if self._refined else index
+        codes = faiss.rev_swig_ptr(storage.codes.data(), storage.codes.size())
+        # Bytes rather than float16: inside a memory-mapped file the codes need not be aligned.
+        self._codes: npt.NDArray[np.uint8] = codes.reshape(index.ntotal, 2 * index.d)
+
+    @classmethod
+    def build(cls, vectors: Floats, *, exact_limit: int, seed: int) -> VectorIndex:
+        """Index `vectors`, shape (n, d), float32, unit rows or zero rows.
+
+        Compressed when n > `exact_limit` and d is even. Training of the compressed index samples with `seed`.
+        """
+        n, d = vectors.shape
+        if n > exact_limit and d % 2 == 0 and n >= 1_000:
+            index = faiss.index_factory(d, FAST_SCAN.format(segments=d // 2), faiss.METRIC_INNER_PRODUCT)
+            faiss.downcast_index(index.base_index).pq.cp.seed = seed
+            index.train(vectors)
+        else:
+            index = faiss.IndexScalarQuantizer(d, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+            index.train(vectors[:1])
+        index.add(vectors)
+        return cls(index)
+
+    @classmethod
+    def read(cls, path: Path) -> VectorIndex:
+        """Map the index file into memory; processes that do so share its pages."""
+        return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC))
+
+    def write(self, path: Path) -> None:
+        """Write the index to one file."""
+        faiss.write_index(self._index, str(path))
+
+    @property
+    def size(self) -> int:
+        """Number of vectors n."""
+        return int(self._index.ntotal)
+
+    @property
+    def dimension(self) -> int:
+        """Length d of each vector."""
+        return int(self._index.d)
+
+    @property
+    def exact(self) -> bool:
+        """Whether a search compares with every vector."""
+        return not self._refined
+
+    def gather(self, rows: npt.NDArray[np.integer]) -> Floats:
+        """The vectors of `rows`, shape rows.shape + (d,), float32."""
+        vectors: Floats = self._codes[rows].view(np.float16).astype(np.float32)
+        return vectors
+
+    def search(self, queries: Floats, k: int, allowed: npt.NDArray[np.bool_]) -> tuple[Rows, Floats, str]:
+        """The `k` nearest allowed rows of each query, best first.
+
+        `queries`: shape (q, d); `allowed`: shape (n,). Returns rows and cosines, both of shape (q, ≤ k), row -1 where fewer are
+        allowed, and how they were found: "exact" (every allowed vector compared) or "index".
+        """
+        passing = np.flatnonzero(allowed)
+        k = min(k, len(passing))
+        if k == 0:
+            empty = (len(queries), 0)
+            return np.zeros(empty, dtype=np.int32), np.zeros(empty, dtype=np.float32), "exact"
+        if len(passing) <= GATHER_LIMIT:
+            cosines = queries @ self.gather(passing).T
+            best = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
+            rows = passing[best].astype(np.int32)
+            found = np.take_along_axis(cosines, best, axis=1)
+            order = np.lexsort((rows, -found), axis=1)
+            return np.take_along_axis(rows, order, axis=1), np.take_along_axis(found, order, axis=1), "exact"
+        bitmap = np.packbits(allowed, bitorder="little")
+        selector = faiss.IDSelectorBitmap(bitmap)
+        if self._refined:
+            base = faiss.IVFSearchParameters(nprobe=1, sel=selector)
+            parameters = faiss.IndexRefineSearchParameters(k_factor=REFINE_FACTOR, base_index_params=base)
+        else:
+            parameters = faiss.SearchParameters(sel=selector)
+        found, labels = self._index.search(np.ascontiguousarray(queries, dtype=np.float32), k, params=parameters)
+        return labels.astype(np.int32), found, "exact" if self.exact else "index"

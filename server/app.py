@@ -1,0 +1,190 @@
+"""The serving process: puts store, engine, services and listeners together, starts them and stops them in order."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import faiss
+
+from recommender.events import Consent
+from recommender.generation import Generations
+from recommender.placements import Placements, load_placements
+from recommender.settings import Settings
+from recommender.store import Store, open_store
+from recommender.tokens import TokenSigner, parse_keys
+from recommender.v1 import catalog_pb2_grpc, event_pb2_grpc, feed_pb2_grpc, generation_pb2_grpc
+from server.addresses import Address
+from server.catalog_service import CatalogService
+from server.deciding import Tools
+from server.decisions import DecisionWriter
+from server.event_service import EventService
+from server.feed_service import FeedService
+from server.generation_service import GenerationService
+from server.interceptor import CallInterceptor
+from server.listeners import Listener
+from server.live import Live
+from server.logs import LOGGER_NAME
+from server.metrics import Metrics, MetricsPage
+
+_LOG = logging.getLogger(LOGGER_NAME)
+
+FEED = "recommender.v1.FeedService"
+EVENT = "recommender.v1.EventService"
+CATALOG = "recommender.v1.CatalogService"
+GENERATION = "recommender.v1.GenerationService"
+
+FRONT_MESSAGE_BYTES = 8 * 2**20
+ADMIN_MESSAGE_BYTES = 256 * 2**20
+"""A thousand items with texts of the largest size fit."""
+
+ID_BYTES = 16
+
+
+def utc_now() -> datetime:
+    """The clock of a real server."""
+    return datetime.now(UTC)
+
+
+def random_id() -> bytes:
+    """A decision id that nobody can guess."""
+    return secrets.token_bytes(ID_BYTES)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where a started server listens, as host:port with the real ports."""
+
+    listen: str
+    admin_listen: str
+    metrics_listen: str
+
+
+class Server:
+    """A started server; `Server.start` makes one, `stop` ends it. A context manager that stops at its end.
+
+    Events, catalogue and generations are served at once, feeds as soon as a generation is loaded: until then the overall
+    health of the front ends' listener and that of FeedService are NOT_SERVING and feeds are UNAVAILABLE.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        placements: Placements,
+        store: Store,
+        signer: TokenSigner,
+        now: Callable[[], datetime],
+        new_id: Callable[[], bytes],
+        undo: ExitStack,
+    ) -> None:
+        """Use `Server.start`. `undo` takes what must be closed, whether the server comes to life or not."""
+        self._grace_s = settings.grace_s
+        self.metrics = Metrics(now)
+        consent_default = Consent.ALL if settings.consent_default == "all" else Consent.NONE
+        generations = Generations(settings.generations_path)
+        decisions = DecisionWriter(store, self.metrics, limit=settings.decisions_queue)
+        undo.callback(decisions.close)
+        self.live = Live(generations, store, self.metrics, poll_s=settings.generation_poll_s, on_serving=self._feeds_serve)
+        feeds = FeedService(
+            Tools(
+                store=store,
+                live=self.live,
+                placements=placements,
+                signer=signer,
+                decisions=decisions,
+                metrics=self.metrics,
+                consent_default=consent_default,
+                page_age=timedelta(hours=settings.page_token_hours),
+                now=now,
+                new_id=new_id,
+            )
+        )
+        events = EventService(store, signer, self.metrics, consent_default, now)
+        catalogue = CatalogService(store, self.live, now)
+        builds = GenerationService(generations, self.live, now)
+        interceptor = CallInterceptor(self.metrics)
+        self._front = Listener(
+            "listen",
+            Address.parse(settings.listen, "listen"),
+            {
+                FEED: partial(feed_pb2_grpc.add_FeedServiceServicer_to_server, feeds),
+                EVENT: partial(event_pb2_grpc.add_EventServiceServicer_to_server, events),
+            },
+            interceptor,
+            threads=settings.threads,
+            message_bytes=FRONT_MESSAGE_BYTES,
+        )
+        undo.callback(self._front.stop, 0)
+        self._admin = Listener(
+            "admin_listen",
+            Address.parse(settings.admin_listen, "admin_listen"),
+            {
+                CATALOG: partial(catalog_pb2_grpc.add_CatalogServiceServicer_to_server, catalogue),
+                GENERATION: partial(generation_pb2_grpc.add_GenerationServiceServicer_to_server, builds),
+            },
+            interceptor,
+            threads=settings.threads,
+            message_bytes=ADMIN_MESSAGE_BYTES,
+        )
+        undo.callback(self._admin.stop, 0)
+        page = MetricsPage(self.metrics, Address.parse(settings.metrics_listen, "metrics_listen"))
+        undo.callback(page.close)
+        self.addresses = Addresses(str(self._front.address), str(self._admin.address), str(page.address))
+        self._undo = undo
+
+    @classmethod
+    def start(cls, settings: Settings, *, now: Callable[[], datetime] = utc_now, new_id: Callable[[], bytes] = random_id) -> Server:
+        """A server that listens, after looking once for a generation.
+
+        A store is made where there is none. Raises `InvalidInput` naming the setting for an address that cannot be had, bad
+        placements or keys, and `SchemaMismatch` for a store of another version.
+        """
+        # Feeds are many small pieces of work on many threads; a pool inside each piece would only fight the others.
+        faiss.omp_set_num_threads(1)
+        placements = Placements.default() if settings.placements is None else load_placements(settings.placements)
+        # An existing store is never upgraded on the way: that is `recommender store migrate`'s to do.
+        store = open_store(
+            settings.store_path,
+            create=not settings.store_path.exists(),
+            dedup_days=settings.dedup_days,
+            future_tolerance_s=settings.future_tolerance_s,
+        )
+        with ExitStack() as undo:
+            undo.callback(store.close)
+            keys = store.token_keys() if settings.token_keys is None else parse_keys(settings.token_keys.get_secret_value())
+            server = cls(settings, placements, store, TokenSigner(keys), now, new_id, undo)
+            server._undo = undo.pop_all()
+        server._listen()
+        return server
+
+    def _listen(self) -> None:
+        self._front.serving(EVENT)
+        self._admin.serving("", CATALOG, GENERATION)
+        self._front.start()
+        self._admin.start()
+        self.live.start()
+        self.live.wait_for_first_look()
+        _LOG.info("listening", extra=asdict(self.addresses))
+
+    def _feeds_serve(self) -> None:
+        self._front.serving("", FEED)
+
+    def stop(self) -> None:
+        """Take no more calls, let the running ones end within `grace_s`, write what waits, and close everything."""
+        waits = [listener.stop(self._grace_s) for listener in (self._front, self._admin)]
+        for wait in waits:
+            wait()
+        self.live.stop()
+        self._undo.close()
+        _LOG.info("stopped")
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.stop()

@@ -1,0 +1,127 @@
+"""Who asks, and in what moment: what of a person and of the request may shape an answer.
+
+Consent comes first: the request's own, else what the person's newest event said, else the deployment's default. Without
+`personalise` nothing that is known of the person is used at all, neither the history nor what was consumed or dismissed;
+what the request itself brings along is used in any case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+from pyroaring import BitMap
+
+from recommender.engine import Recommender
+from recommender.events import Consent, EventType, Subject, SubjectKind
+from recommender.feeds import Basis
+from recommender.people import HISTORY_DTYPE, HISTORY_LIMIT, History, empty_history
+from recommender.store import Store
+from recommender.times import to_micros
+from server.live import Live
+from server.reading import Context
+
+
+@dataclass(frozen=True, eq=False)
+class Asker:
+    """What may be used of one subject: `history`, oldest first, and the sets of item numbers to leave out.
+
+    All three are empty where `consent` lacks PERSONALISE. `subject` is None for an answer that is for nobody.
+    """
+
+    subject: Subject | None
+    consent: Consent
+    history: History
+    consumed: BitMap
+    dismissed: BitMap
+
+    @classmethod
+    def nobody(cls) -> Asker:
+        """For answers that are the same for everybody."""
+        return cls(None, Consent.ALL, empty_history(), BitMap(), BitMap())
+
+    @property
+    def recorded_as(self) -> Subject | None:
+        """Who the served record names: nobody, where the person does not allow to be counted."""
+        return self.subject if Consent.MEASURE in self.consent else None
+
+    @property
+    def basis(self) -> Basis:
+        """What an answer to this asker rests on, given the history."""
+        if self.subject is None or not len(self.history):
+            return Basis.CONTEXTUAL
+        return Basis.PERSONAL if self.subject.kind is SubjectKind.USER else Basis.SESSION
+
+
+def meet(store: Store, live: Live, subject: Subject, consent: Consent | None, default: Consent) -> tuple[Asker, Recommender]:
+    """Who asks, and the engine with every change of the catalogue that the same read of the store saw.
+
+    Raises `NoGeneration` and what the store raises.
+    """
+    if consent is not None and Consent.PERSONALISE not in consent:
+        return replace(Asker.nobody(), subject=subject, consent=consent), live.newest()
+    read = store.read_person(subject)
+    engine = live.at_least(read.change)
+    if consent is None:
+        consent = read.person.consent if read.known else default
+    if Consent.PERSONALISE not in consent:
+        return replace(Asker.nobody(), subject=subject, consent=consent), engine
+    person = read.person
+    return Asker(subject, consent, person.history, person.consumed, person.dismissed), engine
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """The items that a request's context names: `recent`, oldest first, and `current` (None when not given), as numbers.
+
+    `unknown` are the ids among them that the generation does not have.
+    """
+
+    recent: npt.NDArray[np.uint32]
+    current: int | None
+    unknown: tuple[str, ...]
+
+    @classmethod
+    def of(cls, context: Context, engine: Recommender) -> Moment:
+        """Look the ids up."""
+        recent, unknown = engine.numbers_of(context.recent_ids)
+        current, unknown_current = engine.numbers_of([context.current_id] if context.current_id else [])
+        return cls(recent, int(current[0]) if len(current) else None, (*unknown, *unknown_current))
+
+    @property
+    def consumed(self) -> BitMap:
+        """What the client's own history says the person had already."""
+        return BitMap(self.recent.tolist())
+
+    @property
+    def excluded(self) -> tuple[int, ...]:
+        """What is never shown in this moment."""
+        return () if self.current is None else (self.current,)
+
+    def joined(self, history: History, now: datetime) -> History:
+        """`history` with this moment as its newest part: the recent items as clicks, then the current one as a view.
+
+        Items that the history holds already are not counted twice, except the current one: it is what counts now.
+        """
+        recent = self.recent[~np.isin(self.recent, history["item"])]
+        if self.current is not None:
+            recent = recent[recent != self.current]
+        entries = np.zeros(len(recent) + (self.current is not None), dtype=HISTORY_DTYPE)
+        entries["item"][: len(recent)] = recent
+        entries["type"] = EventType.CLICK
+        entries["value"] = np.nan
+        # An event may lie a little ahead of the clock, and a history is in order of time.
+        entries["at"] = max(to_micros(now), int(history["at"][-1]) if len(history) else to_micros(now))
+        if self.current is not None:
+            entries["item"][-1] = self.current
+            entries["type"][-1] = EventType.VIEW
+        return np.concatenate([history, entries])[-HISTORY_LIMIT:]
+
+
+def basis_of(asker: Asker, moment: Moment) -> Basis:
+    """What the answer rests on: a history that the client keeps itself counts as the asker's own, where consent allows it."""
+    if asker.basis is not Basis.CONTEXTUAL or asker.subject is None or not len(moment.recent) or Consent.PERSONALISE not in asker.consent:
+        return asker.basis
+    return Basis.PERSONAL if asker.subject.kind is SubjectKind.USER else Basis.SESSION

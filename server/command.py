@@ -1,0 +1,77 @@
+"""`recommender serve`: one process that serves until it is told to stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import click
+
+from recommender.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def setting_options() -> list[click.Option]:
+    """One option for every setting, in their order. What is not given comes from the environment, the file or the default."""
+    options = []
+    for name, field in Settings.model_fields.items():
+        choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+        default = "" if field.default is None else f"  [default: {field.default}]"
+        options.append(
+            click.Option(
+                [f"--{name.replace('_', '-')}", name],
+                type=click.Choice(choices) if choices else click.STRING,
+                default=None,
+                help=f"{field.description} Also {ENVIRONMENT_PREFIX}{name.upper()}.{default}",
+            )
+        )
+    return options
+
+
+def run_server(ready_file: Path | None, **flags: Any) -> None:
+    """Serve feeds over gRPC until SIGTERM or SIGINT; then finish what is running and exit with 0.
+
+    RECOMMENDER_CONFIG may name a TOML file of settings; the environment goes over the file, and flags over both.
+    """
+    settings = load_settings(**flags)
+    # Native libraries read these when they are loaded, which the imports below do: one thread per call, no pools inside.
+    for variable in THREAD_VARIABLES:
+        os.environ[variable] = "1"
+    from server.app import Server
+    from server.logs import start_logging
+
+    start_logging(settings.log_level)
+    asked_to_stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked_to_stop.set())
+    with Server.start(settings) as server:
+        if ready_file is not None:
+            _write_addresses(ready_file, vars(server.addresses))
+        asked_to_stop.wait()
+
+
+def _write_addresses(path: Path, addresses: dict[str, str]) -> None:
+    """In one step, so that whoever waits for the file never reads half of it."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(json.dumps(addresses) + "\n", encoding="utf-8")
+    unfinished.replace(path)
+
+
+serve = click.Command(
+    "serve",
+    callback=run_server,
+    help=run_server.__doc__,
+    params=[
+        *setting_options(),
+        click.Option(
+            ["--ready-file"],
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="File to write the bound addresses to, as JSON, once the server listens and has looked for a generation.",
+        ),
+    ],
+)

@@ -1,0 +1,90 @@
+"""Makes one decision: asks the engine within the call's deadline, and has the answer recorded under a new decision id."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import grpc
+
+from recommender.engine import Recommender
+from recommender.events import Consent
+from recommender.feeds import Basis, Degradation, Feed, Query
+from recommender.placements import Placements
+from recommender.store import Store
+from recommender.tokens import TokenSigner
+from server.answering import Decided
+from server.asking import Asker
+from server.decisions import DecisionWriter, Served
+from server.live import Live
+from server.metrics import Metrics
+
+REPLY_MARGIN_S = 0.005
+"""Kept of a call's deadline for writing the answer and sending it."""
+
+NO_DEADLINE_S = 86_400.0
+"""gRPC gives calls without a deadline one that lies years ahead."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What feeds are made with. `new_id` gives 16 random bytes; `page_age` is how old a page token may be."""
+
+    store: Store
+    live: Live
+    placements: Placements
+    signer: TokenSigner
+    decisions: DecisionWriter
+    metrics: Metrics
+    consent_default: Consent
+    page_age: timedelta
+    now: Callable[[], datetime]
+    new_id: Callable[[], bytes]
+
+
+def decide(
+    tools: Tools, method: str, engine: Recommender, query: Query, asker: Asker, basis: Basis, context: grpc.ServicerContext, now: datetime
+) -> tuple[Decided, Feed]:
+    """The ranking that answers `query`, and what its items will name. Raises `InvalidCondition` for a bad filter."""
+    [feed] = engine.feeds([query], now=now, deadline=deadline_of(context))
+    decision_id = tools.new_id()
+    # A query may bend its placement's settings; what is named is the configured placement.
+    placement = tools.placements.get(query.placement.name)
+    decided = Decided(decision_id, placement.name, placement.version, engine.generation_id, basis)
+    tools.decisions.note(
+        Served(
+            decision_id=decision_id,
+            at=now,
+            subject=asker.recorded_as,
+            query=query if Consent.MEASURE in asker.consent else None,
+            placement=decided.placement,
+            placement_version=decided.placement_version,
+            generation_id=decided.generation_id,
+            profile=engine.profile_hash,
+            basis=basis,
+            seed=int.from_bytes(decision_id[:8], "big"),
+            change=engine.change,
+            numbers=feed.numbers,
+            sources=feed.sources,
+            probabilities=feed.probabilities,
+        )
+    )
+    count_answer(tools.metrics, method, basis, feed.degraded)
+    return decided, feed
+
+
+def count_answer(metrics: Metrics, method: str, basis: Basis, degraded: Sequence[Degradation]) -> None:
+    """Count an answer and what was left out of it."""
+    metrics.answers.labels(method, basis.name).inc()
+    for entry in degraded:
+        metrics.degraded.labels(entry.what, entry.why).inc()
+
+
+def deadline_of(context: grpc.ServicerContext) -> float | None:
+    """When the engine must be done, as a `time.monotonic()` value; None for a call without a deadline."""
+    remaining = context.time_remaining()
+    if remaining is None or remaining > NO_DEADLINE_S:
+        return None
+    return time.monotonic() + remaining - REPLY_MARGIN_S

@@ -1,0 +1,86 @@
+"""The demo's steps: the real commands, run as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from recommender.errors import CorruptGeneration, RecommenderError
+from recommender.generation import Generations
+from recommender.settings import load_settings
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 15.0
+
+
+def command(*arguments: str) -> list[str]:
+    """The `recommender` command of this very installation."""
+    return [sys.executable, "-m", "recommender.cli", *arguments]
+
+
+def run(*arguments: str) -> None:
+    """Run a sub-command to its end, its output going where ours goes. Raises `RecommenderError` when it fails."""
+    finished = subprocess.run(command(*arguments), check=False)
+    if finished.returncode:
+        raise RecommenderError(f"`recommender {' '.join(arguments)}` ended with status {finished.returncode}; its message stands above")
+
+
+def published(data: Path) -> str | None:
+    """Id of the active generation below `data`, when there is one whose files are sound."""
+    generations = Generations(load_settings(data=data).generations_path)
+    current = generations.current_id()
+    if current is None or current not in generations.ids():
+        return None
+    try:
+        generations.verify(current)
+    except CorruptGeneration:
+        return None
+    return current
+
+
+@contextmanager
+def serving(data: Path, *, listen: str, admin_listen: str, metrics_listen: str, log: Path) -> Iterator[dict[str, str]]:
+    """A real server on `data`, its bound addresses by setting; it is stopped when the block ends.
+
+    Its log lines go to the file `log`. Raises `RecommenderError` with the end of the log when it does not start.
+    """
+    with tempfile.TemporaryDirectory() as folder, log.open("ab") as output:
+        ready = Path(folder) / "ready.json"
+        process = subprocess.Popen(
+            command(
+                "serve",
+                *("--data", str(data)),
+                *("--listen", listen),
+                *("--admin-listen", admin_listen),
+                *("--metrics-listen", metrics_listen),
+                *("--ready-file", str(ready)),
+            ),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C is ours to pass on, so that the server outlives the demo's last question.
+            preexec_fn=os.setpgrp,
+        )
+        try:
+            give_up = time.monotonic() + START_TIMEOUT_S
+            while not ready.exists():
+                if process.poll() is not None or time.monotonic() > give_up:
+                    tail = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
+                    raise RecommenderError("the server did not start; the end of its log:\n" + "\n".join(tail))
+                time.sleep(0.02)
+            yield json.loads(ready.read_text(encoding="utf-8"))
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(STOP_TIMEOUT_S)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()

@@ -1,0 +1,69 @@
+"""EventService: takes what people saw and did. Works without a generation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+
+import grpc
+
+from recommender.errors import InvalidInput, InvalidToken
+from recommender.events import Consent, Event
+from recommender.store import EventOutcome, EventStatus, Store
+from recommender.tokens import TokenSigner
+from recommender.v1 import event_pb2, event_pb2_grpc
+from server.metrics import Metrics
+from server.reading import batch_of, event_of, within
+from server.writing import event_result_message
+
+
+class EventService(event_pb2_grpc.EventServiceServicer):
+    """What is answered as accepted is durable and counts in that person's next feed."""
+
+    def __init__(self, store: Store, signer: TokenSigner, metrics: Metrics, consent_default: Consent, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._signer = signer
+        self._metrics = metrics
+        self._consent_default = consent_default
+        self._now = now
+
+    def RecordEvents(self, request: event_pb2.RecordEventsRequest, context: grpc.ServicerContext) -> event_pb2.RecordEventsResponse:
+        """Record events; a bad one is rejected alone."""
+        batch_of(len(request.events), "events")
+        numbers = self._store.item_numbers(list({message.item_id for message in request.events if message.token}))
+        outcomes: list[EventOutcome | None] = [None] * len(request.events)
+        events: list[Event] = []
+        places: list[int] = []
+        for place, message in enumerate(request.events):
+            try:
+                with within(f"events[{place}]"):
+                    event = event_of(message)
+                    self._check_token(event, numbers)
+                events.append(event)
+                places.append(place)
+            except InvalidInput as error:
+                outcomes[place] = EventOutcome(message.id, EventStatus.REJECTED, str(error))
+        recorded = self._store.record_events(events, now=self._now(), consent_default=self._consent_default)
+        for place, outcome in zip(places, recorded, strict=True):
+            why = f"events[{place}].{outcome.message}" if outcome.message else ""
+            outcomes[place] = EventOutcome(outcome.event_id, outcome.status, why)
+        done = [outcome for outcome in outcomes if outcome is not None]
+        counts = Counter(outcome.status for outcome in done)
+        for status, count in counts.items():
+            self._metrics.events.labels(status.value).inc(count)
+        return event_pb2.RecordEventsResponse(
+            results=[event_result_message(outcome) for outcome in done],
+            accepted=counts[EventStatus.ACCEPTED],
+            duplicates=counts[EventStatus.DUPLICATE],
+            rejected=counts[EventStatus.REJECTED],
+        )
+
+    def _check_token(self, event: Event, numbers: dict[str, int]) -> None:
+        """Raise `InvalidToken` unless the event's token is absent, or genuine and made for the event's item."""
+        if not event.token:
+            return
+        token = self._signer.read_item(event.token)
+        # An item that the catalogue does not have is the store's to refuse, with a message about the item.
+        if event.item_id in numbers and numbers[event.item_id] != token.number:
+            raise InvalidToken("token", event.token, f"the token that came with item {event.item_id}")

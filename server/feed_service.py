@@ -1,0 +1,241 @@
+"""FeedService: makes feeds, similar items, what is popular, and orders of given items.
+
+The served record of a feed holds its whole slate and is written with the first page; later pages belong to the same decision,
+whose generation and placement version they go on naming.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import grpc
+import numpy as np
+
+from recommender.engine import Recommender
+from recommender.errors import InvalidInput
+from recommender.events import EventType
+from recommender.feeds import Basis, Degradation, Feed, Query, SourceName
+from recommender.paging import Page, take_page
+from recommender.people import HISTORY_DTYPE, History
+from recommender.times import to_micros
+from recommender.tokens import binding
+from recommender.v1 import feed_pb2, feed_pb2_grpc, types_pb2
+from server.answering import Decided, Shown, answer_info, ranked_items
+from server.asking import Asker, Moment, basis_of, meet
+from server.deciding import Tools, count_answer, deadline_of, decide
+from server.reading import RANK_LIMIT, SEEDS_LIMIT, Context, Wanted, consent_of, ids_of, label_of, subject_of
+
+SIMILAR = frozenset({SourceName.CONTENT, SourceName.COLLABORATIVE, SourceName.ITEM_ITEM})
+POPULAR = frozenset({SourceName.POPULAR})
+
+
+class FeedService(feed_pb2_grpc.FeedServiceServicer):
+    """Each call takes the engine once, after reading the person and every change of the catalogue up to that read."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def GetFeed(self, request: feed_pb2.GetFeedRequest, context: grpc.ServicerContext) -> feed_pb2.GetFeedResponse:
+        """A personalised feed, page by page."""
+        tools, now = self._tools, self._tools.now()
+        wanted = Wanted.of(request, tools.placements)
+        subject = subject_of(request.subject)
+        consent = consent_of(request.consent) if request.HasField("consent") else None
+        asker, engine = meet(tools.store, tools.live, subject, consent, tools.consent_default)
+        moment = Moment.of(wanted.context, engine)
+        excluded, unknown = engine.numbers_of(wanted.exclude_ids)
+        query = Query(
+            placement=wanted.placement,
+            size=max(wanted.placement.slate_size, wanted.page_size),
+            history=moment.joined(asker.history, now),
+            consumed=asker.consumed | moment.consumed,
+            dismissed=asker.dismissed,
+            exclude=(*excluded.tolist(), *moment.excluded),
+            kinds=wanted.kinds,
+            language=wanted.context.language,
+            filter=wanted.filter,
+            reasons=wanted.page_size,
+        )
+        bound = binding(
+            subject=subject,
+            placement=wanted.placement.name,
+            language=wanted.context.language,
+            current_item_id=wanted.context.current_id,
+            recent_item_ids=wanted.context.recent_ids,
+            kinds=wanted.kinds,
+            filter=wanted.filter,
+            consent=consent,
+        )
+        unknown = [*unknown, *moment.unknown]
+        if request.page_token:
+            page = tools.signer.read_page(request.page_token, binding=bound, now=now, max_age=tools.page_age)
+            return self._later_page(page, engine, query, unknown, context, now, explain=request.explain)
+        decided, feed = decide(tools, "GetFeed", engine, query, asker, basis_of(asker, moment), context, now)
+        shown = Shown.first(feed, wanted.page_size)
+        rest = Page(
+            decision_id=decided.decision_id,
+            binding=bound,
+            issued_at=now,
+            generation_id=decided.generation_id,
+            placement_version=decided.placement_version,
+            offset=len(shown.numbers),
+            basis=decided.basis,
+            numbers=feed.numbers[wanted.page_size :],
+            sources=feed.sources[wanted.page_size :],
+            probabilities=feed.probabilities[wanted.page_size :],
+        )
+        return feed_pb2.GetFeedResponse(
+            items=ranked_items(engine, tools.signer, decided, shown, explain=request.explain),
+            next_page_token=tools.signer.sign_page(rest) if len(rest.numbers) else "",
+            info=_info(decided, feed, unknown),
+        )
+
+    def _later_page(
+        self,
+        page: Page,
+        engine: Recommender,
+        query: Query,
+        unknown: Sequence[str],
+        context: grpc.ServicerContext,
+        now: datetime,
+        *,
+        explain: bool,
+    ) -> feed_pb2.GetFeedResponse:
+        """The next items of a slate that was decided before, less those that may not be shown any more."""
+        eligible = engine.eligible(query, page.numbers, now=now)
+        taken, rest = take_page(page, eligible, query.reasons)
+        decided = Decided(page.decision_id, query.placement.name, page.placement_version, page.generation_id, page.basis)
+        degraded = []
+        deadline = deadline_of(context)
+        shown = Shown(taken.positions, taken.numbers, taken.sources, taken.probabilities, reasons=())
+        if deadline is not None and time.monotonic() > deadline:
+            degraded.append(Degradation("reasons", "deadline"))
+        elif len(taken.numbers):
+            shown = replace(shown, reasons=engine.reasons(query, taken.numbers, taken.sources, now=now))
+            if explain:
+                shown = _scored(engine, query, shown, now, deadline)
+        count_answer(self._tools.metrics, "GetFeed", page.basis, degraded)
+        return feed_pb2.GetFeedResponse(
+            items=ranked_items(engine, self._tools.signer, decided, shown, explain=explain),
+            next_page_token="" if rest is None else self._tools.signer.sign_page(rest),
+            info=answer_info(decided, unknown=unknown, degraded=degraded, eligible=int(np.count_nonzero(eligible))),
+        )
+
+    def GetSimilar(self, request: feed_pb2.GetSimilarRequest, context: grpc.ServicerContext) -> feed_pb2.GetSimilarResponse:
+        """Items like the given ones."""
+        tools, now = self._tools, self._tools.now()
+        wanted = Wanted.of(request, tools.placements)
+        liked_ids = ids_of(request.item_ids, "item_ids", SEEDS_LIMIT)
+        disliked_ids = ids_of(request.negative_item_ids, "negative_item_ids", SEEDS_LIMIT)
+        if not liked_ids and not disliked_ids:
+            raise InvalidInput("item_ids", "none", f"1 to {SEEDS_LIMIT} ids, here or in negative_item_ids")
+        both = sorted(set(liked_ids) & set(disliked_ids))
+        if both:
+            raise InvalidInput("negative_item_ids", both[0], "ids that are not in item_ids as well")
+        if request.HasField("subject"):
+            asker, engine = meet(tools.store, tools.live, subject_of(request.subject), None, tools.consent_default)
+        else:
+            asker, engine = Asker.nobody(), tools.live.newest()
+        liked, unknown_liked = engine.numbers_of(liked_ids)
+        disliked, unknown_disliked = engine.numbers_of(disliked_ids)
+        excluded, unknown = engine.numbers_of(wanted.exclude_ids)
+        seeds = _seeds(liked.tolist(), disliked.tolist(), now)
+        query = Query(
+            placement=wanted.placement,
+            size=wanted.page_size,
+            history=seeds,
+            consumed=asker.consumed,
+            dismissed=asker.dismissed,
+            exclude=tuple(excluded.tolist()),
+            # Nothing is like items that nobody knows: the answer is empty then, not what is popular.
+            candidates=None if len(seeds) else np.zeros(0, dtype=np.uint32),
+            kinds=wanted.kinds,
+            language=wanted.context.language,
+            filter=wanted.filter,
+            sources=SIMILAR,
+            reasons=wanted.page_size,
+            seeds_are_items=True,
+        )
+        decided, feed = decide(tools, "GetSimilar", engine, query, asker, Basis.CONTEXTUAL, context, now)
+        return feed_pb2.GetSimilarResponse(
+            items=self._items(engine, decided, feed, explain=request.explain),
+            info=_info(decided, feed, [*unknown_liked, *unknown_disliked, *unknown]),
+        )
+
+    def GetPopular(self, request: feed_pb2.GetPopularRequest, context: grpc.ServicerContext) -> feed_pb2.GetPopularResponse:
+        """What is popular, overall or in one category."""
+        tools, now = self._tools, self._tools.now()
+        wanted = Wanted.of(request, tools.placements)
+        category = label_of(request.category, "category")
+        engine = tools.live.newest()
+        excluded, unknown = engine.numbers_of(wanted.exclude_ids)
+        query = Query(
+            placement=wanted.placement,
+            size=wanted.page_size,
+            exclude=tuple(excluded.tolist()),
+            kinds=wanted.kinds,
+            language=wanted.context.language,
+            filter=wanted.filter,
+            category=category,
+            sources=POPULAR,
+            reasons=wanted.page_size,
+        )
+        decided, feed = decide(tools, "GetPopular", engine, query, Asker.nobody(), Basis.CONTEXTUAL, context, now)
+        return feed_pb2.GetPopularResponse(items=self._items(engine, decided, feed, explain=False), info=_info(decided, feed, unknown))
+
+    def Rank(self, request: feed_pb2.RankRequest, context: grpc.ServicerContext) -> feed_pb2.RankResponse:
+        """The given items in the order that suits one person."""
+        tools, now = self._tools, self._tools.now()
+        placement = tools.placements.get(request.placement)
+        subject = subject_of(request.subject)
+        item_ids = ids_of(request.item_ids, "item_ids", RANK_LIMIT)
+        if not item_ids:
+            raise InvalidInput("item_ids", "none", f"1 to {RANK_LIMIT} ids")
+        given = Context.of(request.context)
+        consent = consent_of(request.consent) if request.HasField("consent") else None
+        asker, engine = meet(tools.store, tools.live, subject, consent, tools.consent_default)
+        moment = Moment.of(given, engine)
+        numbers, unknown = engine.numbers_of(item_ids)
+        query = Query(
+            # The caller chose the items, so the placement's kinds do not choose among them once more.
+            placement=placement.model_copy(update={"kinds": frozenset()}),
+            size=max(len(numbers), 1),
+            history=moment.joined(asker.history, now),
+            dismissed=asker.dismissed,
+            exclude=moment.excluded,
+            candidates=numbers,
+            language=given.language,
+            reasons=len(numbers),
+        )
+        decided, feed = decide(tools, "Rank", engine, query, asker, basis_of(asker, moment), context, now)
+        return feed_pb2.RankResponse(
+            items=self._items(engine, decided, feed, explain=request.explain), info=_info(decided, feed, [*unknown, *moment.unknown])
+        )
+
+    def _items(self, engine: Recommender, decided: Decided, feed: Feed, *, explain: bool) -> list[types_pb2.RankedItem]:
+        return ranked_items(engine, self._tools.signer, decided, Shown.first(feed, len(feed.numbers)), explain=explain)
+
+
+def _info(decided: Decided, feed: Feed, unknown: Sequence[str]) -> types_pb2.AnswerInfo:
+    return answer_info(decided, unknown=unknown, degraded=feed.degraded, retrieval_mode=feed.retrieval_mode, eligible=feed.eligible)
+
+
+def _scored(engine: Recommender, query: Query, shown: Shown, now: datetime, deadline: float | None) -> Shown:
+    """`shown` with scores and their parts as they are now; the order stays that of the slate."""
+    [feed] = engine.feeds([replace(query, candidates=shown.numbers, size=len(shown.numbers), reasons=0)], now=now, deadline=deadline)
+    place_of = {number: place for place, number in enumerate(feed.numbers.tolist())}
+    places = np.array([place_of[number] for number in shown.numbers.tolist()])
+    return replace(shown, scores=feed.scores[places], contributions=feed.contributions[places], source_ranks=feed.source_ranks[places])
+
+
+def _seeds(liked: list[int], disliked: list[int], now: datetime) -> History:
+    """The given items as a history, those to be unlike as its oldest part and the first given one as its newest."""
+    seeds = np.zeros(len(liked) + len(disliked), dtype=HISTORY_DTYPE)
+    seeds["item"] = [*reversed(disliked), *reversed(liked)]
+    seeds["type"] = [EventType.DISLIKE] * len(disliked) + [EventType.LIKE] * len(liked)
+    seeds["value"] = np.nan
+    seeds["at"] = to_micros(now)
+    return seeds

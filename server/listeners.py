@@ -1,0 +1,89 @@
+"""Makes the gRPC listeners: the front ends' one and the operators' one, each with health and reflection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from recommender.errors import InvalidInput
+from server.addresses import Address
+from server.interceptor import CallInterceptor
+
+WAITING_PER_THREAD = 32
+"""Calls that may wait for each thread; more are answered with RESOURCE_EXHAUSTED rather than late."""
+
+CONNECTION_AGE_S = 300
+"""How old a connection grows. gRPC itself varies it by a tenth either way, so that not all come back at once."""
+
+CONNECTION_GRACE_S = 30
+"""How long the calls of a connection that has grown old may still take; ends streaming calls too."""
+
+
+class Listener:
+    """One gRPC server on one address.
+
+    `services` adds each service by its full name. Every service is NOT_SERVING in health until `serving` is told about it;
+    the overall status "" is what load balancers should go by.
+    """
+
+    def __init__(
+        self,
+        setting: str,
+        address: Address,
+        services: Mapping[str, Callable[[grpc.Server], None]],
+        interceptor: CallInterceptor,
+        *,
+        threads: int,
+        message_bytes: int,
+    ) -> None:
+        self._services = tuple(services)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=setting)
+        self._server = grpc.server(
+            self._pool,
+            interceptors=[interceptor],
+            maximum_concurrent_rpcs=threads * WAITING_PER_THREAD,
+            options=[
+                # Two programs on one port would share its connections in silence; one of them must fail instead.
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", message_bytes),
+                ("grpc.max_connection_age_ms", CONNECTION_AGE_S * 1_000),
+                ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_S * 1_000),
+            ],
+        )
+        self._health = health.HealthServicer()
+        for name in ("", *self._services):
+            self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
+        for add in services.values():
+            add(self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection([*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
+        try:
+            port = self._server.add_insecure_port(str(address))
+        except RuntimeError as error:
+            self._pool.shutdown()
+            raise InvalidInput(f"setting {setting}", str(address), "an address of this machine whose port is free") from error
+        self.address = Address(address.host, port)
+
+    def start(self) -> None:
+        """Take calls."""
+        self._server.start()
+
+    def serving(self, *services: str) -> None:
+        """Say in health that `services` serve; "" is the overall status."""
+        for name in services:
+            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    def stop(self, grace_s: float) -> Callable[[], None]:
+        """Say NOT_SERVING and take no more calls; the returned function waits until the running ones ended or `grace_s` is over."""
+        self._health.enter_graceful_shutdown()
+        stopped = self._server.stop(grace_s)
+
+        def wait() -> None:
+            stopped.wait()
+            self._pool.shutdown()
+
+        return wait

@@ -1,0 +1,154 @@
+"""The one mutable cell of the server: the engine that answers.
+
+A new generation is loaded beside the serving one and takes its place in one assignment. Changes of the catalogue are applied
+by whichever request first sees them, so that a hidden item is gone with the next answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from recommender.engine import Recommender
+from recommender.errors import CorruptGeneration, NoGeneration, RecommenderError
+from recommender.generation import Generations
+from recommender.store import Store
+from server.logs import LOGGER_NAME
+from server.metrics import Metrics
+
+_LOG = logging.getLogger(f"{LOGGER_NAME}.live")
+
+NOTHING_ACTIVE = "no generation is active; run `recommender reindex`, or `recommender generations activate` if there is one"
+
+
+class Live:
+    """Holds the serving engine and looks every `poll_s` seconds for a newly activated generation.
+
+    `on_serving` is called once, when the first engine is there.
+    """
+
+    def __init__(self, generations: Generations, store: Store, metrics: Metrics, *, poll_s: float, on_serving: Callable[[], None]) -> None:
+        self._generations = generations
+        self._store = store
+        self._metrics = metrics
+        self._poll_s = poll_s
+        self._on_serving = on_serving
+        self._engine: Recommender | None = None
+        self._building = threading.Lock()
+        self._looking = threading.Lock()
+        self._refused_id: str | None = None
+        self._why_none = NOTHING_ACTIVE
+        self._stop = threading.Event()
+        self._looked = threading.Event()
+        self._thread = threading.Thread(target=self._poll, name="generations", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look, at once and then every `poll_s` seconds."""
+        self._thread.start()
+
+    def wait_for_first_look(self) -> None:
+        """Return when the generation that was active at the start serves, or was found absent or refused."""
+        self._looked.wait()
+
+    def stop(self) -> None:
+        """Stop looking; the engine stays."""
+        self._stop.set()
+        self._thread.join()
+
+    @property
+    def engine(self) -> Recommender | None:
+        """The serving engine as it is, None before there is one."""
+        return self._engine
+
+    def at_least(self, change: int) -> Recommender:
+        """The serving engine with all catalogue changes up to `change` applied. Raises `NoGeneration`."""
+        engine = self._engine
+        if engine is None:
+            raise NoGeneration(self._why_none)
+        return engine if engine.change >= change else self._caught_up(change)
+
+    def newest(self) -> Recommender:
+        """The serving engine with every catalogue change there is. Raises `NoGeneration`."""
+        engine = self.at_least(0)
+        changes = self._store.catalogue_changes(engine.change)
+        return self._caught_up(changes[-1].sequence) if changes else engine
+
+    def _caught_up(self, change: int) -> Recommender:
+        with self._building:
+            engine = self.at_least(0) if self._engine is None else self._engine
+            if engine.change < change:
+                engine = self._engine = self._with_changes(engine, change)
+                self._metrics.live_items.set(_live_items(engine))
+            return engine
+
+    def _with_changes(self, engine: Recommender, change: int) -> Recommender:
+        changes = self._store.catalogue_changes(engine.change)
+        self._metrics.catalogue_changes.inc(len(changes))
+        return engine.with_changes(changes, max(change, changes[-1].sequence if changes else 0))
+
+    def look(self) -> None:
+        """Take the active generation into service if it is another one than the serving one.
+
+        One that cannot be loaded is logged by name, counted, and not tried again until another one has been activated or
+        `retry` is called; the old one serves on.
+        """
+        with self._looking:
+            active = self._generations.current_id()
+            serving = None if self._engine is None else self._engine.generation_id
+            if active is None or active == self._refused_id:
+                return
+            self._refused_id = None
+            if active == serving:
+                return
+            try:
+                self._take(active)
+            except Exception as error:
+                self._refused_id = active
+                self._refuse(active, error, serving)
+
+    def retry(self) -> None:
+        """Look, and try a generation again that was refused before: somebody has just activated it."""
+        self._refused_id = None
+        self.look()
+
+    def _take(self, generation_id: str) -> None:
+        generation = self._generations.load(generation_id)
+        engine = Recommender.of(generation)
+        with self._building:
+            engine = self._with_changes(engine, engine.change)
+            first = self._engine is None
+            self._engine = engine
+        manifest = generation.manifest
+        self._metrics.serves(manifest.id, manifest.created_at, manifest.items)
+        self._metrics.live_items.set(_live_items(engine))
+        _LOG.info("generation serves", extra={"generation": manifest.id, "items": manifest.items, "change": engine.change})
+        if first:
+            self._on_serving()
+
+    def _refuse(self, generation_id: str, error: Exception, serving: str | None) -> None:
+        self._metrics.generation_refusals.inc()
+        why = str(error) if isinstance(error, RecommenderError) else f"generation {generation_id} cannot be loaded ({type(error).__name__})"
+        self._why_none = f"{why}; run `recommender generations rollback` or `recommender reindex`"
+        _LOG.error(
+            "generation refused",
+            extra={"generation": generation_id, "why": why, "serving": serving},
+            exc_info=None if isinstance(error, CorruptGeneration) else error,
+        )
+
+    def _poll(self) -> None:
+        while True:
+            try:
+                self.look()
+            except Exception:
+                # The folder may be out of reach for a while; whatever serves goes on serving.
+                _LOG.exception("looking for a generation failed")
+            self._looked.set()
+            if self._stop.wait(self._poll_s):
+                return
+
+
+def _live_items(engine: Recommender) -> int:
+    return int(np.count_nonzero(engine.eligibility.live))

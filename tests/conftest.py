@@ -1,0 +1,35 @@
+"""Worlds that many tests share. Building one takes seconds, reading or copying one takes none."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from worlds import World, build_world, tiny_model
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny sentence-transformers model."""
+    return tiny_model(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory, model: Path) -> World:
+    """The world of two tastes, for reading only: a test that changes anything takes `fresh_world`."""
+    return build_world(tmp_path_factory.mktemp("world"), model=model)
+
+
+@pytest.fixture
+def fresh_world(tmp_path_factory: pytest.TempPathFactory, world: World) -> Callable[[], World]:
+    """Makes copies of `world`, each with a data folder of its own, to be changed at will."""
+
+    def copied() -> World:
+        data = tmp_path_factory.mktemp("copy") / "data"
+        shutil.copytree(world.data, data)
+        return replace(world, settings=world.settings.model_copy(update={"data": data}))
+
+    return copied

@@ -1,0 +1,42 @@
+"""The public API: the names that each package's root and the client hand out. Adding one is a decision; removing one breaks users."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+PUBLIC: dict[str, list[str]] = {
+    "recommender": [],
+    "indexing": [],
+    "server": [],
+    "eval": [],
+    "recommender.client": [
+        "Client",
+        "ClientError",
+        "Contribution",
+        "DeadlinePassed",
+        "Feed",
+        "FeedItem",
+        "InvalidArgument",
+        "Missing",
+        "Refused",
+        "Unavailable",
+    ],
+}
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_the_public_names_of_a_package_are_those_listed_here(package: str) -> None:
+    root = importlib.import_module(package)
+    assert sorted(getattr(root, "__all__", [])) == sorted(PUBLIC[package])
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_every_public_name_is_there_and_documented(package: str) -> None:
+    root = importlib.import_module(package)
+    assert root.__doc__
+    for name in PUBLIC[package]:
+        value = getattr(root, name)
+        if callable(value):
+            assert value.__doc__, f"{package}.{name} has no docstring"

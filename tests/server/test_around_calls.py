@@ -1,0 +1,175 @@
+"""What happens around every call: status codes, metrics, logs without personal data."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
+
+import grpc
+import pytest
+
+from recommender import errors
+from recommender.client import ClientError
+from recommender.errors import InvalidToken, NoGeneration, NotFound, RecommenderError, StoreBusy
+from server.interceptor import CallInterceptor
+from server.logs import start_logging
+from server.metrics import Metrics
+from server.status import CODES, code_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.server.conftest import Clock, Deployment
+
+
+def tree(root: type[RecommenderError]) -> Iterator[type[RecommenderError]]:
+    yield root
+    for kind in root.__subclasses__():
+        yield from tree(kind)
+
+
+def test_every_domain_error_has_a_code_of_its_own_or_its_parents() -> None:
+    named = {value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, RecommenderError)}
+
+    assert named <= set(tree(RecommenderError))
+    assert set(CODES) <= named
+    assert code_of(InvalidToken("page_token", "x", "y")) is grpc.StatusCode.INVALID_ARGUMENT
+    assert code_of(StoreBusy()) is grpc.StatusCode.UNAVAILABLE
+    assert code_of(NoGeneration()) is grpc.StatusCode.UNAVAILABLE
+    assert code_of(NotFound("placement", "x")) is grpc.StatusCode.NOT_FOUND
+
+
+class Failing(grpc.GenericRpcHandler):
+    """A service whose every method fails as it is told to."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+        def behaviour(request: bytes, context: grpc.ServicerContext) -> bytes:
+            raise self._error
+
+        return grpc.unary_unary_rpc_method_handler(behaviour)
+
+
+@pytest.fixture
+def failing() -> Iterator[Callable[[Exception, Metrics], tuple[grpc.StatusCode, str]]]:
+    servers = []
+
+    def call(error: Exception, metrics: Metrics) -> tuple[grpc.StatusCode, str]:
+        server = grpc.server(ThreadPoolExecutor(1), interceptors=[CallInterceptor(metrics)])
+        server.add_generic_rpc_handlers((Failing(error),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        servers.append(server)
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, pytest.raises(grpc.RpcError) as caught:
+            channel.unary_unary("/test.Service/Method")(b"", timeout=20)
+        raised: Any = caught.value
+        return raised.code(), raised.details()
+
+    yield call
+    for server in servers:
+        server.stop(0).wait()
+
+
+def test_an_unexpected_error_reaches_the_log_and_not_the_client(
+    failing: Callable[[Exception, Metrics], tuple[grpc.StatusCode, str]], live: Deployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics = Metrics(live.clock)
+
+    code, message = failing(KeyError("a secret of ann"), metrics)
+
+    [record] = [record for record in caplog.records if record.message == "call failed"]
+    assert code is grpc.StatusCode.INTERNAL
+    assert "secret" not in message
+    assert message.endswith(record.__dict__["request_id"])
+    assert record.exc_info is not None
+    assert "a secret of ann" in str(record.exc_info[1])
+    assert metrics.registry.get_sample_value("recommender_requests_total", {"method": "Method", "code": "INTERNAL"}) == 1
+
+
+def test_an_expected_error_reaches_the_client_with_its_text(
+    failing: Callable[[Exception, Metrics], tuple[grpc.StatusCode, str]], live: Deployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert failing(StoreBusy("the lock was taken"), Metrics(live.clock)) == (grpc.StatusCode.UNAVAILABLE, "the lock was taken")
+    assert "call failed" not in caplog.text
+
+
+def page(live: Deployment) -> str:
+    with urlopen(f"http://{live.server.addresses.metrics_listen}/metrics", timeout=20) as answer:
+        text: str = answer.read().decode()
+        return text
+
+
+def test_calls_answers_and_events_are_counted(live: Deployment) -> None:
+    live.act("drama-11", user="ann")
+    live.act("nowhere", user="ann")
+    live.client.get_feed(user="ann")
+    live.client.get_popular()
+    with pytest.raises(ClientError):
+        live.client.get_feed(user="ann", page_size=1000)
+
+    # An answer arrives a moment before its call is counted; calls in flight tell when all are.
+    lines = []
+    for _ in range(1_000):
+        lines = page(live).splitlines()
+        if "recommender_requests_in_flight 0.0" in lines:
+            break
+    assert {
+        'recommender_requests_total{code="OK",method="GetFeed"} 1.0',
+        'recommender_requests_total{code="INVALID_ARGUMENT",method="GetFeed"} 1.0',
+        'recommender_requests_total{code="OK",method="RecordEvents"} 2.0',
+        'recommender_request_seconds_count{method="GetFeed"} 2.0',
+        'recommender_answers_total{basis="PERSONAL",method="GetFeed"} 1.0',
+        'recommender_answers_total{basis="CONTEXTUAL",method="GetPopular"} 1.0',
+        'recommender_events_total{status="accepted"} 1.0',
+        'recommender_events_total{status="rejected"} 1.0',
+        "recommender_generation_loads_total 1.0",
+        "recommender_generation_items 30.0",
+        "recommender_live_items 30.0",
+    } <= set(lines)
+    [age] = [line for line in lines if line.startswith("recommender_generation_age_seconds ")]
+    assert float(age.split()[1]) > 0
+
+
+def test_logs_are_json_lines_without_personal_data(live: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr("sys.stderr", written)
+    root, own = logging.getLogger(), logging.getLogger("recommender.server")
+    before = (root.handlers[:], root.level, own.level)
+    try:
+        start_logging("debug")
+        live.act("drama-11", user="ann-o-nym")
+        live.client.get_feed(user="ann-o-nym", filter='title != "Nobody Knows"')
+        with pytest.raises(ClientError):
+            live.client.get_feed(user="ann-o-nym", filter="title != Nobody Knows")
+        live.world.publish()
+        live.server.live.look()
+        live.server.stop()
+    finally:
+        root.handlers[:] = before[0]
+        root.setLevel(before[1])
+        own.setLevel(before[2])
+
+    records = [json.loads(line) for line in written.getvalue().splitlines()]
+    calls = [(record["method"], record["code"], record["error"]) for record in records if record["message"] == "call"]
+    assert calls == [("RecordEvents", "OK", ""), ("GetFeed", "OK", ""), ("GetFeed", "INVALID_ARGUMENT", "InvalidCondition")]
+    assert {"generation serves", "stopped"} <= {record["message"] for record in records}
+    assert all({"time", "level", "logger", "message"} <= set(record) for record in records)
+    for private in ("ann-o-nym", "drama-11", "Nobody"):
+        assert private not in written.getvalue()
+
+
+def test_work_that_nobody_waits_for_is_not_begun(live: Deployment, world: object, clock_text: str = "") -> None:
+    metrics = live.server.metrics
+    with grpc.insecure_channel(live.server.addresses.listen) as channel:
+        call = channel.unary_unary("/recommender.v1.FeedService/GetFeed")
+        with pytest.raises(grpc.RpcError) as caught:
+            call(b"", timeout=0)
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED  # type: ignore[attr-defined]
+    assert metrics.registry.get_sample_value("recommender_requests_total", {"method": "GetFeed", "code": "OK"}) is None

@@ -1,0 +1,144 @@
+"""`recommender serve` as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from recommender.client import Client
+from recommender.events import Event, EventType, Subject
+from recommender.settings import Settings
+from server.command import serve as serve_command
+
+if TYPE_CHECKING:
+    from tests.server.conftest import World
+
+ROOT = Path(__file__).parents[2]
+
+# Runs the command as the console script does, and tells at the end what it had loaded and how it was set up.
+WRAPPER = """
+import json, os, sys
+from recommender.cli import run
+from server.command import serve
+code = run(sys.argv[2:], serve)
+import faiss
+facts = {"modules": sorted(sys.modules), "threads": os.environ.get("OMP_NUM_THREADS"), "faiss": faiss.omp_get_max_threads()}
+open(sys.argv[1], "w").write(json.dumps(facts))
+sys.exit(code)
+"""
+
+
+class Process:
+    """A serving process, its addresses once it is ready, and what it told at its end."""
+
+    def __init__(self, folder: Path, *flags: str) -> None:
+        self.ready, self.facts_path = folder / "ready.json", folder / "facts.json"
+        free = [text for name in ("listen", "admin-listen", "metrics-listen") for text in (f"--{name}", "127.0.0.1:0")]
+        command = [sys.executable, "-c", WRAPPER, str(self.facts_path), *free, "--ready-file", str(self.ready), *flags]
+        inherited = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+        self.process = subprocess.Popen(command, cwd=ROOT, env=inherited, stderr=subprocess.PIPE, text=True)
+
+    def addresses(self) -> dict[str, str]:
+        end = time.monotonic() + 60
+        while not self.ready.exists():
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise AssertionError(f"not ready: {self.end(signal.SIGKILL)[1]}")
+            time.sleep(0.02)
+        addresses: dict[str, str] = json.loads(self.ready.read_text())
+        return addresses
+
+    def end(self, number: signal.Signals) -> tuple[int, str]:
+        """Exit code and standard error after signal `number`."""
+        self.process.send_signal(number)
+        _, written = self.process.communicate(timeout=60)
+        return self.process.returncode, written
+
+
+@pytest.fixture
+def processes() -> Iterator[list[Process]]:
+    started: list[Process] = []
+    yield started
+    for one in started:
+        one.process.kill()
+        one.process.communicate()
+
+
+def test_a_process_serves_without_anything_that_only_building_needs_and_stops_in_order(
+    world: World, tmp_path: Path, processes: list[Process]
+) -> None:
+    generation_id = world.publish()
+    processes.append(Process(tmp_path, "--data", str(world.data), "--log-level", "info"))
+    process = processes[0]
+    addresses = process.addresses()
+
+    with Client(addresses["listen"], addresses["admin_listen"]) as client:
+        client.wait_until_serving(1)
+        feed = client.get_feed(user="ann", page_size=3)
+        client.record([Event(id="e", type=EventType.CLICK, subject=Subject.user("ann"), item_id=feed.items[0].id, token=feed.items[0].token)])
+        assert client.get_feed(user="ann", filter="price > 3.0").generation_id == generation_id
+    code, written = process.end(signal.SIGTERM)
+
+    assert code == 0, written
+    records = [json.loads(line) for line in written.splitlines()]
+    [listening] = [record for record in records if record["message"] == "listening"]
+    assert {name: listening[name] for name in addresses} == addresses
+    assert not any(address.endswith(":0") for address in addresses.values())
+    assert records[-1]["message"] == "stopped"
+    facts = json.loads(process.facts_path.read_text())
+    heavy = {"torch", "sentence_transformers", "implicit", "pandas", "lightgbm", "alembic", "sqlalchemy", "indexing", "eval"}
+    assert not heavy & set(facts["modules"])
+    assert (facts["threads"], facts["faiss"]) == ("1", 1)
+    with world.open() as store:
+        assert (store.counts().decisions, store.counts().events) == (2, 1)
+
+
+def test_a_process_without_a_generation_says_it_is_ready_and_ends_on_interrupt(tmp_path: Path, processes: list[Process]) -> None:
+    processes.append(Process(tmp_path, "--data", str(tmp_path / "new")))
+
+    assert set(processes[0].addresses()) == {"listen", "admin_listen", "metrics_listen"}
+    assert processes[0].end(signal.SIGINT)[0] == 0
+
+
+def test_every_setting_has_its_flag() -> None:
+    shown = CliRunner().invoke(serve_command, ["--help"], terminal_width=200)
+
+    assert shown.exit_code == 0
+    for name, field in Settings.model_fields.items():
+        assert f"--{name.replace('_', '-')} " in shown.output
+        assert field.description
+        assert f"RECOMMENDER_{name.upper()}" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--threads", "1"], "setting threads: given '1'"),
+        (["--listen", "nowhere"], "setting listen: given 'nowhere', allowed: host:port"),
+        (["--placements", "/nonexistent.toml"], "/nonexistent.toml: given 'no such file'"),
+        (["--token-keys", "k1:zz"], "token_keys"),
+    ],
+)
+def test_a_flag_that_is_wrong_is_told_before_anything_starts(tmp_path: Path, flags: list[str], message: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", WRAPPER, str(tmp_path / "facts.json"), "--data", str(tmp_path), *flags],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert result.returncode == 1
+    assert "error: " in result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr

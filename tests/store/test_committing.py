@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recommender.errors import StoreBusy, StoreError, StoreUnwritable
+from recommender.events import Consent, Event, EventType, Subject
+from recommender.store import Decision, EventStatus, Store, migrate_store
+from recommender.store.committer import Committer
+from recommender.store.filelock import FileLock
+
+Work = Callable[[sqlite3.Connection], object]
+
+
+def noting(name: str) -> Work:
+    return lambda connection: connection.execute("INSERT INTO counters (name, value) VALUES (?, 0)", (name,)).rowcount
+
+
+def names(path: Path) -> set[str]:
+    connection = sqlite3.connect(path)
+    found = {name for (name,) in connection.execute("SELECT name FROM counters")}
+    connection.close()
+    return found - {"sequence", "item", "person"}
+
+
+@pytest.fixture
+def made(store_path: Path) -> Path:
+    migrate_store(store_path)
+    return store_path
+
+
+def in_one_group(committer: Committer, path: Path, works: list[Work]) -> list[Future[object]]:
+    """Have `works` wait together while the lock is held elsewhere, then let them go; their results, done."""
+    lock = FileLock(path)
+    with ThreadPoolExecutor(len(works)) as pool, lock.held():
+        futures = [pool.submit(committer.run, work, weight=1) for work in works]
+        give_up = time.monotonic() + 20
+        while len(committer._waiting) < len(works) and time.monotonic() < give_up:
+            time.sleep(0.001)
+    lock.close()
+    return futures
+
+
+def test_commits_are_synced_to_the_disk_before_they_are_acknowledged(made: Path) -> None:
+    def setting(name: str) -> Work:
+        return lambda connection: connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+    committer = Committer(made)
+    full = 2
+    assert committer.run(setting("synchronous"), weight=1) == full
+    assert committer.run(setting("journal_mode"), weight=1) == "wal"
+    committer.close()
+
+
+def test_many_threads_write_and_every_event_counts_once(shop: Store, now: datetime) -> None:
+    def write(writer: int) -> list[EventStatus]:
+        statuses = []
+        for place in range(8):
+            mine = Event(f"{writer}-{place}", EventType.CLICK, Subject.user(f"u{writer}"), f"i{place + 1}", at=now)
+            shared = Event(f"shared-{place}", EventType.CLICK, Subject.user("all"), "i9", at=now)
+            outcomes = shop.record_events([mine, shared], now=now, consent_default=Consent.ALL)
+            statuses += [outcome.status for outcome in outcomes]
+        return statuses
+
+    with ThreadPoolExecutor(24) as pool:
+        statuses = [status for of_one in pool.map(write, range(24)) for status in of_one]
+    assert statuses.count(EventStatus.ACCEPTED) == 24 * 8 + 8
+    assert statuses.count(EventStatus.DUPLICATE) == 24 * 8 - 8
+    assert shop.counts().events == 24 * 8 + 8
+    for writer in range(24):
+        assert shop.read_person(Subject.user(f"u{writer}")).person.history["item"].tolist() == list(range(1, 9))
+    assert len(shop.read_person(Subject.user("all")).person.history) == 8
+
+
+def test_an_event_is_in_the_next_read_of_any_thread(shop: Store, now: datetime) -> None:
+    with ThreadPoolExecutor(1) as elsewhere:
+        for place in range(1, 20):
+            event = Event(f"e{place}", EventType.CLICK, Subject.user("u"), f"i{place}", at=now)
+            shop.record_events([event], now=now, consent_default=Consent.ALL)
+            read = elsewhere.submit(shop.read_person, Subject.user("u")).result()
+            assert read.person.history["item"].tolist() == list(range(1, place + 1))
+
+
+def test_what_waits_together_is_committed_together(made: Path) -> None:
+    committer = Committer(made)
+    statements: list[str] = []
+    committer.run(lambda connection: connection.set_trace_callback(statements.append), weight=1)
+    statements.clear()
+    futures = in_one_group(committer, made, [noting(f"n{place}") for place in range(30)])
+    assert [future.result() for future in futures] == [1] * 30
+    assert statements.count("COMMIT") == 1
+    assert len(names(made)) == 30
+    committer.close()
+
+
+def test_a_job_that_fails_is_undone_alone_and_its_caller_told(made: Path) -> None:
+    def fails(connection: sqlite3.Connection) -> None:
+        noting("half")(connection)
+        raise KeyError("broken")
+
+    committer = Committer(made)
+    before, broken, doubled, after = in_one_group(committer, made, [noting("a"), fails, noting("sequence"), noting("b")])
+    assert (before.result(), after.result()) == (1, 1)
+    with pytest.raises(KeyError, match="broken"):
+        broken.result()
+    with pytest.raises(StoreError, match="UNIQUE"):
+        doubled.result()
+    assert names(made) == {"a", "b"}
+    committer.close()
+
+
+def test_a_lock_that_stays_taken_is_said_and_the_write_does_not_happen_later(made: Path) -> None:
+    committer = Committer(made, lock_timeout_s=0.2)
+    lock = FileLock(made)
+    with lock.held(), pytest.raises(StoreBusy, match="try again"):
+        committer.run(noting("late"), weight=1)
+    assert committer.run(noting("next"), weight=1) == 1
+    committer.close()
+    lock.close()
+    assert names(made) == {"next"}
+
+
+def test_a_database_that_cannot_grow_refuses_and_works_again_with_room(made: Path) -> None:
+    def pages(limit: int) -> Work:
+        return lambda connection: connection.execute(f"PRAGMA max_page_count = {limit}").fetchone()
+
+    def big(connection: sqlite3.Connection) -> int:
+        return connection.execute("INSERT INTO token_keys (id, secret) VALUES ('big', zeroblob(3000000))").rowcount
+
+    committer = Committer(made)
+    committer.run(pages(100), weight=1)
+    for future in in_one_group(committer, made, [big, big]):
+        with pytest.raises(StoreUnwritable, match="full"):
+            future.result()
+    assert committer.run(noting("small"), weight=1) == 1
+    committer.run(pages(1_000_000), weight=1)
+    assert committer.run(big, weight=1) == 1
+    committer.close()
+    assert names(made) == {"small"}
+
+
+def test_a_file_that_has_vanished_is_said_to_every_caller_and_not_made_anew(made: Path) -> None:
+    committer = Committer(made)
+    for file in made.parent.glob("store.sqlite*"):
+        if not file.name.endswith(".lock"):
+            file.unlink()
+    for future in in_one_group(committer, made, [noting("a"), noting("b")]):
+        with pytest.raises(StoreUnwritable):
+            future.result()
+    assert not made.exists()
+    migrate_store(made)
+    assert committer.run(noting("c"), weight=1) == 1
+    committer.close()
+
+
+def test_closing_writes_what_is_waiting(made: Path) -> None:
+    committer = Committer(made)
+    lock = FileLock(made)
+    with ThreadPoolExecutor(2) as pool:
+        with lock.held():
+            waiting = pool.submit(committer.run, noting("waiting"), weight=1)
+            give_up = time.monotonic() + 20
+            while not committer._waiting and time.monotonic() < give_up:
+                time.sleep(0.001)
+            closing = pool.submit(committer.close)
+        closing.result()
+        assert waiting.result() == 1
+    lock.close()
+    assert names(made) == {"waiting"}
+
+
+def test_a_closed_store_says_so(shop: Store, now: datetime) -> None:
+    shop.counts()
+    shop.close()
+    shop.close()
+    with pytest.raises(StoreError, match="closed"):
+        shop.counts()
+    with pytest.raises(StoreError, match="closed"):
+        shop.delete_items(["i1"], now=now)
+    with ThreadPoolExecutor(1) as elsewhere, pytest.raises(StoreError, match="closed"):
+        elsewhere.submit(shop.counts).result()
+
+
+def test_the_connections_of_ended_threads_are_closed(shop: Store) -> None:
+    shop.counts()
+    for _ in range(20):
+        thread = threading.Thread(target=shop.counts)
+        thread.start()
+        thread.join()
+    assert len(shop._readers._held) == 1
+
+
+def test_jobs_of_different_kinds_share_the_store(shop: Store, now: datetime, decision: Decision) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        jobs: list[Future[Any]] = [
+            pool.submit(shop.record_decisions, [decision]),
+            pool.submit(shop.delete_items, ["i2"], now=now),
+            pool.submit(shop.token_keys),
+            pool.submit(
+                shop.record_events,
+                [Event("e", EventType.CLICK, Subject.user("u"), "i1")],
+                now=now,
+                consent_default=Consent.ALL,
+            ),
+        ]
+        for job in jobs:
+            job.result()
+    counts = shop.counts()
+    assert (counts.decisions, counts.items_deleted, counts.events, len(shop.token_keys())) == (1, 1, 1, 1)

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import sqlite3
+import stat
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from click.testing import CliRunner
+
+from recommender.errors import NotFound, SchemaMismatch, StoreError, StoreUnwritable
+from recommender.events import Consent, Event, EventType, Subject
+from recommender.items import Item, ItemKind
+from recommender.store import SCHEMA_VERSION, Store, migrate_store, open_store
+from recommender.store.command import store_group
+from recommender.store.migration import SCRIPTS
+
+
+def with_version(path: Path, version: str) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE alembic_version SET version_num = ?", (version,))
+    connection.commit()
+    connection.close()
+
+
+def contents(path: Path) -> list[str]:
+    connection = sqlite3.connect(path)
+    lines = list(connection.iterdump())
+    connection.close()
+    return lines
+
+
+def test_a_missing_store_is_not_found_and_not_made(store_path: Path) -> None:
+    with pytest.raises(NotFound, match="recommender store migrate"):
+        open_store(store_path)
+    assert list(store_path.parent.iterdir()) == []
+
+
+def test_a_store_is_made_with_its_folder_whatever_that_is_called(tmp_path: Path, now: datetime) -> None:
+    path = tmp_path / "50% off?" / "ä #1" / "store.sqlite"
+    with open_store(path, create=True) as store:
+        store.upsert_items([Item("a", ItemKind.ARTICLE)], now=now)
+    with open_store(path) as store:
+        assert store.item_numbers(["a"]) == {"a": 1}
+    with open_store(path, create=True) as store:
+        assert store.counts().items_live == 1
+
+
+def test_only_the_owner_may_read_a_new_store(store: Store, store_path: Path, now: datetime) -> None:
+    store.upsert_items([Item("a", ItemKind.ARTICLE)], now=now)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in store_path.parent.glob("store.sqlite*")}
+    assert "store.sqlite-wal" in modes
+    assert set(modes.values()) == {0o600}
+
+
+def test_a_newer_schema_is_refused_and_left_alone(store_path: Path) -> None:
+    migrate_store(store_path)
+    with_version(store_path, "0999")
+    before = contents(store_path)
+    for attempt in (lambda: open_store(store_path), lambda: open_store(store_path, create=True), lambda: migrate_store(store_path)):
+        with pytest.raises(SchemaMismatch, match=r"0999, newer than .* upgrade"):
+            attempt()
+    assert contents(store_path) == before
+
+
+def test_an_older_schema_is_refused_with_what_to_run(store_path: Path) -> None:
+    migrate_store(store_path)
+    with_version(store_path, "0000")
+    with pytest.raises(SchemaMismatch, match=r"0000, but this program needs .*run: recommender store migrate"):
+        open_store(store_path)
+    for attempt in (lambda: open_store(store_path, create=True), lambda: migrate_store(store_path)):
+        with pytest.raises(SchemaMismatch, match="0000, which cannot be brought up to"):
+            attempt()
+
+
+def test_a_file_whose_making_was_cut_short_is_made_whole(store_path: Path) -> None:
+    store_path.touch()
+    with pytest.raises(SchemaMismatch, match="no schema yet"):
+        open_store(store_path)
+    with open_store(store_path, create=True) as store:
+        assert store.change_sequence() == 0
+
+
+def test_migrating_again_changes_nothing(shop: Store, store_path: Path, now: datetime) -> None:
+    shop.record_events([Event("e", EventType.CLICK, Subject.user("u"), "i1")], now=now, consent_default=Consent.ALL)
+    before = contents(store_path)
+    assert migrate_store(store_path) == SCHEMA_VERSION
+    assert contents(store_path) == before
+
+
+def test_the_schema_version_is_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    script = ScriptDirectory.from_config(config)
+    assert script.get_heads() == [SCHEMA_VERSION]
+    assert all(len(revision.revision) == 4 and revision.revision.isdigit() for revision in script.walk_revisions())
+
+
+def test_a_database_of_another_program_is_refused_and_left_alone(store_path: Path) -> None:
+    connection = sqlite3.connect(store_path)
+    connection.execute("CREATE TABLE bookmarks (url TEXT)")
+    connection.close()
+    before = contents(store_path)
+    for create in (False, True):
+        with pytest.raises(SchemaMismatch, match="not a store of this program"):
+            open_store(store_path, create=create)
+    with pytest.raises(SchemaMismatch, match="not a store of this program"):
+        migrate_store(store_path)
+    assert contents(store_path) == before
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(store_path: Path) -> None:
+    text = "id,title\n" * 1000
+    store_path.write_text(text)
+    for create in (False, True):
+        with pytest.raises(StoreError, match="not a database"):
+            open_store(store_path, create=create)
+    with pytest.raises(StoreError, match="not a database"):
+        migrate_store(store_path)
+    assert store_path.read_text() == text
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreUnwritable, match="cannot be made"):
+        migrate_store(tmp_path / "file" / "store.sqlite")
+
+
+def test_a_store_makes_one_token_key_and_keeps_it(store: Store, store_path: Path) -> None:
+    ((key_id, secret),) = store.token_keys()
+    assert len(secret) == 32
+    assert len(key_id) == 8
+    assert set(key_id) <= set("0123456789abcdef")
+    assert store.token_keys() == [(key_id, secret)]
+    with open_store(store_path) as reopened:
+        assert reopened.token_keys() == [(key_id, secret)]
+
+
+def test_newer_token_keys_come_first(store: Store, store_path: Path) -> None:
+    (first,) = store.token_keys()
+    connection = sqlite3.connect(store_path)
+    connection.execute("INSERT INTO token_keys (id, secret) VALUES ('00000000', ?)", (b"x" * 32,))
+    connection.commit()
+    connection.close()
+    assert store.token_keys() == [("00000000", b"x" * 32), first]
+
+
+def test_the_commands_make_a_store_and_show_what_is_in_it(tmp_path: Path, now: datetime) -> None:
+    runner = CliRunner()
+    missing = runner.invoke(store_group, ["info", "--data", str(tmp_path / "var")])
+    assert missing.exit_code == 1
+    assert "recommender store migrate" in missing.output
+    for _ in range(2):
+        made = runner.invoke(store_group, ["migrate", "--data", str(tmp_path / "var")])
+        assert (made.exit_code, made.output) == (0, f"{tmp_path / 'var' / 'store.sqlite'} has schema {SCHEMA_VERSION}\n")
+    with open_store(tmp_path / "var" / "store.sqlite") as store:
+        store.upsert_items([Item(item_id, ItemKind.ARTICLE) for item_id in "abc"], now=now)
+        store.delete_items(["c"], now=now)
+        store.record_events([Event("e", EventType.CLICK, Subject.session("s"), "a")], now=now, consent_default=Consent.ALL)
+    shown = runner.invoke(store_group, ["info", "--data", str(tmp_path / "var")])
+    assert shown.exit_code == 0
+    facts = dict(line.split("  ", 1) for line in shown.output.splitlines())
+    stripped = {name: value.strip() for name, value in facts.items()}
+    assert stripped["schema"] == SCHEMA_VERSION
+    assert stripped["items"] == "2 live, 0 hidden, 1 deleted"
+    assert stripped["events"] == "1, on 1 days from 2026-03-14 to 2026-03-14"
+    assert stripped["people"] == "0 users, 1 sessions"
+    assert stripped["sequence"] == "5"

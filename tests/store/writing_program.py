@@ -1,0 +1,85 @@
+"""A process of its own that writes into a store, for the tests: prints a line for each thing that was acknowledged.
+
+writing_program.py STORE events PREFIX COUNT SIZE   COUNT calls of SIZE events with the ids PREFIX-0, PREFIX-1, …
+writing_program.py STORE until-full                 calls of big events until the file may not grow; then again with room
+writing_program.py STORE keys                       the token keys, in hex
+writing_program.py STORE migrate                    the schema version after migrating
+writing_program.py STORE migrate-full               what comes of migrating while no file may grow beyond 30 kB
+writing_program.py STORE modules                    opens and reads; prints which of some heavy modules that took
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from recommender.errors import StoreUnwritable
+from recommender.events import Consent, Event, EventType, Subject
+from recommender.store import Store, migrate_store, open_store
+
+NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
+HEAVY = ("alembic", "sqlalchemy", "grpc", "pandas", "torch", "google.protobuf")
+
+
+def say(*words: object) -> None:
+    print(*words, flush=True)
+
+
+def write_events(store: Store, prefix: str, count: int, size: int) -> None:
+    for call in range(count):
+        ids = [f"{prefix}-{place}" for place in range(call * size, (call + 1) * size)]
+        events = [Event(event_id, EventType.CLICK, Subject.user(prefix), "i1") for event_id in ids]
+        for outcome in store.record_events(events, now=NOW, consent_default=Consent.ALL):
+            say(outcome.status.value, outcome.event_id)
+
+
+def big_event(place: int) -> Event:
+    return Event(f"big-{place}", EventType.CLICK, Subject.user("big"), "i1", token="x" * 1000, context={"page": "y" * 200})
+
+
+def write_until_full(store: Store, path: Path) -> None:
+    largest = max(file.stat().st_size for file in path.parent.iterdir())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest + 400_000, resource.RLIM_INFINITY))
+    place = 0
+    try:
+        while place < 100_000:
+            events = [big_event(place + step) for step in range(10)]
+            for outcome in store.record_events(events, now=NOW, consent_default=Consent.ALL):
+                say(outcome.status.value, outcome.event_id)
+            place += 10
+    except StoreUnwritable as error:
+        say("unwritable", error)
+    say("known", len(store.read_person(Subject.user("big")).person.history))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    (outcome,) = store.record_events([big_event(1_000_000)], now=NOW, consent_default=Consent.ALL)
+    say("again", outcome.status.value)
+
+
+def main(path: Path, what: str, *arguments: str) -> None:
+    if what == "migrate":
+        say(migrate_store(path))
+        return
+    if what == "migrate-full":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY))
+        try:
+            say(migrate_store(path))
+        except StoreUnwritable as error:
+            say("unwritable", error)
+        return
+    with open_store(path) as store:
+        if what == "events":
+            prefix, count, size = arguments
+            write_events(store, prefix, int(count), int(size))
+        elif what == "until-full":
+            write_until_full(store, path)
+        elif what == "keys":
+            say(*[f"{key_id}:{secret.hex()}" for key_id, secret in store.token_keys()])
+        elif what == "modules":
+            store.read_person(Subject.user("u"))
+            say(*[module for module in HEAVY if module in sys.modules])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *sys.argv[2:])

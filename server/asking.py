@@ -105,6 +105,8 @@ class Moment:
 
         Items that the history holds already are not counted twice, except the current one: it is what counts now.
         """
+        if not len(self.recent) and self.current is None:
+            return history
         recent = self.recent[~np.isin(self.recent, history["item"])]
         if self.current is not None:
             recent = recent[recent != self.current]

@@ -35,7 +35,8 @@ def upsert(connection: sqlite3.Connection, rows: Sequence[ItemRow], now: datetim
     latest = {row.id: row for row in rows}
     stored = {found[0]: found[1:] for found in rows_in(executing(connection), _STORED, list(latest))}
     new = [row for row in latest.values() if row.id not in stored]
-    changed = [row for row in latest.values() if row.id in stored and _differs(row, stored[row.id])]
+    # The digests of a deleted item are blank, so that whatever comes differs from it.
+    changed = [row for row in latest.values() if row.id in stored and row.digest != stored[row.id][2]]
     results = {item_id: Upserted(item_id, found[0], UpsertStatus.UNCHANGED, False) for item_id, found in stored.items()}
     moment = to_micros(now)
 
@@ -51,7 +52,7 @@ def upsert(connection: sqlite3.Connection, rows: Sequence[ItemRow], now: datetim
         revived = state == ItemState.DELETED
         replacements.append((int(ItemState.LIVE) if revived else state, next(sequence), moment, *row.content, number))
         status = UpsertStatus.CREATED if revived else UpsertStatus.UPDATED
-        results[row.id] = Upserted(row.id, number, status, revived or row.text_digest != text_digest)
+        results[row.id] = Upserted(row.id, number, status, row.text_digest != text_digest)
     connection.executemany(_INSERT, inserts)
     connection.executemany(_REPLACE, replacements)
     return [results[row.id] for row in rows]
@@ -76,8 +77,3 @@ def set_state(connection: sqlite3.Connection, ids: Sequence[str], state: ItemSta
     else:
         connection.executemany(_SET_STATE, [(int(state), change, moment, number) for number, change in zip(numbers, sequence, strict=True)])
     return len(numbers), [item_id for item_id in ids if item_id not in known]
-
-
-def _differs(row: ItemRow, stored: tuple[object, ...]) -> bool:
-    _, state, digest, _ = stored
-    return state == ItemState.DELETED or row.digest != digest

@@ -24,7 +24,7 @@ from server.status import CODES, code_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.server.conftest import Clock, Deployment
+    from tests.server.conftest import Deployment
 
 
 def tree(root: type[RecommenderError]) -> Iterator[type[RecommenderError]]:
@@ -165,7 +165,7 @@ def test_logs_are_json_lines_without_personal_data(live: Deployment, monkeypatch
         assert private not in written.getvalue()
 
 
-def test_work_that_nobody_waits_for_is_not_begun(live: Deployment, world: object, clock_text: str = "") -> None:
+def test_work_that_nobody_waits_for_is_not_begun(live: Deployment) -> None:
     metrics = live.server.metrics
     with grpc.insecure_channel(live.server.addresses.listen) as channel:
         call = channel.unary_unary("/recommender.v1.FeedService/GetFeed")

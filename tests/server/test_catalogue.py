@@ -114,7 +114,12 @@ def test_a_new_item_shows_after_the_next_generation(live: Deployment, world: Wor
 
 def test_a_validity_that_is_moved_counts_at_once(live: Deployment) -> None:
     gone = Item(
-        id="comedy-00", kind=ItemKind.MEDIA, title="Comedy 0", text="A comedy.", categories=("comedy",), valid_to=datetime(2020, 1, 1, tzinfo=UTC)
+        id="comedy-00",
+        kind=ItemKind.MEDIA,
+        title="Comedy 0",
+        text="A comedy.",
+        categories=("comedy",),
+        valid_to=datetime(2020, 1, 1, tzinfo=UTC),
     )
     assert "comedy-00" in live.ids(user="ann")
 

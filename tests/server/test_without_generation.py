@@ -101,7 +101,7 @@ def test_an_address_in_use_is_a_clear_error_and_not_shared(serve: Serve, setting
 
 @pytest.mark.parametrize("address", ["localhost", "127.0.0.1:", "127.0.0.1:99999", ":50051", "::1:50051", "127.0.0.1:-1"])
 def test_an_address_that_is_none_is_refused_by_its_setting(serve: Serve, address: str) -> None:
-    with pytest.raises(InvalidInput, match="setting listen: given .* host:port"):
+    with pytest.raises(InvalidInput, match=r"setting listen: given .* host:port"):
         serve(listen=address)
 
 

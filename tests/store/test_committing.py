@@ -13,7 +13,7 @@ import pytest
 
 from recommender.errors import StoreBusy, StoreError, StoreUnwritable
 from recommender.events import Consent, Event, EventType, Subject
-from recommender.store import Decision, EventStatus, Store, migrate_store
+from recommender.store import Decision, EventStatus, Store, keys, migrate_store
 from recommender.store.committer import Committer
 from recommender.store.filelock import FileLock
 
@@ -114,6 +114,27 @@ def test_a_job_that_fails_is_undone_alone_and_its_caller_told(made: Path) -> Non
     with pytest.raises(StoreError, match="UNIQUE"):
         doubled.result()
     assert names(made) == {"a", "b"}
+    committer.close()
+
+
+def test_a_commit_that_fails_fails_all_of_its_jobs_and_none_after_it(made: Path) -> None:
+    def orphaned(connection: sqlite3.Connection) -> None:
+        connection.execute("CREATE TABLE child (of TEXT REFERENCES counters (name) DEFERRABLE INITIALLY DEFERRED)")
+        connection.execute("INSERT INTO child (of) VALUES ('nobody')")
+
+    committer = Committer(made)
+    for future in in_one_group(committer, made, [noting("a"), orphaned, noting("b")]):
+        with pytest.raises(StoreError, match="FOREIGN KEY"):
+            future.result()
+    assert committer.run(noting("c"), weight=1) == 1
+    assert names(made) == {"c"}
+    committer.close()
+
+
+def test_a_token_key_that_another_has_just_made_is_used(made: Path) -> None:
+    committer = Committer(made)
+    first, second = in_one_group(committer, made, [keys.ensure, keys.ensure])
+    assert first.result() == second.result()
     committer.close()
 
 

@@ -4,7 +4,7 @@ writing_program.py STORE events PREFIX COUNT SIZE   COUNT calls of SIZE events w
 writing_program.py STORE until-full                 calls of big events until the file may not grow; then again with room
 writing_program.py STORE keys                       the token keys, in hex
 writing_program.py STORE migrate                    the schema version after migrating
-writing_program.py STORE migrate-full               what comes of migrating while no file may grow beyond 30 kB
+writing_program.py STORE migrate-full               what comes of migrating while no file may grow beyond 50 kB
 writing_program.py STORE modules                    opens and reads; prints which of some heavy modules that took
 """
 
@@ -62,7 +62,8 @@ def main(path: Path, what: str, *arguments: str) -> None:
         say(migrate_store(path))
         return
     if what == "migrate-full":
-        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY))
+        # Room for the shared memory file (32 kB) and for some of the tables.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.RLIM_INFINITY))
         try:
             say(migrate_store(path))
         except StoreUnwritable as error:

@@ -1,0 +1,109 @@
+"""The whole path with the real commands: files, import, reindex, serve, a feed, an event, another feed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from worlds import WORDS, films, taste_of, watches
+
+from recommender.client import Client
+from recommender.events import Event, EventType, Subject
+from recommender.feeds import Basis
+
+
+def recommender(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "recommender.cli", *arguments, "--data", str(data)], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def write_files(folder: Path) -> tuple[Path, Path]:
+    """The world's films as JSONL and its events as CSV with foreign column names and one bad row."""
+    items, events = folder / "films.jsonl", folder / "watches.csv"
+    with items.open("w", encoding="utf-8") as file:
+        for film in films():
+            row = {"id": film.id, "kind": film.kind.name.lower(), "title": film.title, "text": film.text, "categories": film.categories}
+            file.write(json.dumps(row) + "\n")
+    with events.open("w", encoding="utf-8") as file:
+        file.write("member,film,kind,when,portion\n")
+        for event in watches():
+            assert event.at is not None
+            file.write(f"{event.subject.id},{event.item_id},watch,{event.at.isoformat()},1.0\n")
+        file.write("person-1,film-1,watch,yesterday,1.0\n")
+    return items, events
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Path:
+    folder = tmp_path_factory.mktemp("path")
+    items, events = write_files(folder)
+    data = folder / "data"
+    done = recommender("import", "items", str(items), data=data)
+    assert done.returncode == 0, done.stderr
+    maps = [f"--map={ours}={theirs}" for ours, theirs in (("user_id", "member"), ("item_id", "film"), ("type", "kind"), ("at", "when"))]
+    done = recommender("import", "events", str(events), *maps, data=data)
+    assert done.returncode == 0, done.stderr
+    assert "yesterday" in "".join(path.read_text(encoding="utf-8") for path in (data / "rejects").iterdir())
+    done = recommender("reindex", "--embedder", str(model), data=data)
+    assert done.returncode == 0, done.stderr
+    return data
+
+
+@pytest.fixture(scope="module")
+def address(built: Path) -> Iterator[dict[str, str]]:
+    ready = built / "ready.json"
+    options = [word for name in ("listen", "admin-listen", "metrics-listen") for word in (f"--{name}", "127.0.0.1:0")]
+    command = [sys.executable, "-m", "recommender.cli", "serve", "--data", str(built), *options, "--ready-file", str(ready)]
+    with (built / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "PYTHONWARNINGS": "ignore"})
+    try:
+        deadline = time.monotonic() + 60
+        while not ready.exists():
+            assert process.poll() is None, (built / "log").read_text(encoding="utf-8")
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield json.loads(ready.read_text(encoding="utf-8"))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
+def test_one_click_turns_a_new_session_to_its_taste(address: dict[str, str]) -> None:
+    with Client(address["listen"]) as client:
+        client.wait_until_serving()
+        before = client.get_feed(session="s1", page_size=10)
+        assert before.basis is Basis.CONTEXTUAL
+        popular = client.get_popular(page_size=10)
+        assert [item.id for item in before.items] == [item.id for item in popular.items]
+        clicked = next(item for item in before.items if taste_of(item.id) == "garden")
+        client.record([Event("c1", EventType.CLICK, Subject.session("s1"), clicked.id, token=clicked.token)])
+        after = client.get_feed(session="s1", page_size=10)
+    assert after.basis is Basis.SESSION
+    assert clicked.id not in {item.id for item in after.items}
+    lean = [sum(taste_of(item.id) == "garden" for item in feed.items) for feed in (before, after)]
+    assert lean[1] > lean[0]
+    assert lean[1] >= 8
+    assert any(clicked.title in item.reason for item in after.items)
+
+
+def test_a_known_person_gets_what_people_of_the_same_taste_watch_and_nothing_watched(address: dict[str, str]) -> None:
+    seen = {event.item_id for event in watches() if event.subject.id == "person-3"}
+    with Client(address["listen"]) as client:
+        feed = client.get_feed(user="person-3", page_size=10)
+    assert feed.basis is Basis.PERSONAL
+    assert not seen & {item.id for item in feed.items}
+    assert sum(taste_of(item.id) == "garden" for item in feed.items) >= 8
+
+
+def test_a_film_is_similar_to_films_of_its_taste(address: dict[str, str]) -> None:
+    with Client(address["listen"]) as client:
+        feed = client.get_similar(["film-10"], page_size=10)
+    assert all(any(word in item.title for word in WORDS["space"]) for item in feed.items[:5])

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from recommender.errors import InvalidInput
 from recommender.judging.comparison import comparison_table
 from recommender.placements import Placements, load_placements
 from recommender.profile import load_build_settings
@@ -46,6 +47,8 @@ def reindex(
     from indexing.progress import reporter
     from indexing.reindex import reindex as run
 
+    if json_report is not None and not json_report.absolute().parent.is_dir():
+        raise InvalidInput("--json", str(json_report), "a file in a folder that exists")
     settings = load_settings(data=data, placements=placements)
     build = load_build_settings(build_file)
     if embedder:
@@ -57,7 +60,7 @@ def reindex(
         console.print(comparison_table(outcome.twin.comparison, f"Judged: {outcome.twin.description}"))
     for check in manifest.checks:
         console.print(f"{'passed' if check.passed else 'FAILED'}  {check.name}: {check.message}", highlight=False, markup=False)
-    state = "active" if outcome.activated else "refused by its gate, kept for inspection; activate it with --force REASON"
+    state = "active" if outcome.activated else "refused by its gate and kept, not active"
     console.print(
         f"generation {manifest.id}: {state}; {manifest.items} items, {manifest.events} events, "
         f"{outcome.embedded} texts embedded, {outcome.cached} from the cache",
@@ -75,4 +78,10 @@ def reindex(
         }
         json_report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if not outcome.activated:
+        console.print(
+            f"to serve it all the same: recommender generations activate {manifest.id} --reason REASON",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
         click.get_current_context().exit(REFUSED)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
+
+from pydantic import ValidationError
 
 from indexing.embedding import embed_items, find_embedder
 from indexing.gate import check_contents, check_feeds, check_judgement
@@ -74,8 +76,9 @@ def reindex(
         with report.stage("index vectors") as advance:
             vectors = VectorIndex.build(embedded.vectors, exact_limit=build.content.exact_limit, seed=build.seed)
             advance(vectors.size, vectors.size)
+        # Learning needs the memory that the texts and the vectors in full precision take.
+        snapshot, embedded = replace(snapshot, items=[]), replace(embedded, vectors=embedded.vectors[:0].copy())
         with report.stage("judge a twin") as advance:
-            parent_settings = BuildSettings.model_validate(parent.profile) if parent else None
             twin = judge_twin(
                 snapshot.catalogue,
                 vectors,
@@ -83,7 +86,7 @@ def reindex(
                 snapshot.events,
                 build,
                 placement,
-                parent=parent_settings,
+                parent=_settings_of(parent) if parent else None,
                 progress=advance,
             )
         with report.stage("learn") as advance:
@@ -131,6 +134,14 @@ def _parent(generations: Generations) -> Manifest | None:
     try:
         return generations.manifest(current)
     except CorruptGeneration:
+        return None
+
+
+def _settings_of(parent: Manifest) -> BuildSettings | None:
+    """The settings that the parent was built with; None for those of a release whose settings differ from this one's."""
+    try:
+        return BuildSettings.model_validate(parent.profile)
+    except ValidationError:
         return None
 
 

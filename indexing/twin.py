@@ -45,6 +45,21 @@ class TwinReport:
         )
 
 
+SPARE = 4
+"""So many times the people that are judged are looked at, since some of them took up nothing new after the cut."""
+
+
+def of_later_people(events: EventTable, cut: int, most: int, *, seed: int) -> EventTable:
+    """The events of at most `most` of the people who did anything from `cut` (µs) on, drawn without replacement.
+
+    What is held out of a million people would take gigabytes; what is judged is a few thousand of them.
+    """
+    people = np.unique(events.person[events.at >= cut])
+    if len(people) > most:
+        people = np.random.default_rng(seed).choice(people, most, replace=False)
+    return events.where(np.isin(events.person, people))
+
+
 def sampled(held_out: HeldOut, most: int, *, seed: int) -> HeldOut:
     """At most `most` of the held-out people, drawn without replacement."""
     if len(held_out) <= most:
@@ -87,7 +102,8 @@ def judge_twin(
     """Fit the twin and judge every variant of it; where the parent's settings differ, fit and judge those on equal terms."""
     judging = settings.judging
     cut = cut_at_share(events, 1 - judging.share)
-    held_out = sampled(hold_out(events, settings.event_weights, cut=cut, reveal=judging.reveal), judging.people, seed=settings.seed)
+    some = of_later_people(events, cut, SPARE * judging.people, seed=settings.seed)
+    held_out = sampled(hold_out(some, settings.event_weights, cut=cut, reveal=judging.reveal), judging.people, seed=settings.seed)
     if len(held_out) < judging.fewest:
         why_not = f"{len(held_out)} people took up something new in the last {judging.share:.0%} of events, {judging.fewest} are needed"
         return TwinReport(f"not judged: {why_not}", None, why_not, None)

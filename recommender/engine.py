@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from recommender.sources import (
     CollaborativeSource,
     ContentSource,
     FreshSource,
+    Interests,
     ItemItemSource,
     PopularSource,
     Scorer,
@@ -44,6 +46,7 @@ DEADLINE_MARGIN_S = 0.01
 Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.uint32]
+Made = TypeVar("Made")
 
 
 class Recommender:
@@ -97,34 +100,39 @@ class Recommender:
         would start too near it are left out, and the feed says so. Raises `InvalidCondition` for a filter that is not allowed.
         """
         chunk = max(1, CHUNK_CELLS // max(self.contents.catalogue.n, 1))
-        made: list[Feed] = []
-        for start in range(0, len(queries), chunk):
-            made += self._feeds(queries[start : start + chunk], now, deadline)
-        return made
+        made: dict[int, Feed] = {}
+        # Sources take one candidate count for a whole batch, so that queries of different counts go separately.
+        for limit in {query.placement.candidates for query in queries}:
+            places = [place for place, query in enumerate(queries) if query.placement.candidates == limit]
+            for start in range(0, len(places), chunk):
+                part = places[start : start + chunk]
+                made.update(zip(part, self._feeds([queries[place] for place in part], limit, now, deadline), strict=True))
+        return [made[place] for place in range(len(queries))]
 
-    def _feeds(self, queries: Sequence[Query], now: datetime, deadline: float | None) -> list[Feed]:
+    def _feeds(self, queries: Sequence[Query], limit: int, now: datetime, deadline: float | None) -> list[Feed]:
         allowed = self.eligibility.allowed(queries, now)
         batch = Batch.of(queries, self.contents.catalogue, self.settings)
         weights = self._weights(queries, batch)
-        scorers, degraded = self._prepared(batch, weights, now, deadline)
-        candidates = [np.full((batch.size, 0), -1, dtype=np.int32)]
-        limit = max(query.placement.candidates for query in queries)
-        for place, scorer in scorers.items():
-            proposed = scorer.candidates(allowed, limit)
-            candidates.append(np.where(weights[:, place, None] > 0, proposed, np.int32(-1)))
-        rows = united(candidates)
+        scorers, left_out = self._prepared(batch, weights, now, deadline)
+        candidates = self._succeeding(scorers, left_out, lambda scorer: scorer.candidates(allowed, limit))
+        nothing = np.full((batch.size, 0), -1, dtype=np.int32)
+        rows = united([nothing, *(np.where(weights[:, place, None] > 0, found, -1) for place, found in candidates.items())])
+        scores = self._succeeding(scorers, left_out, lambda scorer: scorer.score(rows))
         source_ranks = np.zeros((*rows.shape, len(self.sources)), dtype=np.int32)
-        for place, scorer in scorers.items():
-            scores = np.where(rows >= 0, scorer.score(np.maximum(rows, 0)), NO_OPINION)
-            source_ranks[:, :, place] = np.where(weights[:, place, None] > 0, ranks(scores), 0)
+        for place, scored in scores.items():
+            ranked = ranks(np.where(rows >= 0, scored, NO_OPINION))
+            source_ranks[:, :, place] = np.where(weights[:, place, None] > 0, ranked, 0)
         constants = np.array([query.placement.rank_constant for query in queries], dtype=np.float32)
         added = contributions(source_ranks, weights, constants)
         self._fade(added, rows, queries, now)
-        mode = getattr(scorers.get(_place(SourceName.CONTENT)), "mode", "none")
         feeds = []
         for line, query in enumerate(queries):
             feed = self._slate(query, rows[line], added[line], source_ranks[line], allowed[line], now)
-            feed = replace(feed, retrieval_mode=mode, degraded=tuple(degraded))
+            taking = [place for place in range(len(self.sources)) if weights[line, place] > 0]
+            missed = tuple(Degradation(self.sources[place].name.key, left_out[place]) for place in taking if place in left_out)
+            content = scorers.get(_place(SourceName.CONTENT)) if _place(SourceName.CONTENT) in taking else None
+            mode = content.modes[line] if isinstance(content, Interests) else "none"
+            feed = replace(feed, retrieval_mode=mode, degraded=missed)
             if query.reasons:
                 given = reasons_for(self, query, batch, line, feed.numbers[: query.reasons], feed.contributions[: query.reasons], scorers)
                 feed = replace(feed, reasons=given)
@@ -133,7 +141,7 @@ class Recommender:
 
     def _weights(self, queries: Sequence[Query], batch: Batch) -> Floats:
         """Weight of each source for each query, shape (b, s), by the length of its history; 0 leaves the source out."""
-        buckets = np.searchsorted(HISTORY_BUCKETS, batch.positives, side="right") - 1
+        buckets = np.searchsorted(HISTORY_BUCKETS, batch.counts(batch.positive), side="right") - 1
         weights = np.zeros((batch.size, len(self.sources)), dtype=np.float32)
         for line, query in enumerate(queries):
             for place, source in enumerate(self.sources):
@@ -148,22 +156,35 @@ class Recommender:
 
     def _prepared(
         self, batch: Batch, weights: Floats, now: datetime, deadline: float | None
-    ) -> tuple[dict[int, Scorer], list[Degradation]]:
+    ) -> tuple[dict[int, Scorer], dict[int, str]]:
+        """Scorers by the place of their source, and why others that have weight were left out."""
         scorers: dict[int, Scorer] = {}
-        degraded: list[Degradation] = []
-        for place, source in enumerate(self.sources):
-            if not weights[:, place].any():
-                continue
+        left_out: dict[int, str] = {}
+        for place in np.flatnonzero(weights.any(axis=0)).tolist():
             if deadline is not None and time.monotonic() > deadline - DEADLINE_MARGIN_S:
-                degraded.append(Degradation(source.name.key, "deadline"))
+                left_out[place] = "deadline"
                 continue
             try:
-                scorers[place] = source.prepare(batch, to_micros(now))
+                scorers[place] = self.sources[place].prepare(batch, to_micros(now))
             except Exception:
-                # A feed without one source beats no feed; the answer says so and the log says why.
-                log.exception("source failed", extra={"source": source.name.key, "generation_id": self.generation_id})
-                degraded.append(Degradation(source.name.key, "failed"))
-        return scorers, degraded
+                self._failed(place, left_out)
+        return scorers, left_out
+
+    def _succeeding(self, scorers: dict[int, Scorer], left_out: dict[int, str], work: Callable[[Scorer], Made]) -> dict[int, Made]:
+        """What `work` makes of each scorer, by place; scorers that fail move from `scorers` to `left_out`."""
+        made: dict[int, Made] = {}
+        for place, scorer in list(scorers.items()):
+            try:
+                made[place] = work(scorer)
+            except Exception:
+                del scorers[place]
+                self._failed(place, left_out)
+        return made
+
+    def _failed(self, place: int, left_out: dict[int, str]) -> None:
+        # A feed without one source beats no feed; the answer says so and the log says why.
+        log.exception("source failed", extra={"source": self.sources[place].name.key, "generation_id": self.generation_id})
+        left_out[place] = "failed"
 
     def _fade(self, added: Floats, rows: Rows, queries: Sequence[Query], now: datetime) -> None:
         """Let what freshness adds fade with the age of the item."""
@@ -182,11 +203,10 @@ class Recommender:
         best = real[np.argsort(-scores[real], kind="stable")][: query.size]
         rows, added, source_ranks = rows[best], added[best], source_ranks[best]
         if len(rows) < query.size:
-            filled = self._fill(query, rows, allowed, now)
-            backing = SourceName.FRESH if query.placement.fallback == "fresh" else SourceName.POPULAR
+            filled, backing = self._fill(query, rows, allowed, now)
             worst = float(added[-1].sum()) if len(rows) else 1.0
             extra = np.zeros((len(filled), len(self.sources)), dtype=np.float32)
-            extra[:, _place(backing)] = worst / (2 + np.arange(len(filled), dtype=np.float32))
+            extra[np.arange(len(filled)), backing] = worst / (2 + np.arange(len(filled), dtype=np.float32))
             rows = np.concatenate([rows, filled])
             added = np.concatenate([added, extra])
             source_ranks = np.concatenate([source_ranks, np.zeros((len(filled), len(self.sources)), dtype=np.int32)])
@@ -203,23 +223,26 @@ class Recommender:
             retrieval_mode="none",
         )
 
-    def _fill(self, query: Query, taken: Rows, allowed: npt.NDArray[np.bool_], now: datetime) -> Rows:
-        """More allowed rows after `taken` by the placement's fallback, so that no slate is short while anything may be shown."""
-        if query.placement.fallback == "none" and query.candidates is None:
-            return np.zeros(0, dtype=np.int32)
+    def _fill(self, query: Query, taken: Rows, allowed: npt.NDArray[np.bool_], now: datetime) -> tuple[Rows, Rows]:
+        """More allowed rows after `taken` by the placement's fallback, so that no slate is short while anything may be shown.
+
+        Returns the rows and the place of the source that each comes from. What has no date follows by popularity.
+        """
+        fallback = query.placement.fallback
+        if fallback == "none" and query.candidates is None:
+            return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32)
         left = allowed.copy()
         left[taken] = False
         popular, fresh = self.sources[_place(SourceName.POPULAR)], self.sources[_place(SourceName.FRESH)]
         assert isinstance(popular, PopularSource)
         assert isinstance(fresh, FreshSource)
-        order = popular.order
-        if query.placement.fallback == "fresh":
-            published = self.contents.catalogue.published_at[fresh.order] <= to_micros(now)
-            dated = fresh.order[published]
-            undated = np.ones(len(order), dtype=np.bool_)
-            undated[dated] = False
-            order = np.concatenate([dated, order[undated[order]]])
-        return order[left[order]][: query.size - len(taken)]
+        wanted = query.size - len(taken)
+        dated = fresh.published_by(to_micros(now)) if fallback == "fresh" else np.zeros(0, dtype=np.int32)
+        newest = dated[left[dated]][:wanted]
+        left[newest] = False
+        others = popular.order[left[popular.order]][: wanted - len(newest)]
+        backing = np.repeat([_place(SourceName.FRESH), _place(SourceName.POPULAR)], [len(newest), len(others)])
+        return np.concatenate([newest, others]), backing.astype(np.int32)
 
     def reasons(self, query: Query, numbers: Numbers, sources: npt.NDArray[np.uint8], *, now: datetime) -> tuple[Reason, ...]:
         """Why items of a slate made earlier are in it: `numbers` and the `sources` that moved them most, both shape (r,)."""

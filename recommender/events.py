@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import IntEnum, IntFlag
 
 from recommender.errors import InvalidInput
-from recommender.items import LABEL_LIMIT, LABELS_LIMIT, check_id
+from recommender.items import LABEL_LIMIT, LABELS_LIMIT, UNSTORABLE, check_id
 
 TOKEN_LIMIT = 1_024
 
@@ -124,12 +124,12 @@ class Event:
             raise InvalidInput("type", self.type.name.lower(), "read or watch, when portion or dwell_s is given")
         if bool(self.custom) != (self.type is EventType.CUSTOM):
             raise InvalidInput("custom", self.custom, "a name for type custom, nothing for any other type")
-        if len(self.custom) > LABEL_LIMIT:
-            raise InvalidInput("custom", self.custom, f"at most {LABEL_LIMIT} characters")
-        if len(self.token) > TOKEN_LIMIT:
-            raise InvalidInput("token", self.token, f"at most {TOKEN_LIMIT} characters")
+        for name, limit in (("custom", LABEL_LIMIT), ("token", TOKEN_LIMIT)):
+            text = getattr(self, name)
+            if len(text) > limit or UNSTORABLE.search(text):
+                raise InvalidInput(name, text, f"at most {limit} characters, no NUL and no lone surrogate")
         if len(self.context) > LABELS_LIMIT or any(
-            not isinstance(text, str) or len(text) > LABEL_LIMIT or "\x00" in text
+            not isinstance(text, str) or len(text) > LABEL_LIMIT or UNSTORABLE.search(text)
             for pair in self.context.items()
             for text in pair
         ):

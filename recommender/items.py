@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +24,11 @@ TEXT_LIMIT = 200_000
 LABEL_LIMIT = 200
 LABELS_LIMIT = 100
 EMBEDDING_LIMIT = 4_096
+
+# str.isprintable would refuse some letters of living scripts, so only what breaks logs and wires is refused in ids.
+_CONTROLS = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""What no text may hold: NUL ends strings in databases, and lone surrogates cannot be written as UTF-8."""
 
 
 class ItemKind(IntEnum):
@@ -96,15 +103,14 @@ def check_id(value: str, field: str) -> None:
     allowed = f"1 to {ID_LIMIT} characters, none of them a control character or a lone surrogate"
     if not isinstance(value, str) or not 0 < len(value) <= ID_LIMIT:
         raise InvalidInput(field, value, allowed)
-    # str.isprintable would refuse some letters of living scripts, so only what breaks logs and wires is refused.
-    if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in value):
+    if _CONTROLS.search(value):
         raise InvalidInput(field, value, allowed)
 
 
 def _check_text(value: str, field: str, limit: int) -> None:
     if not isinstance(value, str) or len(value) > limit:
         raise InvalidInput(field, value, f"text of at most {limit} characters")
-    if "\x00" in value or any(0xD800 <= ord(c) <= 0xDFFF for c in value):
+    if UNSTORABLE.search(value):
         raise InvalidInput(field, value, "text without NUL characters and lone surrogates")
 
 
@@ -140,7 +146,7 @@ def _checked_attributes(values: Mapping[str, AttributeValue]) -> Mapping[str, At
             checked[name] = value
         elif isinstance(value, bool):
             checked[name] = value
-        elif isinstance(value, int | float) and math.isfinite(value):
+        elif isinstance(value, int | float) and abs(value) <= sys.float_info.max:
             checked[name] = float(value)
         else:
             raise InvalidInput(f"attributes.{name}", value, "text, a finite number, or true/false")

@@ -149,9 +149,23 @@ def load_build_settings(path: Path | None) -> BuildSettings:
         return BuildSettings.model_validate(table)
     except FileNotFoundError:
         raise InvalidInput(str(path), "no such file", "a TOML file of build settings") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(str(path), str(error), "a TOML file of build settings") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise InvalidInput(f"{path}: {where}", first["input"], first["msg"]) from error
+        allowed = first["msg"]
+        if first["type"] == "extra_forbidden":
+            table_settings = _table(first["loc"][:-1])
+            allowed = f"the keys {', '.join(table_settings.model_fields)}"
+        raise InvalidInput(f"{path}: {where}", first["input"], allowed) from error
+
+
+def _table(location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The settings of the table at `location` in a file of build settings."""
+    settings: type[BaseModel] = BuildSettings
+    for part in location:
+        inner = settings.model_fields[str(part)].annotation
+        assert isinstance(inner, type)
+        settings = inner
+    return settings

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _PERSONAL = frozenset({SourceName.CONTENT, SourceName.COLLABORATIVE, SourceName.ITEM_ITEM})
 
 _VERBS = {
+    EventType.VIEW: "looked at",
+    EventType.CLICK: "clicked",
     EventType.READ: "read",
     EventType.WATCH: "watched",
     EventType.LIKE: "liked",
@@ -40,7 +42,7 @@ def reasons_for(
     """Reasons of `numbers`, shape (r,), from what each source added to their scores, shape (r, s).
 
     The source that added most gives the reason; where it is one that goes by history but nothing in the history spoke for
-    the item, the next one does. `line` is the query's place in `batch`.
+    the item, the next one does. Items that the generation does not have pass as popular. `line` is the query's place in `batch`.
     """
     rows = recommender.contents.catalogue.rows_of(numbers)
     given: list[Reason | None] = [None] * len(numbers)
@@ -48,8 +50,9 @@ def reasons_for(
     order = np.argsort(-contributions, axis=1, kind="stable")
     for choice in range(contributions.shape[1]):
         for place in np.unique(order[:, choice]):
-            due = [at for at in np.flatnonzero(order[:, choice] == place) if given[at] is None and contributions[at, place] > 0]
-            if not due:
+            due = np.flatnonzero((order[:, choice] == place) & (contributions[:, place] > 0) & (rows >= 0))
+            due = due[[given[at] is None for at in due]]
+            if not len(due):
                 continue
             name = SourceName(int(place) + 1)
             scorer = scorers.get(int(place))
@@ -64,12 +67,11 @@ def _reason(name: SourceName, cause: Cause, query: Query, batch: Batch, line: in
         return _impersonal(name, query)
     if not cause.places:
         return None
-    numbers = batch.numbers[batch.part(line)][list(cause.places)]
-    because = tuple(int(number) for number in numbers)
+    part = batch.part(line)
+    because = tuple(batch.numbers[part][list(cause.places)].tolist())
     if query.seeds_are_items:
         return Reason(ReasonKind.SIMILAR_TO_SEED, name, because, cause.share)
-    newest = query.history["type"][np.flatnonzero(query.history["item"] == because[0])[-1]]
-    return Reason(ReasonKind.BECAUSE_OF_HISTORY, name, because, cause.share, event=int(newest))
+    return Reason(ReasonKind.BECAUSE_OF_HISTORY, name, because, cause.share, event=int(batch.types[part][cause.places[0]]))
 
 
 def _impersonal(name: SourceName, query: Query) -> Reason:
@@ -87,5 +89,7 @@ def reason_text(reason: Reason, titles: Mapping[int, str]) -> str:
     named = [titles[number] for number in reason.because[:1] if titles.get(number)]
     if reason.kind is ReasonKind.SIMILAR_TO_SEED:
         return f"Similar to {named[0]}" if named else "Similar"
-    verb = _VERBS.get(EventType(reason.event), "looked at") if reason.event else "looked at"
-    return f"Because you {verb} {named[0]}" if named else "Because of your history"
+    verb = _VERBS.get(EventType(reason.event)) if reason.event else None
+    if not named:
+        return "Because of your history"
+    return f"Because you {verb} {named[0]}" if verb else f"Because of {named[0]}"

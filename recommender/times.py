@@ -40,6 +40,6 @@ def parse_time(text: str | int | float, field: str = "time") -> datetime:
             return _EPOCH + timedelta(seconds=float(stripped))
         except ValueError:
             moment = datetime.fromisoformat(stripped)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise InvalidInput(field, text, allowed) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -17,6 +17,9 @@ REFINE_FACTOR = 4
 GATHER_LIMIT = 4_096
 """With at most so many rows allowed, scoring just those beats any search."""
 
+_HALF_BITS = np.uint32(0x8FFFE000).view(np.int32)
+_HALF_SCALE = np.float32(2.0**112)
+
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
 
@@ -75,8 +78,7 @@ class VectorIndex:
 
     def gather(self, rows: npt.NDArray[np.integer]) -> Floats:
         """The vectors of `rows`, shape rows.shape + (d,), float32."""
-        vectors: Floats = self._codes[rows].view(np.float16).astype(np.float32)
-        return vectors
+        return _widened(self._codes[rows].view(np.int16))
 
     def search(self, queries: Floats, k: int, allowed: npt.NDArray[np.bool_]) -> tuple[Rows, Floats, str]:
         """The `k` nearest allowed rows of each query, best first.
@@ -84,15 +86,16 @@ class VectorIndex:
         `queries`: shape (q, d); `allowed`: shape (n,). Returns rows and cosines, both of shape (q, ≤ k), row -1 where fewer are
         allowed, and how they were found: "exact" (every allowed vector compared) or "index".
         """
-        passing = np.flatnonzero(allowed)
-        k = min(k, len(passing))
+        passing = int(np.count_nonzero(allowed))
+        k = min(k, passing)
         if k == 0:
             empty = (len(queries), 0)
             return np.zeros(empty, dtype=np.int32), np.zeros(empty, dtype=np.float32), "exact"
-        if len(passing) <= GATHER_LIMIT:
-            cosines = queries @ self.gather(passing).T
+        if passing <= GATHER_LIMIT:
+            places = np.flatnonzero(allowed)
+            cosines = queries @ self.gather(places).T
             best = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
-            rows = passing[best].astype(np.int32)
+            rows = places[best].astype(np.int32)
             found = np.take_along_axis(cosines, best, axis=1)
             order = np.lexsort((rows, -found), axis=1)
             return np.take_along_axis(rows, order, axis=1), np.take_along_axis(found, order, axis=1), "exact"
@@ -105,3 +108,16 @@ class VectorIndex:
             parameters = faiss.SearchParameters(sel=selector)
         found, labels = self._index.search(np.ascontiguousarray(queries, dtype=np.float32), k, params=parameters)
         return labels.astype(np.int32), found, "exact" if self.exact else "index"
+
+
+def _widened(halves: npt.NDArray[np.int16]) -> Floats:
+    """The float32 values of finite half-precision numbers given as their bits; NumPy's own conversion takes three times as long.
+
+    Exponent and fraction move to where single precision has them, and one product makes up for the exponents' different bias.
+    """
+    bits = halves.astype(np.int32)
+    bits <<= 13
+    bits &= _HALF_BITS
+    values: Floats = bits.view(np.float32)
+    values *= _HALF_SCALE
+    return values

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from recommender.engine import Recommender
 from recommender.feeds import Basis, Degradation, Feed, Reason, SourceName
 from recommender.reasons import reason_text
-from recommender.tokens import ItemToken, TokenSigner
+from recommender.tokens import TokenSigner
 from recommender.v1 import types_pb2
 
 NO_ARM = ""
@@ -35,9 +35,9 @@ class Decided:
 class Shown:
     """The r items of one page, best first.
 
-    `positions`: shape (r,), place of each in the whole slate, from 0. `numbers` uint32, `sources` uint8, `probabilities`
-    float32: shape (r,). `reasons`: r of them, or none. `scores` float32, `contributions` float32 (r, s) and `source_ranks` int32
-    (r, s): None where they are not known any more.
+    `positions`: shape (r,), place of each among all items handed out, from 0 through all pages. `numbers` uint32, `sources`
+    uint8, `probabilities` float32: shape (r,). `reasons`: r of them, or none. `scores` float32 (r,), `contributions` float32
+    (r, s) and `source_ranks` int32 (r, s): None where they are not known any more.
     """
 
     positions: npt.NDArray[np.int64]
@@ -72,6 +72,17 @@ def ranked_items(engine: Recommender, signer: TokenSigner, decided: Decided, sho
     of_number = dict(zip(cited.tolist(), cards[len(shown.numbers) :], strict=True))
     titles = {number: card.title for number, card in of_number.items()}
     ids = {number: card.item_id for number, card in of_number.items()}
+    tokens = signer.sign_items(
+        decision_id=decided.decision_id,
+        placement=decided.placement,
+        placement_version=decided.placement_version,
+        generation_id=decided.generation_id,
+        arm=NO_ARM,
+        numbers=shown.numbers,
+        positions=shown.positions,
+        sources=shown.sources,
+        probabilities=shown.probabilities,
+    )
     return [
         types_pb2.RankedItem(
             item_id=card.item_id,
@@ -80,19 +91,7 @@ def ranked_items(engine: Recommender, signer: TokenSigner, decided: Decided, sho
             image_url=card.image_url,
             score=0.0 if shown.scores is None else float(shown.scores[place]),
             reason=_reason_message(shown.reasons[place], titles, ids) if place < len(shown.reasons) else None,
-            token=signer.sign_item(
-                ItemToken(
-                    decision_id=decided.decision_id,
-                    placement=decided.placement,
-                    placement_version=decided.placement_version,
-                    generation_id=decided.generation_id,
-                    arm=NO_ARM,
-                    position=int(shown.positions[place]),
-                    source=SourceName(int(shown.sources[place])),
-                    probability=float(shown.probabilities[place]),
-                    number=int(shown.numbers[place]),
-                )
-            ),
+            token=tokens[place],
             explanation=_explanation(shown, place) if explain else [],
         )
         for place, card in enumerate(cards[: len(shown.numbers)])

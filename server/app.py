@@ -17,7 +17,7 @@ from recommender.generation import Generations
 from recommender.placements import Placements, load_placements
 from recommender.settings import Settings
 from recommender.store import Store, open_store
-from recommender.tokens import TokenSigner, parse_keys
+from recommender.tokens import TokenSigner
 from recommender.v1 import catalog_pb2_grpc, event_pb2_grpc, feed_pb2_grpc, generation_pb2_grpc
 from server.addresses import Address
 from server.catalog_service import CatalogService
@@ -31,6 +31,7 @@ from server.listeners import Listener
 from server.live import Live
 from server.logs import LOGGER_NAME
 from server.metrics import Metrics, MetricsPage
+from server.token_keys import parse_keys
 
 _LOG = logging.getLogger(LOGGER_NAME)
 

@@ -18,10 +18,9 @@ from recommender.engine import Recommender
 from recommender.errors import InvalidInput
 from recommender.events import EventType
 from recommender.feeds import Basis, Degradation, Feed, Query, SourceName
-from recommender.paging import Page, take_page
+from recommender.paging import Page, binding, take_page
 from recommender.people import HISTORY_DTYPE, History
 from recommender.times import to_micros
-from recommender.tokens import binding
 from recommender.v1 import feed_pb2, feed_pb2_grpc, types_pb2
 from server.answering import Decided, Shown, answer_info, ranked_items
 from server.asking import Asker, Moment, basis_of, meet
@@ -62,9 +61,7 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
         bound = binding(
             subject=subject,
             placement=wanted.placement.name,
-            language=wanted.context.language,
-            current_item_id=wanted.context.current_id,
-            recent_item_ids=wanted.context.recent_ids,
+            context=vars(wanted.context),
             kinds=wanted.kinds,
             filter=wanted.filter,
             consent=consent,
@@ -75,21 +72,25 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
             return self._later_page(page, engine, query, unknown, context, now, explain=request.explain)
         decided, feed = decide(tools, "GetFeed", engine, query, asker, basis_of(asker, moment), context, now)
         shown = Shown.first(feed, wanted.page_size)
-        rest = Page(
-            decision_id=decided.decision_id,
-            binding=bound,
-            issued_at=now,
-            generation_id=decided.generation_id,
-            placement_version=decided.placement_version,
-            offset=len(shown.numbers),
-            basis=decided.basis,
-            numbers=feed.numbers[wanted.page_size :],
-            sources=feed.sources[wanted.page_size :],
-            probabilities=feed.probabilities[wanted.page_size :],
-        )
+        rest = slice(len(shown.numbers), None)
+        next_page_token = ""
+        if len(feed.numbers[rest]):
+            page = Page(
+                decision_id=decided.decision_id,
+                binding=bound,
+                issued_at=now,
+                generation_id=decided.generation_id,
+                placement_version=decided.placement_version,
+                offset=len(shown.numbers),
+                basis=decided.basis,
+                numbers=feed.numbers[rest],
+                sources=feed.sources[rest],
+                probabilities=feed.probabilities[rest],
+            )
+            next_page_token = tools.signer.sign_page(page)
         return feed_pb2.GetFeedResponse(
             items=ranked_items(engine, tools.signer, decided, shown, explain=request.explain),
-            next_page_token=tools.signer.sign_page(rest) if len(rest.numbers) else "",
+            next_page_token=next_page_token,
             info=_info(decided, feed, unknown),
         )
 
@@ -106,7 +107,7 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
     ) -> feed_pb2.GetFeedResponse:
         """The next items of a slate that was decided before, less those that may not be shown any more."""
         eligible = engine.eligible(query, page.numbers, now=now)
-        taken, rest = take_page(page, eligible, query.reasons)
+        taken = take_page(page, eligible, query.reasons)
         decided = Decided(page.decision_id, query.placement.name, page.placement_version, page.generation_id, page.basis)
         degraded = []
         deadline = deadline_of(context)
@@ -120,7 +121,7 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
         count_answer(self._tools.metrics, "GetFeed", page.basis, degraded)
         return feed_pb2.GetFeedResponse(
             items=ranked_items(engine, self._tools.signer, decided, shown, explain=explain),
-            next_page_token="" if rest is None else self._tools.signer.sign_page(rest),
+            next_page_token="" if taken.rest is None else self._tools.signer.sign_page(taken.rest),
             info=answer_info(decided, unknown=unknown, degraded=degraded, eligible=int(np.count_nonzero(eligible))),
         )
 

@@ -23,7 +23,7 @@ CHUNK = 512
 class CatalogueVectors:
     """`vectors`: shape (n, d), float32, unit rows, zeros where there is nothing to embed; `has_vector`: shape (n,), bool.
 
-    `embedder` names what made them; `embedded` counts texts that the model had to encode, `cached` those that it had not.
+    `embedder` names what made them, "own" for items' own ones only, "none" where there is nothing to embed; `embedded` counts texts that the model had to encode, `cached` those that it had not.
     """
 
     vectors: npt.NDArray[np.float32]
@@ -52,7 +52,7 @@ def embed_items(
         (first, one), (second, other), *_ = own.items()
         raise InvalidInput("embedding", f"{first} numbers in item {one}, {second} in item {other}", "one length for all items")
     by_text: dict[str, npt.NDArray[np.float32]] = {}
-    embedder, dimension, cached = "own", next(iter(own), 1), 0
+    embedder, dimension, cached = "own" if own else "none", next(iter(own), 1), 0
     if wanted:
         model = find()
         embedder = model.name

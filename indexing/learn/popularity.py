@@ -14,7 +14,7 @@ from recommender.times import DAY_US
 def item_popularity(events: EventTable, catalogue: Catalogue, settings: BuildSettings) -> npt.NDArray[np.float32]:
     """Decayed sum of positive event weights per row, shape (n,), float32; age counts from the newest event.
 
-    One person counts once per item and day, so that reloading a page does not make it popular.
+    One person counts once per item and day (UTC), by the strongest event, so that reloading a page does not make it popular.
     """
     acted = events.acted()
     weights = acted.weights(settings.event_weights)
@@ -22,10 +22,12 @@ def item_popularity(events: EventTable, catalogue: Catalogue, settings: BuildSet
     kept = np.flatnonzero((rows >= 0) & (weights > 0))
     if not len(kept):
         return np.zeros(catalogue.n, dtype=np.float32)
-    day = acted.at[kept] // DAY_US
-    keys = np.stack([acted.person[kept].astype(np.int64), rows[kept].astype(np.int64), day])
-    _, first = np.unique(keys, axis=1, return_index=True)
-    kept = kept[first]
-    age_days = (acted.at[kept].max() - acted.at[kept]) / DAY_US
+    newest = acted.at[kept].max()
+    keys = (acted.person[kept], rows[kept], acted.at[kept] // DAY_US)
+    order = np.lexsort((-weights[kept], *reversed(keys)))
+    first = np.ones(len(kept), dtype=np.bool_)
+    first[1:] = np.logical_or.reduce([key[order][1:] != key[order][:-1] for key in keys])
+    kept = kept[order[first]]
+    age_days = (newest - acted.at[kept]) / DAY_US
     decayed = weights[kept] * 0.5 ** (age_days / settings.popularity.half_life_days)
     return np.bincount(rows[kept], weights=decayed, minlength=catalogue.n).astype(np.float32)

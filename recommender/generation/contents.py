@@ -84,7 +84,8 @@ class Contents:
     @classmethod
     def read(cls, folder: Path) -> Contents:
         """Map all files of `folder` into memory. Raises OSError or ValueError for missing or malformed ones."""
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
+        # Plain arrays over the mapped files: np.memmap itself makes every indexing slower.
+        arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)) for name in ARRAYS}
         with pa.memory_map(str(folder / ITEMS_FILE)) as source:
             table = pa.ipc.open_file(source).read_all()
         catalogue = Catalogue(table, arrays["id_hashes"], arrays["id_rows"], arrays["row_of_number"])

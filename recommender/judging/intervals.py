@@ -27,7 +27,6 @@ def bootstrap_mean(values: npt.NDArray[np.float64], rng: np.random.Generator) ->
     """
     if not len(values) or not np.isfinite(values).all():
         raise ValueError(f"a mean needs at least one finite value, got {len(values)} values")
-    # Counting how often each value is drawn takes (resamples x q) small integers less than drawing the values themselves.
     means = np.empty(RESAMPLES)
     for resample in range(RESAMPLES):
         means[resample] = values[rng.integers(0, len(values), len(values))].mean()

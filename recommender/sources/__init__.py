@@ -5,7 +5,7 @@ Every source is a function of the recent history that comes with the query; none
 
 from recommender.sources.batch import Batch
 from recommender.sources.collaborative import CollaborativeSource
-from recommender.sources.content import ContentSource
+from recommender.sources.content import ContentSource, Interests
 from recommender.sources.fresh import FreshSource
 from recommender.sources.item_item import ItemItemSource
 from recommender.sources.popular import PopularSource
@@ -18,6 +18,7 @@ __all__ = [
     "CollaborativeSource",
     "ContentSource",
     "FreshSource",
+    "Interests",
     "ItemItemSource",
     "PopularSource",
     "Scorer",

@@ -26,6 +26,7 @@ class Batch:
 
     An item stands once per history, at its newest event. `rows`: int32. `weights`: float32, not 0, negative for what speaks
     against an item. `age`: steps back from the history's newest event, 0 for it, float32. `numbers`: item numbers, uint32.
+    `types`: `EventType` of the event at which the item stands, uint8.
     """
 
     n: int
@@ -34,6 +35,7 @@ class Batch:
     weights: npt.NDArray[np.float32]
     age: npt.NDArray[np.float32]
     numbers: npt.NDArray[np.uint32]
+    types: npt.NDArray[np.uint8]
 
     @classmethod
     def of(cls, queries: Sequence[Query], catalogue: Catalogue, settings: BuildSettings) -> Batch:
@@ -59,7 +61,7 @@ class Batch:
         counts = np.bincount(owner, minlength=len(queries))
         offsets = np.concatenate([[0], np.cumsum(counts)])
         age = (np.repeat(offsets[1:], counts) - 1 - np.arange(len(places))).astype(np.float32)
-        return cls(catalogue.n, offsets, rows, weights, age, flat["item"][places].astype(np.uint32))
+        return cls(catalogue.n, offsets, rows, weights, age, flat["item"][places], flat["type"][places])
 
     @classmethod
     def empty(cls, size: int, n: int) -> Batch:
@@ -71,6 +73,7 @@ class Batch:
             np.zeros(0, dtype=np.float32),
             np.zeros(0, dtype=np.float32),
             np.zeros(0, dtype=np.uint32),
+            np.zeros(0, dtype=np.uint8),
         )
 
     @property
@@ -79,14 +82,13 @@ class Batch:
         return len(self.offsets) - 1
 
     @property
-    def lengths(self) -> npt.NDArray[np.int64]:
-        """Events per history, shape (b,)."""
-        return np.diff(self.offsets)
+    def positive(self) -> npt.NDArray[np.bool_]:
+        """Which events speak for their items, a flat array."""
+        return self.weights > 0
 
-    @property
-    def positives(self) -> npt.NDArray[np.int64]:
-        """Events with positive weight per history, shape (b,)."""
-        return np.diff(np.concatenate([[0], np.cumsum(self.weights > 0)])[self.offsets])
+    def counts(self, marked: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        """How many of each history's events are `marked` (a flat array), shape (b,)."""
+        return np.diff(np.concatenate([[0], np.cumsum(marked)])[self.offsets])
 
     def decayed(self, decay: float) -> npt.NDArray[np.float32]:
         """The weights, each multiplied by `decay` for every step back."""
@@ -94,15 +96,9 @@ class Batch:
 
     def matrix(self, weights: npt.NDArray[np.float32]) -> sp.csr_array:
         """The histories as a sparse (b, n) matrix of `weights`."""
-        return sp.csr_array((weights, self.rows, self.offsets), shape=(self.size, self.n))
+        # With int64 offsets scipy would convert all indices of the other factor of a product, too.
+        return sp.csr_array((weights, self.rows, self.offsets.astype(np.int32)), shape=(self.size, self.n))
 
     def part(self, query: int) -> slice:
         """Where history `query` lies in the flat arrays."""
         return slice(int(self.offsets[query]), int(self.offsets[query + 1]))
-
-    def padded(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-        """Places of the flat arrays as (b, longest), and where they are real; padding points at place 0."""
-        longest = int(self.lengths.max(initial=0))
-        steps = np.arange(longest)
-        real = steps[None, :] < self.lengths[:, None]
-        return np.where(real, self.offsets[:-1, None] + steps, 0), real

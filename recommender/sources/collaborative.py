@@ -15,7 +15,7 @@ import numpy.typing as npt
 from recommender.feeds import SourceName
 from recommender.profile import Collaborative
 from recommender.sources.batch import Batch
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, best_rows, ranked_causes
+from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, best_of, ranked_causes
 
 
 class CollaborativeSource:
@@ -42,8 +42,7 @@ class CollaborativeSource:
 
     def has_opinion(self, batch: Batch) -> Mask:
         """Histories with at least one learnt item of positive weight."""
-        useful = (batch.weights > 0) & self.known[batch.rows]
-        return np.diff(np.concatenate([[0], np.cumsum(useful)])[batch.offsets]) > 0
+        return batch.counts(batch.positive & self.known[batch.rows]) > 0
 
     def prepare(self, batch: Batch, now: int) -> _FoldedIn:
         """Fold every history in: one (f, f) solve each."""
@@ -51,35 +50,41 @@ class CollaborativeSource:
 
 
 class _FoldedIn:
+    """Histories are worked on one by one: sums in other shapes round otherwise, and a batch must equal its single queries."""
+
     def __init__(self, source: CollaborativeSource, batch: Batch) -> None:
         self._source = source
         self._batch = batch
-        weights = batch.decayed(source.settings.history_decay)
-        places, real = batch.padded()
-        self._confidence = np.where(real, source.settings.alpha * np.abs(weights)[places], 0).astype(np.float32) if len(weights) else None
-        if self._confidence is None:
-            self._factors = np.zeros((batch.size, source.factors.shape[1]), dtype=np.float32)
-            return
-        liked = np.where(real & (weights[places] > 0), self._confidence, 0).astype(np.float32)
-        history = source.factors[batch.rows[places]]
-        weighted = history * np.where(real, self._confidence - 1, 0).astype(np.float32)[:, :, None]
-        self._normal = source.gram + np.matmul(history.transpose(0, 2, 1), weighted)
-        target = np.matmul(history.transpose(0, 2, 1), liked[:, :, None])
-        self._factors = np.linalg.solve(self._normal, target)[:, :, 0].astype(np.float32)
+        # Signed: negative where an event speaks against its item.
+        self._confidence = np.float32(source.settings.alpha) * batch.decayed(source.settings.history_decay)
+        self._normals: list[Floats] = []
+        self._vectors = np.zeros((batch.size, source.factors.shape[1]), dtype=np.float32)
+        for query in range(batch.size):
+            part = batch.part(query)
+            history, confidence = source.factors[batch.rows[part]], self._confidence[part]
+            normal = source.gram + history.T @ (history * (np.abs(confidence) - 1)[:, None])
+            self._normals.append(normal)
+            self._vectors[query] = np.linalg.solve(normal, history.T @ np.maximum(confidence, 0))
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
-        scores = self._factors @ self._source.factors.T
-        return best_rows(np.where(self._source.known & (scores > 0), scores, NO_OPINION), allowed, limit)
+        found = np.full((self._batch.size, limit), -1, dtype=np.int32)
+        for query, vector in enumerate(self._vectors):
+            scores = self._source.factors @ vector
+            rows = np.flatnonzero(allowed[query] & (scores > 0)).astype(np.int32)
+            best = best_of(rows, scores[rows], limit)
+            found[query, : len(best)] = best
+        return found
 
     def score(self, rows: Rows) -> Floats:
-        scores = np.matmul(self._source.factors[rows], self._factors[:, :, None])[:, :, 0]
-        return np.where(self._source.known[rows] & (scores > 0), scores, NO_OPINION)
+        scores = np.full(rows.shape, NO_OPINION, dtype=np.float32)
+        for query, vector in enumerate(self._vectors):
+            real = rows[query][rows[query] >= 0]
+            scores[query, : len(real)] = self._source.factors[real] @ vector
+        return np.where(scores > 0, scores, NO_OPINION)
 
     def causes(self, query: int, rows: Rows) -> list[Cause]:
         """The score is linear in the liked items: y·x = Σ_j y·A⁻¹y_j · c_j (Hu, Koren, Volinsky 2008, section 5)."""
         part = self._batch.part(query)
-        weights = self._batch.decayed(self._source.settings.history_decay)[part]
-        confidence = np.where(weights > 0, self._source.settings.alpha * weights, 0).astype(np.float32)
         history = self._source.factors[self._batch.rows[part]]
-        pulled = np.linalg.solve(self._normal[query], history.T).astype(np.float32)
-        return ranked_causes((self._source.factors[rows] @ pulled) * confidence)
+        pulled = np.linalg.solve(self._normals[query], history.T).astype(np.float32)
+        return ranked_causes((self._source.factors[rows] @ pulled) * np.maximum(self._confidence[part], 0))

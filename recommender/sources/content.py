@@ -33,12 +33,11 @@ class ContentSource:
 
     def has_opinion(self, batch: Batch) -> Mask:
         """Histories with at least one item of positive weight that has a vector."""
-        useful = (batch.weights > 0) & self.has_vector[batch.rows]
-        return np.diff(np.concatenate([[0], np.cumsum(useful)])[batch.offsets]) > 0
+        return batch.counts(batch.positive & self.has_vector[batch.rows]) > 0
 
-    def prepare(self, batch: Batch, now: int) -> _Interests:
+    def prepare(self, batch: Batch, now: int) -> Interests:
         """Find the interests of every history."""
-        return _Interests(self, batch)
+        return Interests(self, batch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +51,16 @@ class _Profile:
     against: Floats
 
 
-class _Interests:
+class Interests:
+    """The content source made ready: the interests of every history of a batch."""
+
     def __init__(self, source: ContentSource, batch: Batch) -> None:
         self._source = source
         self._batch = batch
         self._weights = batch.decayed(source.settings.history_decay)
         self._profiles = [self._profile(query) for query in range(batch.size)]
-        self.mode = "none"
+        self.modes = ["none"] * batch.size
+        """How the candidates of each history were found."""
 
     def _profile(self, query: int) -> _Profile:
         settings, part = self._source.settings, self._batch.part(query)
@@ -68,30 +70,21 @@ class _Interests:
         against = (vectors * np.where(weights < 0, -weights, 0)[:, None]).sum(axis=0) / max(float(np.abs(weights).sum()), 1e-9)
         group = np.full(len(rows), -1, dtype=np.int32)
         liked = np.flatnonzero((weights > 0) & has_vector)
-        likeness = vectors[liked] @ vectors[liked].T
-        leaders: list[int] = []
-        for place in range(len(liked) - 1, -1, -1):
-            if leaders:
-                nearest = int(np.argmax(likeness[place, leaders]))
-                if likeness[place, leaders[nearest]] >= settings.same_interest or len(leaders) == settings.interests:
-                    group[liked[place]] = nearest
-                    continue
-            group[liked[place]] = len(leaders)
-            leaders.append(place)
-        sums = np.zeros((len(leaders), vectors.shape[1]), dtype=np.float32)
-        np.add.at(sums, group[liked], vectors[liked] * weights[liked][:, None])
-        totals = np.bincount(group[liked], weights=weights[liked], minlength=len(leaders)).astype(np.float32)
+        group[liked] = _grouped(vectors[liked] @ vectors[liked].T, settings)
+        shares = np.where(group == np.arange(group.max(initial=-1) + 1)[:, None], weights, 0).astype(np.float32)
+        sums, totals = shares @ vectors, shares.sum(axis=1)
         norms = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
         strengths = (totals / max(float(totals.sum()), 1e-9)) ** np.float32(STRENGTH_POWER)
         return _Profile(sums / norms, strengths, group, against.astype(np.float32))
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
+        """See `Scorer`."""
         found = np.full((self._batch.size, limit), -1, dtype=np.int32)
         for query, profile in enumerate(self._profiles):
             if not len(profile.vectors):
                 continue
             rows, cosines, mode = self._source.vectors.search(profile.vectors, limit, allowed[query] & self._source.has_vector)
-            self.mode = mode if self.mode in ("none", mode) else "index"
+            self.modes[query] = mode
             if len(profile.vectors) == 1:
                 best = rows[0]
             else:
@@ -105,16 +98,20 @@ class _Interests:
         return found
 
     def score(self, rows: Rows) -> Floats:
+        """See `Scorer`."""
         scores = np.full(rows.shape, NO_OPINION, dtype=np.float32)
         for query, profile in enumerate(self._profiles):
             if not len(profile.vectors):
                 continue
-            vectors = self._source.vectors.gather(rows[query])
-            best = ((vectors @ profile.vectors.T) * profile.strengths).max(axis=1) - vectors @ profile.against
-            scores[query] = np.where(self._source.has_vector[rows[query]] & (best > 0), best, NO_OPINION)
+            # Without the padding, so that sums have the same shapes, and round alike, in a batch and alone.
+            real = rows[query][rows[query] >= 0]
+            cosines = self._source.vectors.gather(real) @ np.vstack([profile.vectors, profile.against]).T
+            best = (cosines[:, :-1] * profile.strengths).max(axis=1) - cosines[:, -1]
+            scores[query, : len(real)] = np.where(best > 0, best, NO_OPINION)
         return scores
 
     def causes(self, query: int, rows: Rows) -> list[Cause]:
+        """See `Scorer`."""
         profile, part = self._profiles[query], self._batch.part(query)
         if not len(profile.vectors):
             return [Cause()] * len(rows)
@@ -122,3 +119,19 @@ class _Interests:
         chosen = ((vectors @ profile.vectors.T) * profile.strengths).argmax(axis=1)
         likeness = vectors @ self._source.vectors.gather(self._batch.rows[part]).T
         return ranked_causes(np.where(profile.group[None, :] == chosen[:, None], likeness * self._weights[part], 0))
+
+
+def _grouped(likeness: Floats, settings: Content) -> list[int]:
+    """The interest of each of h items, oldest first, from their cosines with each other, shape (h, h)."""
+    # Plain lists: this walks over few numbers one at a time, where arrays would cost ten times as much.
+    cosines: list[list[float]] = likeness.tolist()
+    groups, leaders = [0] * len(cosines), list[int]()
+    for place in range(len(cosines) - 1, -1, -1):
+        to_leaders = [cosines[place][leader] for leader in leaders]
+        closest = max(to_leaders, default=-np.inf)
+        if leaders and (closest >= settings.same_interest or len(leaders) == settings.interests):
+            groups[place] = to_leaders.index(closest)
+        else:
+            groups[place] = len(leaders)
+            leaders.append(place)
+    return groups

@@ -22,6 +22,7 @@ class FreshSource:
         self.published_at = published_at
         dated = np.flatnonzero(published_at != MISSING_TIME)
         self.order: Rows = dated[np.argsort(-published_at[dated], kind="stable")].astype(np.int32)
+        self._ages = -published_at[self.order]
 
     def has_opinion(self, batch: Batch) -> Mask:
         """All, as soon as any item has a date."""
@@ -30,6 +31,10 @@ class FreshSource:
     def prepare(self, batch: Batch, now: int) -> _AtMoment:
         """Fix the moment from which age is counted."""
         return _AtMoment(self, now)
+
+    def published_by(self, now: int) -> Rows:
+        """Rows published at or before `now`, newest first, ties by row."""
+        return self.order[np.searchsorted(self._ages, -now, side="left") :]
 
     def decay(self, rows: npt.NDArray[np.integer], now: int, half_life_hours: float) -> Floats:
         """Freshness of `rows` in [0, 1]: 1 when just published, halved with every `half_life_hours`; 0 for undated rows."""
@@ -44,9 +49,7 @@ class _AtMoment:
         self._now = now
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
-        order = self._source.order
-        upcoming = np.searchsorted(-self._source.published_at[order], -self._now, side="left")
-        return first_allowed(order[upcoming:], allowed, limit)
+        return first_allowed(self._source.published_by(self._now), allowed, limit)
 
     def score(self, rows: Rows) -> Floats:
         published = self._source.published_at[rows]

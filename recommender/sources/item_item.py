@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from recommender.feeds import SourceName
 from recommender.profile import ItemItem
 from recommender.sources.batch import Batch
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes
+from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, best_of, ranked_causes
 
 
 class ItemItemSource:
@@ -22,8 +22,8 @@ class ItemItemSource:
 
     def has_opinion(self, batch: Batch) -> Mask:
         """Histories with at least one item of positive weight that has neighbours."""
-        useful = (batch.weights > 0) & (np.diff(self.weights.indptr)[batch.rows] > 0)
-        return np.diff(np.concatenate([[0], np.cumsum(useful)])[batch.offsets]) > 0
+        starts = self.weights.indptr
+        return batch.counts(batch.positive & (starts[batch.rows + 1] > starts[batch.rows])) > 0
 
     def prepare(self, batch: Batch, now: int) -> _Gathered:
         """Gather and add up the neighbours of every history."""
@@ -44,10 +44,8 @@ class _Gathered:
             part = slice(self._sums.indptr[query], self._sums.indptr[query + 1])
             rows, scores = self._sums.indices[part], self._sums.data[part]
             keep = allowed[query, rows] & (scores > 0)
-            rows, scores = rows[keep], scores[keep]
-            if len(rows) > limit:
-                rows = rows[np.argpartition(-scores, limit - 1)[:limit]]
-            found[query, : len(rows)] = rows
+            best = best_of(rows[keep], scores[keep], limit)
+            found[query, : len(best)] = best
         return found
 
     def score(self, rows: Rows) -> Floats:
@@ -66,4 +64,6 @@ class _Gathered:
         part = self._batch.part(query)
         history = self._batch.rows[part]
         block = self._source.weights[history][:, rows].toarray()
-        return ranked_causes((block * self._weights[part][:, None]).T)
+        # What was disliked may lift its opposite, but nobody wants to read that as the reason.
+        liked = np.maximum(self._weights[part], 0)
+        return ranked_causes((block * liked[:, None]).T)

@@ -39,7 +39,10 @@ class Scorer(Protocol):
         ...
 
     def score(self, rows: Rows) -> Floats:
-        """Scores of `rows`, shape (b, m), float32; `NO_OPINION` where there is none. Padding rows (-1) may score anything."""
+        """Scores of `rows`, shape (b, m), float32; `NO_OPINION` where there is none.
+
+        Rows of -1 stand at the ends of lines and may score anything.
+        """
         ...
 
     def causes(self, query: int, rows: Rows) -> list[Cause]:
@@ -61,14 +64,9 @@ class Source(Protocol):
         ...
 
 
-def best_rows(scores: Floats, allowed: Mask, limit: int) -> Rows:
-    """The `limit` best allowed rows of each line of `scores`, shape (b, n), in no order; -1 where fewer have an opinion."""
-    masked = np.where(allowed, scores, NO_OPINION)
-    limit = min(limit, masked.shape[1])
-    if limit == 0:
-        return np.zeros((len(masked), 0), dtype=np.int32)
-    best = np.argpartition(-masked, limit - 1, axis=1)[:, :limit].astype(np.int32)
-    return np.where(np.take_along_axis(masked, best, axis=1) > NO_OPINION, best, np.int32(-1))
+def best_of(rows: Rows, scores: Floats, limit: int) -> Rows:
+    """The `limit` of `rows`, shape (r,), with the best `scores`, the same shape; in no order, all where they are fewer."""
+    return rows if len(rows) <= limit else rows[np.argpartition(-scores, limit - 1)[:limit]]
 
 
 def first_allowed(order: Rows, allowed: Mask, limit: int) -> Rows:

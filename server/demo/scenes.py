@@ -19,11 +19,11 @@ from recommender.store import open_store
 
 PLACEMENT = "home"
 SIZE = 8
-KNOWN_USER = "u405"
+KNOWN_USER = "u373"
 CLICKS = ("ml-50", "ml-172")
 """Star Wars (1977) and The Empire Strikes Back (1980), in MovieLens' numbering."""
-SEED = "ml-1"
-"""Toy Story (1995)."""
+SEED = "ml-98"
+"""The Silence of the Lambs (1991)."""
 FILTER = '"Comedy" in categories && attributes.year >= 1995'
 
 

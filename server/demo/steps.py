@@ -23,7 +23,7 @@ STOP_TIMEOUT_S = 15.0
 
 def command(*arguments: str) -> list[str]:
     """The `recommender` command of this very installation."""
-    return [sys.executable, "-m", "recommender.cli", *arguments]
+    return [sys.executable, "-m", "recommender", *arguments]
 
 
 def run(*arguments: str) -> None:

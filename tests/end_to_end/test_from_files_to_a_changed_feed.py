@@ -21,7 +21,7 @@ from recommender.feeds import Basis
 
 def recommender(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "recommender.cli", *arguments, "--data", str(data)], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-m", "recommender", *arguments, "--data", str(data)], capture_output=True, text=True, timeout=120, check=False
     )
 
 
@@ -61,7 +61,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Path:
 def address(built: Path) -> Iterator[dict[str, str]]:
     ready = built / "ready.json"
     options = [word for name in ("listen", "admin-listen", "metrics-listen") for word in (f"--{name}", "127.0.0.1:0")]
-    command = [sys.executable, "-m", "recommender.cli", "serve", "--data", str(built), *options, "--ready-file", str(ready)]
+    command = [sys.executable, "-m", "recommender", "serve", "--data", str(built), *options, "--ready-file", str(ready)]
     with (built / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "PYTHONWARNINGS": "ignore"})
     try:

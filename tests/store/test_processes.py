@@ -61,8 +61,9 @@ def test_what_was_acknowledged_survives_a_killed_writer(shop: Store, store_path:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(acknowledged)]
         process.send_signal(signal.SIGKILL)
-        rest, _ = process.communicate(timeout=60)
-        assert process.returncode == -signal.SIGKILL
+        rest = process.stdout.read()
+        process.stdout.close()
+        assert process.wait(timeout=60) == -signal.SIGKILL
         ids = [line.split()[1] for line in [*lines, *rest.splitlines(keepends=True)] if line.endswith("\n")]
         assert len(ids) >= acknowledged
         with open_store(store_path) as reopened:

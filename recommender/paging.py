@@ -1,0 +1,160 @@
+"""Paging without state: what is left of a ranking travels in the page token, and each page only re-checks eligibility."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.errors import InvalidInput
+from recommender.events import Consent, Subject
+from recommender.feeds import Basis, SourceName
+from recommender.items import ItemKind
+from recommender.placements import SLATE_LIMIT
+
+DIGEST_SIZE = 16
+"""Bytes of a decision id and of a binding."""
+
+NAME_BYTES_LIMIT = 100
+"""UTF-8 bytes of each name that a token carries: placement, its version, generation id, arm."""
+
+OFFSET_LIMIT = 65_535
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """What is left of the ranking of one decision, best first; checked on construction.
+
+    `decision_id` and `binding`: 16 bytes each. `issued_at`: when the first page was made (aware); it stays with the rest.
+    `offset`: how many items were handed out before, 0 to 65,535. `numbers`: item numbers, shape (n,), uint32, all
+    different, 1 ≤ n ≤ 500. `sources`: shape (n,), uint8, `SourceName`. `probabilities`: shape (n,), float32, in [0, 1].
+    Raises `InvalidInput` naming the field.
+    """
+
+    decision_id: bytes
+    binding: bytes
+    issued_at: datetime
+    generation_id: str
+    placement_version: str
+    offset: int
+    basis: Basis
+    numbers: npt.NDArray[np.uint32]
+    sources: npt.NDArray[np.uint8]
+    probabilities: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        for name in ("decision_id", "binding"):
+            if len(getattr(self, name)) != DIGEST_SIZE:
+                raise InvalidInput(name, f"{len(getattr(self, name))} bytes", f"{DIGEST_SIZE} bytes")
+        if self.issued_at.tzinfo is None:
+            raise InvalidInput("issued_at", self.issued_at.isoformat(), "a time with its offset")
+        for name in ("generation_id", "placement_version"):
+            check_name(getattr(self, name), name)
+        if not 0 <= self.offset <= OFFSET_LIMIT:
+            raise InvalidInput("offset", self.offset, f"0 to {OFFSET_LIMIT}")
+        for name, dtype in (("numbers", np.uint32), ("sources", np.uint8), ("probabilities", np.float32)):
+            array = np.array(getattr(self, name), dtype=dtype)
+            if array.shape != (np.size(self.numbers),):
+                raise InvalidInput(name, f"shape {array.shape}", f"one entry per item: shape ({np.size(self.numbers)},)")
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        if not 1 <= len(self.numbers) <= SLATE_LIMIT:
+            raise InvalidInput("numbers", f"{len(self.numbers)} items", f"1 to {SLATE_LIMIT} items")
+        if len(np.unique(self.numbers)) != len(self.numbers):
+            raise InvalidInput("numbers", "an item twice", "each item once")
+        if not (min(SourceName) <= self.sources.min() and self.sources.max() <= max(SourceName)):
+            raise InvalidInput("sources", f"{self.sources.min()} to {self.sources.max()}", f"{min(SourceName)} to {max(SourceName)}")
+        if not ((self.probabilities >= 0) & (self.probabilities <= 1)).all():
+            raise InvalidInput("probabilities", "values outside of 0 to 1", "numbers from 0 to 1")
+
+
+def check_name(value: str, field: str) -> None:
+    """Raise `InvalidInput` unless `value` fits into a token."""
+    try:
+        fits = len(value.encode()) <= NAME_BYTES_LIMIT
+    except UnicodeEncodeError:
+        fits = False
+    if not fits:
+        raise InvalidInput(field, value, f"at most {NAME_BYTES_LIMIT} bytes of UTF-8")
+
+
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """One page's items, best first, and what is left after them.
+
+    `numbers` uint32, `sources` uint8, `probabilities` float32 and `positions` int64 all have the shape (k,), k ≤ the size
+    asked for. `positions` count from 0 through all pages of the decision, without gaps. `rest` is None when nothing that
+    may be shown is left.
+    """
+
+    numbers: npt.NDArray[np.uint32]
+    sources: npt.NDArray[np.uint8]
+    probabilities: npt.NDArray[np.float32]
+    positions: npt.NDArray[np.int64]
+    rest: Page | None
+
+
+def take_page(page: Page, eligible: npt.NDArray[np.bool_], size: int) -> Taken:
+    """The next `size` ≥ 1 items of `page` that may be shown, fewer only where there are no more.
+
+    `eligible`, shape (n,), says which of `page.numbers` may be shown now. Others are skipped: those before the last item
+    taken are gone for good, those after it are asked about again when their page comes. So no item is ever repeated.
+    Raises `InvalidInput` for a size below 1 or a mask of another shape.
+    """
+    if size < 1:
+        raise InvalidInput("size", size, "1 or more")
+    if eligible.shape != page.numbers.shape or eligible.dtype != np.bool_:
+        raise InvalidInput("eligible", f"{eligible.dtype} of shape {eligible.shape}", f"bool of shape {page.numbers.shape}")
+    places = np.flatnonzero(eligible)
+    taken = places[:size]
+    rest: Page | None = None
+    if len(places) > size:
+        left = slice(int(taken[-1]) + 1, None)
+        rest = replace(
+            page,
+            offset=page.offset + len(taken),
+            numbers=page.numbers[left],
+            sources=page.sources[left],
+            probabilities=page.probabilities[left],
+        )
+    return Taken(
+        numbers=page.numbers[taken],
+        sources=page.sources[taken],
+        probabilities=page.probabilities[taken],
+        positions=page.offset + np.arange(len(taken), dtype=np.int64),
+        rest=rest,
+    )
+
+
+def binding(
+    *,
+    subject: Subject,
+    placement: str,
+    context: Mapping[str, str | Sequence[str]],
+    kinds: Iterable[ItemKind],
+    filter: str,
+    consent: Consent | None,
+) -> bytes:
+    """Digest, 16 bytes, of everything in a request that must stay the same from page to page.
+
+    `context` by field name; an empty value is the same as an absent one. `kinds` in any order. `consent` is None where the
+    request says nothing. Page size, exclusions and the wish for explanations are not part of it and may change.
+    """
+    said = {name: value if isinstance(value, str) else list(value) for name, value in context.items() if value}
+    canonical = json.dumps(
+        {
+            "subject": [int(subject.kind), subject.id],
+            "placement": placement,
+            "context": said,
+            "kinds": sorted({int(kind) for kind in kinds}),
+            "filter": filter,
+            "consent": None if consent is None else int(consent),
+        },
+        sort_keys=True,
+    )
+    return hashlib.sha256(canonical.encode()).digest()[:DIGEST_SIZE]

@@ -1,0 +1,341 @@
+"""Signed tokens: one on every item handed out, and one that carries the rest of a ranking to its next page.
+
+Layout, before base64url: kind (1 byte), format (1 byte), length and text of the key id, the content, and 16 bytes of
+HMAC-SHA256 over all that precedes. Kind and format are signed, so that no token passes for one of another kind.
+Tokens can be read by whoever holds them; they cannot be made or changed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.errors import InvalidInput, InvalidToken
+from recommender.feeds import Basis, SourceName
+from recommender.paging import DIGEST_SIZE, OFFSET_LIMIT, Page, check_name
+from recommender.placements import SLATE_LIMIT
+from recommender.times import from_micros, to_micros
+
+KEY_BYTES_LEAST = 32
+KEY_ID_LIMIT = 32
+
+ITEM_TOKEN_LIMIT = 643
+"""Characters of an item token at the most; some 130 with names of usual length."""
+
+PAGE_TOKEN_LIMIT = 6_430
+"""Characters of a page token at the most, were 500 items not to compress at all; a usual one of 180 items has some 900."""
+
+_ITEM_KIND, _ITEM_FORMAT = 0x69, 1
+_PAGE_KIND, _PAGE_FORMAT = 0x70, 1
+_MAC_SIZE = 16
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+_SHOWN = np.dtype([("number", "<u4"), ("position", "<u2"), ("source", "u1"), ("probability", "<f4")])
+_RANGES = {"number": (0, 2**32 - 1), "position": (0, OFFSET_LIMIT), "source": (min(SourceName), max(SourceName)), "probability": (0, 1)}
+_PAGE_HEAD = struct.Struct("<16s16sqHBH")
+_PAGE_BYTES_LIMIT = _PAGE_HEAD.size + 2 * 101 + SLATE_LIMIT * 9
+
+_ITEM_FORM = "an item token as it came with a feed, unchanged; leave it out when there is none"
+_PAGE_FORM = "the next_page_token of the page before, unchanged; start again without page_token"
+
+
+@dataclass(frozen=True)
+class ItemToken:
+    """Which answer showed an item, and how; checked on construction.
+
+    `decision_id`: 16 bytes. The names have at most 100 bytes each. `arm` is "" outside experiments. `position` counts from
+    0 through all pages. `probability`, in [0, 1], is kept as float32. `number` is the item's. Raises `InvalidInput`.
+    """
+
+    decision_id: bytes
+    placement: str
+    placement_version: str
+    generation_id: str
+    arm: str
+    position: int
+    source: SourceName
+    probability: float
+    number: int
+
+    def __post_init__(self) -> None:
+        if len(self.decision_id) != DIGEST_SIZE:
+            raise InvalidInput("decision_id", f"{len(self.decision_id)} bytes", f"{DIGEST_SIZE} bytes")
+        for name in ("placement", "placement_version", "generation_id", "arm"):
+            check_name(getattr(self, name), name)
+        if not 0 <= self.position <= OFFSET_LIMIT:
+            raise InvalidInput("position", self.position, f"0 to {OFFSET_LIMIT}")
+        if not 0 <= self.probability <= 1:
+            raise InvalidInput("probability", self.probability, "a number from 0 to 1")
+        if not 0 <= self.number < 2**32:
+            raise InvalidInput("number", self.number, "0 to 4294967295")
+
+
+def parse_token_keys(text: str) -> list[tuple[str, bytes]]:
+    """Keys from "id:hex,id:hex", as in the setting `token_keys`, the signing one first.
+
+    Raises `InvalidInput` for text of another form; what was given is described but never shown.
+    """
+    keys = []
+    for place, pair in enumerate(text.split(","), start=1):
+        key_id, colon, digits = pair.strip().partition(":")
+        try:
+            secret = bytes.fromhex(digits)
+        except ValueError:
+            secret = b""
+        if not key_id or not colon or not secret:
+            allowed = f"id:hex pairs of {KEY_BYTES_LEAST} bytes or more each, separated by commas"
+            raise InvalidInput("token_keys", f"something else at place {place}", allowed)
+        keys.append((key_id, secret))
+    return keys
+
+
+class TokenSigner:
+    """Signs with the first of its keys and accepts all of them, so that keys can be exchanged without breaking tokens."""
+
+    def __init__(self, keys: Sequence[tuple[str, bytes]]) -> None:
+        """`keys`: (id, secret) pairs; ids of 1 to 32 bytes, all different, secrets of 32 bytes or more."""
+        if not keys:
+            raise InvalidInput("token_keys", "none", "at least one key")
+        for key_id, secret in keys:
+            if not 1 <= len(key_id.encode()) <= KEY_ID_LIMIT:
+                raise InvalidInput("token_keys", f"a key id of {len(key_id.encode())} bytes", f"key ids of 1 to {KEY_ID_LIMIT} bytes")
+            if len(secret) < KEY_BYTES_LEAST:
+                raise InvalidInput("token_keys", f"{len(secret)} bytes for key {key_id}", f"{KEY_BYTES_LEAST} bytes or more")
+        self._secrets = {key_id.encode(): bytes(secret) for key_id, secret in keys}
+        if len(self._secrets) != len(keys):
+            raise InvalidInput("token_keys", ", ".join(key_id for key_id, _ in keys), "each key id once")
+        self._key_id = keys[0][0].encode()
+
+    def __repr__(self) -> str:
+        return f"TokenSigner(keys={[key_id.decode() for key_id in self._secrets]})"
+
+    def sign_items(
+        self,
+        *,
+        decision_id: bytes,
+        placement: str,
+        placement_version: str,
+        generation_id: str,
+        arm: str,
+        numbers: npt.ArrayLike,
+        positions: npt.ArrayLike,
+        sources: npt.ArrayLike,
+        probabilities: npt.ArrayLike,
+    ) -> list[str]:
+        """Tokens of one answer's items, in order, at most 643 characters each (base64url without padding).
+
+        The last four have the shape (n,); see `ItemToken` for their ranges. Raises `InvalidInput` naming the field.
+        """
+        shown = np.zeros(np.size(numbers), dtype=_SHOWN)
+        given = {"number": numbers, "position": positions, "source": sources, "probability": probabilities}
+        for name, values in given.items():
+            column = np.asarray(values)
+            if column.shape != shown.shape:
+                raise InvalidInput(name, f"shape {column.shape}", f"one entry per item: shape {shown.shape}")
+            if len(column):
+                _check_range(name, float(column.min()), float(column.max()))
+            shown[name] = column
+        if len(decision_id) != DIGEST_SIZE:
+            raise InvalidInput("decision_id", f"{len(decision_id)} bytes", f"{DIGEST_SIZE} bytes")
+        names = {"placement": placement, "placement_version": placement_version, "generation_id": generation_id, "arm": arm}
+        for name, text in names.items():
+            check_name(text, name)
+        head = self._head(_ITEM_KIND, _ITEM_FORMAT) + decision_id + b"".join(map(_prefixed, names.values()))
+        return _signed_all(self._secrets[self._key_id], head, shown.tobytes(), _SHOWN.itemsize)
+
+    def sign_item(self, token: ItemToken) -> str:
+        """The text of one item token, at most 643 characters."""
+        (text,) = self.sign_items(
+            decision_id=token.decision_id,
+            placement=token.placement,
+            placement_version=token.placement_version,
+            generation_id=token.generation_id,
+            arm=token.arm,
+            numbers=[token.number],
+            positions=[token.position],
+            sources=[token.source],
+            probabilities=[token.probability],
+        )
+        return text
+
+    def read_item(self, text: str) -> ItemToken:
+        """What `text` says. Raises `InvalidToken`, whose field is "token", unless it was signed here and is unchanged."""
+        content = self._verified(text, ITEM_TOKEN_LIMIT, _ITEM_KIND, _ITEM_FORMAT, "token", _ITEM_FORM)
+        try:
+            reader = _Reader(content)
+            decision_id = reader.take(DIGEST_SIZE)
+            placement, placement_version, generation_id, arm = (reader.text() for _ in range(4))
+            (shown,) = np.frombuffer(reader.take(_SHOWN.itemsize), dtype=_SHOWN)
+            reader.close()
+            return ItemToken(
+                decision_id=decision_id,
+                placement=placement,
+                placement_version=placement_version,
+                generation_id=generation_id,
+                arm=arm,
+                position=int(shown["position"]),
+                source=SourceName(int(shown["source"])),
+                probability=float(shown["probability"]),
+                number=int(shown["number"]),
+            )
+        except (ValueError, InvalidInput) as error:
+            raise InvalidToken("token", "a token with unknown content", _ITEM_FORM) from error
+
+    def sign_page(self, page: Page) -> str:
+        """The text of a page token (base64url without padding), at most 6,430 characters.
+
+        Usual ones, whose items come from a catalogue of 100,000 and whose probabilities are mostly 1, have some 900
+        characters for 180 items and 2,000 for 480.
+        """
+        head = _PAGE_HEAD.pack(page.decision_id, page.binding, to_micros(page.issued_at), page.offset, int(page.basis), len(page.numbers))
+        names = _prefixed(page.generation_id) + _prefixed(page.placement_version)
+        arrays = _planes(page.numbers, "<u4") + page.sources.tobytes() + _planes(page.probabilities, "<f4")
+        compressed = zlib.compress(head + names + arrays, level=6)
+        return _signed(self._secrets[self._key_id], self._head(_PAGE_KIND, _PAGE_FORMAT) + compressed)
+
+    def read_page(self, text: str, *, binding: bytes, now: datetime, max_age: timedelta) -> Page:
+        """What `text` carries, for a request of the same `binding`, at most `max_age` after the first page.
+
+        Raises `InvalidToken`, whose field is "page_token", for a token that is forged, damaged, of another kind, older
+        than `max_age`, or that was made for a request with other arguments.
+        """
+        content = self._verified(text, PAGE_TOKEN_LIMIT, _PAGE_KIND, _PAGE_FORMAT, "page_token", _PAGE_FORM)
+        try:
+            page = _read_page(content)
+        except (ValueError, OverflowError, zlib.error, struct.error, InvalidInput) as error:
+            raise InvalidToken("page_token", "a token with unknown content", _PAGE_FORM) from error
+        if now - page.issued_at > max_age:
+            given = f"a token of {page.issued_at.isoformat(timespec='seconds')}"
+            raise InvalidToken("page_token", given, f"a token of the last {max_age}; start again without page_token")
+        if not hmac.compare_digest(page.binding, binding):
+            allowed = (
+                "the arguments of the first request (page_size, exclude_item_ids, explain may change); or start again without page_token"
+            )
+            raise InvalidToken("page_token", "a token that was made for a request with other arguments", allowed)
+        return page
+
+    def _head(self, kind: int, version: int) -> bytes:
+        return bytes((kind, version, len(self._key_id))) + self._key_id
+
+    def _verified(self, text: str, limit: int, kind: int, version: int, field: str, form: str) -> bytes:
+        """The content of a token that was signed here."""
+        raw = _decoded(text) if len(text) <= limit else None
+        if raw is None or len(raw) < 3 + _MAC_SIZE:
+            raise InvalidToken(field, "a damaged token", form)
+        body, mac = raw[:-_MAC_SIZE], raw[-_MAC_SIZE:]
+        start = 3 + body[2]
+        secret = self._secrets.get(body[3:start])
+        if secret is None or not hmac.compare_digest(mac, hmac.digest(secret, body, "sha256")[:_MAC_SIZE]):
+            raise InvalidToken(field, "a token that was changed, or not signed with a key in use here", form)
+        if body[0] != kind:
+            raise InvalidToken(field, "a token of another kind", form)
+        if body[1] != version:
+            raise InvalidToken(field, f"a token of format {body[1]}", form)
+        return body[start:]
+
+
+class _Reader:
+    """Takes a verified token's content apart; `ValueError` when it is too short or too long."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._at = 0
+
+    def take(self, size: int) -> bytes:
+        end = self._at + size
+        if end > len(self._content):
+            raise ValueError("too short")
+        part = self._content[self._at : end]
+        self._at = end
+        return part
+
+    def text(self) -> str:
+        return self.take(self.take(1)[0]).decode()
+
+    def close(self) -> None:
+        if self._at != len(self._content):
+            raise ValueError("too long")
+
+
+def _read_page(compressed: bytes) -> Page:
+    # Bounded, as a few kilobytes can decompress to gigabytes.
+    inflater = zlib.decompressobj()
+    content = inflater.decompress(compressed, _PAGE_BYTES_LIMIT)
+    if not inflater.eof or inflater.unconsumed_tail or inflater.unused_data:
+        raise ValueError("not one compressed page")
+    reader = _Reader(content)
+    decision_id, binding, issued_at, offset, basis, n = _PAGE_HEAD.unpack(reader.take(_PAGE_HEAD.size))
+    generation_id, placement_version = reader.text(), reader.text()
+    numbers = _unplaned(reader.take(4 * n))
+    sources = np.frombuffer(reader.take(n), dtype=np.uint8)
+    probabilities = _unplaned(reader.take(4 * n))
+    reader.close()
+    return Page(
+        decision_id=decision_id,
+        binding=binding,
+        issued_at=from_micros(issued_at),
+        generation_id=generation_id,
+        placement_version=placement_version,
+        offset=offset,
+        basis=Basis(basis),
+        numbers=numbers.view("<u4"),
+        sources=sources,
+        probabilities=probabilities.view("<f4"),
+    )
+
+
+def _planes(values: npt.NDArray[np.uint32] | npt.NDArray[np.float32], dtype: str) -> bytes:
+    # All first bytes, then all second ones, and so on: the high bytes of numbers are alike and so compress well.
+    return values.astype(dtype).view(np.uint8).reshape(-1, 4).T.tobytes()
+
+
+def _unplaned(planes: bytes) -> npt.NDArray[np.uint8]:
+    return np.ascontiguousarray(np.frombuffer(planes, dtype=np.uint8).reshape(4, -1).T).ravel()
+
+
+def _check_range(name: str, low: float, high: float) -> None:
+    least, most = _RANGES[name]
+    # Written so that NaN fails.
+    if not (low >= least and high <= most):
+        raise InvalidInput(name, f"{low:g} to {high:g}", f"{least} to {most}")
+
+
+def _prefixed(text: str) -> bytes:
+    encoded = text.encode()
+    return bytes((len(encoded),)) + encoded
+
+
+def _signed(secret: bytes, body: bytes) -> str:
+    mac = hmac.digest(secret, body, "sha256")[:_MAC_SIZE]
+    return base64.urlsafe_b64encode(body + mac).rstrip(b"=").decode("ascii")
+
+
+def _signed_all(secret: bytes, head: bytes, parts: bytes, size: int) -> list[str]:
+    """`_signed` of head + part for every part of `size` bytes; the head is digested once and the alphabet changed once."""
+    digest = hmac.new(secret, head, "sha256")
+    lines = []
+    for at in range(0, len(parts), size):
+        part = parts[at : at + size]
+        mac = digest.copy()
+        mac.update(part)
+        lines.append(binascii.b2a_base64(head + part + mac.digest()[:_MAC_SIZE], newline=False))
+    return b"\n".join(lines).translate(_URL_SAFE, b"=").decode("ascii").split("\n") if lines else []
+
+
+def _decoded(text: str) -> bytes | None:
+    """The bytes of `text`, or None unless it is exactly how they are written."""
+    try:
+        raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (UnicodeEncodeError, binascii.Error):
+        return None
+    # The last character has unused bits, so several texts would stand for the same bytes.
+    return raw if base64.urlsafe_b64encode(raw).rstrip(b"=") == text.encode("ascii") else None

@@ -51,4 +51,6 @@ def _take(file: TextIO, root: Path, now: datetime) -> None:
 
 
 def _unusable(root: Path, error: OSError) -> RecommenderError:
-    return RecommenderError(f"cannot lock the generations below {root}: {error.strerror or error}; it must be a folder that may be written to")
+    return RecommenderError(
+        f"cannot lock the generations below {root}: {error.strerror or error}; it must be a folder that may be written to"
+    )

@@ -79,25 +79,6 @@ class ItemToken:
             raise InvalidInput("number", self.number, "0 to 4294967295")
 
 
-def parse_token_keys(text: str) -> list[tuple[str, bytes]]:
-    """Keys from "id:hex,id:hex", as in the setting `token_keys`, the signing one first.
-
-    Raises `InvalidInput` for text of another form; what was given is described but never shown.
-    """
-    keys = []
-    for place, pair in enumerate(text.split(","), start=1):
-        key_id, colon, digits = pair.strip().partition(":")
-        try:
-            secret = bytes.fromhex(digits)
-        except ValueError:
-            secret = b""
-        if not key_id or not colon or not secret:
-            allowed = f"id:hex pairs of {KEY_BYTES_LEAST} bytes or more each, separated by commas"
-            raise InvalidInput("token_keys", f"something else at place {place}", allowed)
-        keys.append((key_id, secret))
-    return keys
-
-
 class TokenSigner:
     """Signs with the first of its keys and accepts all of them, so that keys can be exchanged without breaking tokens."""
 

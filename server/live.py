@@ -78,7 +78,7 @@ class Live:
 
     def _caught_up(self, change: int) -> Recommender:
         with self._building:
-            engine = self.at_least(0) if self._engine is None else self._engine
+            engine = self.at_least(0)
             if engine.change < change:
                 engine = self._engine = self._with_changes(engine, change)
                 self._metrics.live_items.set(_live_items(engine))

@@ -23,7 +23,8 @@ CHUNK = 512
 class CatalogueVectors:
     """`vectors`: shape (n, d), float32, unit rows, zeros where there is nothing to embed; `has_vector`: shape (n,), bool.
 
-    `embedder` names what made them, "own" for items' own ones only, "none" where there is nothing to embed; `embedded` counts texts that the model had to encode, `cached` those that it had not.
+    `embedder` names what made them, "own" where all are the items' own, "none" where there is nothing to embed. `embedded`
+    counts texts that the model had to encode, `cached` those that it had not.
     """
 
     vectors: npt.NDArray[np.float32]

@@ -42,7 +42,7 @@ class Embedder:
         from transformers.utils.logging import disable_progress_bar
 
         # Its bar for loading weights would break into ours and into logs.
-        disable_progress_bar()
+        disable_progress_bar()  # type: ignore[no-untyped-call]
         kwargs = {"torch_dtype": torch.bfloat16} if self.precision == "bfloat16" else {}
         load = partial(SentenceTransformer, self.where, device="cpu", revision=self.commit, model_kwargs=kwargs)
         try:
@@ -117,7 +117,7 @@ def _on_hub(name: str) -> tuple[str, str]:
     try:
         return name, _commit_on_hub(name)
     except NotFound as error:
-        raise InvalidInput("embedder", name, "a folder that exists, or the name of a model on the Hugging Face hub, which has none of this name") from error
+        raise InvalidInput("embedder", name, "a folder that exists, or a model that the Hugging Face hub has") from error
 
 
 def _commit_on_hub(repository: str) -> str:

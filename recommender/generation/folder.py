@@ -7,24 +7,28 @@
         ACTIVATIONS.jsonl    who became active when, and why
         <id>/                manifest.json and the files that it lists
         .new-…/              a build that is being written, or was killed; ignored and swept
+        .old-…/              a generation that is being removed; likewise
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 
-from recommender.errors import CorruptGeneration, NotFound, RefusedGeneration
+from recommender.errors import CorruptGeneration, NotFound, RecommenderError, RefusedGeneration
 from recommender.generation.contents import Contents, file_names
 from recommender.generation.manifest import FORMAT_VERSION, FileEntry, Manifest
 from recommender.profile import BuildSettings
@@ -33,6 +37,7 @@ MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 ACTIVATIONS = "ACTIVATIONS.jsonl"
 UNFINISHED = ".new-"
+REMOVED = ".old-"
 _ID = re.compile(r"^\d{8}T\d{6}-[0-9a-f]{8}$")
 
 
@@ -112,12 +117,27 @@ class Generations:
         """Write a generation and return its manifest; it exists completely or not at all, also after a power cut.
 
         `describe(id, files)` makes the manifest once the files are known. The id holds the time and a digest of the files.
+        Raises `RecommenderError` when the files cannot be written; nothing is left of them then.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
         self.sweep()
         unfinished = self.root / f"{UNFINISHED}{now:%Y%m%dT%H%M%S}-{os.getpid()}"
-        unfinished.mkdir()
-        contents.write(unfinished)
+        with self._writing("a generation"):
+            unfinished.mkdir(parents=True)
+            try:
+                return self._add(unfinished, contents, describe, now)
+            except BaseException:
+                # On a full disk, the space that the next build needs.
+                shutil.rmtree(unfinished, ignore_errors=True)
+                raise
+
+    def _add(
+        self, unfinished: Path, contents: Contents, describe: Callable[[str, dict[str, FileEntry]], Manifest], now: datetime
+    ) -> Manifest:
+        try:
+            contents.write(unfinished)
+        except RuntimeError as error:
+            # So FAISS tells that it could not write.
+            raise OSError(str(error).strip().splitlines()[-1]) from error
         with ThreadPoolExecutor(2) as pool:
             sums = list(pool.map(lambda name: _synced_sha256(unfinished / name), file_names()))
         files = {
@@ -138,21 +158,42 @@ class Generations:
     def activate(self, generation_id: str, *, now: datetime, reason: str = "") -> str | None:
         """Make a generation the serving one and return the id of the one before.
 
-        Checks its files first. Raises `NotFound`, `CorruptGeneration`, or `RefusedGeneration` when its gate refused it and no
-        `reason` is given.
+        Checks its files first. Raises `NotFound`, `CorruptGeneration`, `RefusedGeneration` when its gate refused it and no
+        `reason` is given, or `RecommenderError` when the folder cannot be written to.
         """
         manifest = self.verify(generation_id)
         if not manifest.passed and not reason:
             failed = "; ".join(f"{check.name}: {check.message}" for check in manifest.checks if not check.passed)
-            raise RefusedGeneration(f"generation {generation_id} did not pass its gate ({failed}); give a reason to activate it all the same")
-        previous = self.current_id()
-        entry = {"at": now.isoformat(), "id": generation_id, "previous": previous, "reason": reason, "passed": manifest.passed}
-        with (self.root / ACTIVATIONS).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(entry) + "\n")
+            raise RefusedGeneration(
+                f"generation {generation_id} did not pass its gate ({failed}); give a reason to activate it all the same"
+            )
+        with self._writing("the active generation's name"), self._activating() as log:
+            previous = self.current_id()
+            entry = {"at": now.isoformat(), "id": generation_id, "previous": previous, "reason": reason, "passed": manifest.passed}
+            log.write(json.dumps(entry).encode() + b"\n")
             log.flush()
             os.fsync(log.fileno())
-        write_durably(self.root / CURRENT, generation_id + "\n")
+            write_durably(self.root / CURRENT, generation_id + "\n")
         return previous
+
+    @contextmanager
+    def _activating(self) -> Iterator[BinaryIO]:
+        """The log of activations, at its end, where the next line starts; whoever has it locked may replace CURRENT."""
+        with (self.root / ACTIVATIONS).open("a+b") as log:
+            fcntl.flock(log, fcntl.LOCK_EX)
+            if log.seek(0, os.SEEK_END):
+                log.seek(-1, os.SEEK_END)
+                if log.read() != b"\n":
+                    # A crash cut the last line short; it must not take the next one with it.
+                    log.write(b"\n")
+            yield log
+
+    @contextmanager
+    def _writing(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RecommenderError(f"cannot write {what} below {self.root}: {error}; the active generation is as it was") from error
 
     def rollback(self, *, now: datetime, reason: str = "") -> tuple[str, str]:
         """Activate the generation that was active before the current one; returns (active now, active before).
@@ -170,6 +211,9 @@ class Generations:
         """The predecessor by the log of activations, undoing earlier rollbacks, so that two rollbacks go back two steps."""
         stack: list[str] = []
         for entry in self.activations():
+            # An activation that was killed before it took effect left a line; the next line's `previous` passes over it.
+            if entry["previous"] in stack:
+                del stack[stack.index(entry["previous"]) + 1 :]
             if entry["id"] in stack:
                 del stack[stack.index(entry["id"]) + 1 :]
             else:
@@ -178,7 +222,7 @@ class Generations:
         earlier = stack[: stack.index(current)] if current in stack else stack
         return next((generation_id for generation_id in reversed(earlier) if generation_id in kept), None)
 
-    def activations(self) -> list[dict[str, str]]:
+    def activations(self) -> list[dict[str, Any]]:
         """The log of activations, oldest first; a line cut short by a crash is left out."""
         try:
             lines = (self.root / ACTIVATIONS).read_text(encoding="utf-8").splitlines()
@@ -194,16 +238,28 @@ class Generations:
 
     def sweep(self) -> None:
         """Remove what killed builds left behind. Only the holder of the writer's lock may call it."""
-        for path in self.root.glob(f"{UNFINISHED}*"):
-            shutil.rmtree(path)
+        with self._writing("anything"):
+            for pattern in (f"{UNFINISHED}*", f"{REMOVED}*"):
+                for path in self.root.glob(pattern):
+                    shutil.rmtree(path)
+            if any(self.root.glob(f".{CURRENT}.*")):
+                with self._activating():
+                    for path in self.root.glob(f".{CURRENT}.*"):
+                        path.unlink()
 
     def prune(self, keep: int) -> list[str]:
         """Remove all but the newest `keep` generations, the active one and its predecessor; returns the removed ids."""
         current = self.current_id()
         protected = {*self.ids()[:keep], current, self._before(current)}
         removed = [generation_id for generation_id in self.ids() if generation_id not in protected]
-        for generation_id in removed:
-            shutil.rmtree(self.root / generation_id)
+        with self._writing("anything"):
+            # Renamed first, so that a kill leaves no generation that lacks some of its files.
+            for generation_id in removed:
+                (self.root / generation_id).rename(self.root / f"{REMOVED}{generation_id}")
+            if removed:
+                _sync_folder(self.root)
+            for generation_id in removed:
+                shutil.rmtree(self.root / f"{REMOVED}{generation_id}")
         return removed
 
     def _folder(self, generation_id: str) -> Path:

@@ -321,7 +321,7 @@ def mask_of(condition: Part, rows: list[Row]) -> list[bool]:
     return [bool(value) for value in compiled.mask(columns, NOW)]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(random_conditions, seeds, st.sampled_from([0, 1, 40]))
 def test_a_mask_is_what_row_by_row_evaluation_gives(condition: Part, seed: int, count: int) -> None:
     rows = random_rows(seed, count, missing=0.3, numbers=NUMBERS, times=TIMES)
@@ -358,7 +358,7 @@ def cel_row(row: Row) -> dict[str, Any]:
     return activation
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(strict_conditions, seeds)
 def test_a_mask_is_what_cel_python_evaluates_where_nothing_is_missing(condition: Part, seed: int) -> None:
     rows = random_rows(seed, 6, missing=0.0, numbers=NUMBERS[:-1], times=TIMES[:3])

@@ -154,9 +154,7 @@ class Recommender:
                 weights[~source.has_opinion(batch), place] = 0
         return weights
 
-    def _prepared(
-        self, batch: Batch, weights: Floats, now: datetime, deadline: float | None
-    ) -> tuple[dict[int, Scorer], dict[int, str]]:
+    def _prepared(self, batch: Batch, weights: Floats, now: datetime, deadline: float | None) -> tuple[dict[int, Scorer], dict[int, str]]:
         """Scorers by the place of their source, and why others that have weight were left out."""
         scorers: dict[int, Scorer] = {}
         left_out: dict[int, str] = {}

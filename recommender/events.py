@@ -12,6 +12,7 @@ from recommender.errors import InvalidInput
 from recommender.items import LABEL_LIMIT, LABELS_LIMIT, UNSTORABLE, check_id
 
 TOKEN_LIMIT = 1_024
+VALUE_LIMIT = 1e9
 
 
 class EventType(IntEnum):
@@ -114,8 +115,8 @@ class Event:
         check_id(self.item_id, "item_id")
         if self.at is not None and self.at.tzinfo is None:
             raise InvalidInput("at", self.at.isoformat(), "a time with its offset, such as 2026-01-31T08:00:00Z")
-        if self.value is not None and not math.isfinite(self.value):
-            raise InvalidInput("value", self.value, "a finite number")
+        if self.value is not None and not abs(self.value) <= VALUE_LIMIT:
+            raise InvalidInput("value", self.value, f"a number from -{VALUE_LIMIT:g} to {VALUE_LIMIT:g}")
         if self.portion is not None and not 0 <= self.portion <= 1:
             raise InvalidInput("portion", self.portion, "a number from 0 to 1")
         if self.dwell_s is not None and not (math.isfinite(self.dwell_s) and self.dwell_s >= 0):

@@ -38,8 +38,8 @@ class Person:
     """State of one user or session.
 
     `history`, shape (h ≤ 200,), `HISTORY_DTYPE`, oldest first. `consumed` and `dismissed` are complete sets of item numbers.
-    `seen`, shape (s ≤ 500,), `SEEN_DTYPE`, in no order. `consent` is what the newest event (by its time) said; ALL for
-    nobody known.
+    `seen`, shape (s ≤ 500,), `SEEN_DTYPE`, in no order. `consent` is what the person last said
+    (by the event's time), or the deployment's default as of the last event where nothing was ever said.
     """
 
     history: History

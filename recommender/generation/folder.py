@@ -38,7 +38,7 @@ CURRENT = "CURRENT"
 ACTIVATIONS = "ACTIVATIONS.jsonl"
 UNFINISHED = ".new-"
 REMOVED = ".old-"
-_ID = re.compile(r"^\d{8}T\d{6}-[0-9a-f]{8}$")
+_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ class Generations:
         """Ids of all finished generations, newest first."""
         if not self.root.is_dir():
             return []
-        return sorted((path.name for path in self.root.iterdir() if _ID.match(path.name) and path.is_dir()), reverse=True)
+        return sorted((path.name for path in self.root.iterdir() if _ID.fullmatch(path.name) and path.is_dir()), reverse=True)
 
     def current_id(self) -> str | None:
         """Id of the active generation; None before the first activation."""
@@ -161,6 +161,9 @@ class Generations:
         Checks its files first. Raises `NotFound`, `CorruptGeneration`, `RefusedGeneration` when its gate refused it and no
         `reason` is given, or `RecommenderError` when the folder cannot be written to.
         """
+        return self._activate(generation_id, now, reason, rollback=False)
+
+    def _activate(self, generation_id: str, now: datetime, reason: str, *, rollback: bool) -> str | None:
         manifest = self.verify(generation_id)
         if not manifest.passed and not reason:
             failed = "; ".join(f"{check.name}: {check.message}" for check in manifest.checks if not check.passed)
@@ -169,7 +172,14 @@ class Generations:
             )
         with self._writing("the active generation's name"), self._activating() as log:
             previous = self.current_id()
-            entry = {"at": now.isoformat(), "id": generation_id, "previous": previous, "reason": reason, "passed": manifest.passed}
+            entry = {
+                "at": now.isoformat(),
+                "id": generation_id,
+                "previous": previous,
+                "reason": reason,
+                "passed": manifest.passed,
+                "rollback": rollback,
+            }
             log.write(json.dumps(entry).encode() + b"\n")
             log.flush()
             os.fsync(log.fileno())
@@ -204,23 +214,21 @@ class Generations:
         target = self._before(current)
         if current is None or target is None:
             raise NotFound("generation", "to go back to", "the first activation has no predecessor that still exists")
-        self.activate(target, now=now, reason=reason or f"rollback from {current}")
+        self._activate(target, now, reason or f"rollback from {current}", rollback=True)
         return target, current
 
     def _before(self, current: str | None) -> str | None:
-        """The predecessor by the log of activations, undoing earlier rollbacks, so that two rollbacks go back two steps."""
+        """The predecessor by the log of activations; a rollback undoes activations, so that two rollbacks go back two steps."""
         stack: list[str] = []
         for entry in self.activations():
             # An activation that was killed before it took effect left a line; the next line's `previous` passes over it.
-            if entry["previous"] in stack:
-                del stack[stack.index(entry["previous"]) + 1 :]
-            if entry["id"] in stack:
-                del stack[stack.index(entry["id"]) + 1 :]
-            else:
+            stack = _up_to(entry["previous"], stack)
+            if entry["rollback"]:
+                stack = _up_to(entry["id"], stack)
+            if stack[-1:] != [entry["id"]]:
                 stack.append(entry["id"])
-        kept = set(self.ids())
-        earlier = stack[: stack.index(current)] if current in stack else stack
-        return next((generation_id for generation_id in reversed(earlier) if generation_id in kept), None)
+        kept = set(self.ids()) - {current}
+        return next((generation_id for generation_id in reversed(_up_to(current, stack)) if generation_id in kept), None)
 
     def activations(self) -> list[dict[str, Any]]:
         """The log of activations, oldest first; a line cut short by a crash is left out."""
@@ -264,10 +272,15 @@ class Generations:
 
     def _folder(self, generation_id: str) -> Path:
         # The pattern also keeps an id from naming a path outside the folder.
-        if not _ID.match(generation_id) or not (self.root / generation_id).is_dir():
+        if not _ID.fullmatch(generation_id) or not (self.root / generation_id).is_dir():
             there = ", ".join(self.ids()[:5]) or "none yet; run `recommender reindex`"
             raise NotFound("generation", generation_id, f"there are: {there}")
         return self.root / generation_id
+
+
+def _up_to(generation_id: str | None, stack: list[str]) -> list[str]:
+    """`stack` up to where `generation_id` stands last, with it; all of it where it does not."""
+    return stack[: len(stack) - stack[::-1].index(generation_id)] if generation_id in stack else stack
 
 
 def write_durably(path: Path, text: str) -> None:

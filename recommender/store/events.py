@@ -21,6 +21,7 @@ from recommender.store.item_reading import numbers
 from recommender.store.partitions import day_of, day_text, make_events, storable_micros
 from recommender.store.profiles import HistoryRow, after_events, history_row
 from recommender.store.records import EventOutcome, EventStatus
+from recommender.times import MISSING_TIME
 
 _COLUMNS = "sequence, key, id, person, item, type, value, portion, dwell_s, at, consent, custom, token, context"
 _MARKS = ", ".join("?" * len(_COLUMNS.split(", ")))
@@ -33,14 +34,13 @@ _COUNT = """
 
 
 class Arrival(NamedTuple):
-    """An event whose time may be taken: its place in the call, time in µs, UTC day, digest of its id, and the consent it has."""
+    """An event whose time may be taken: its place in the call, time in µs, UTC day, and digest of its id."""
 
     place: int
     event: Event
     at: int
     day: str
     key: bytes
-    consent: Consent
 
 
 def first_recent_day(now: datetime, dedup_days: int) -> str:
@@ -49,9 +49,7 @@ def first_recent_day(now: datetime, dedup_days: int) -> str:
     return day_text(today - timedelta(days=min(dedup_days, today.toordinal() - 1)))
 
 
-def prepare(
-    events: Sequence[Event], *, now: datetime, consent_default: Consent, tolerance_s: float
-) -> tuple[list[Arrival], dict[int, EventOutcome]]:
+def prepare(events: Sequence[Event], *, now: datetime, tolerance_s: float) -> tuple[list[Arrival], dict[int, EventOutcome]]:
     """The events whose time may be taken, and the outcomes of the others by their place in the call."""
     arrived_at = storable_micros(now, "now")
     latest = arrived_at + round(tolerance_s * 1_000_000)
@@ -66,13 +64,16 @@ def prepare(
         except InvalidInput as error:
             refused[place] = EventOutcome(event.id, EventStatus.REJECTED, str(error))
             continue
-        consent = consent_default if event.consent is None else event.consent
-        arrivals.append(Arrival(place, event, at, day_of(at), xxh3_128_digest(event.id.encode()), consent))
+        arrivals.append(Arrival(place, event, at, day_of(at), xxh3_128_digest(event.id.encode())))
     return arrivals, refused
 
 
 def record(
-    connection: sqlite3.Connection, arrivals: Sequence[Arrival], refused: dict[int, EventOutcome], recent: str
+    connection: sqlite3.Connection,
+    arrivals: Sequence[Arrival],
+    refused: dict[int, EventOutcome],
+    recent: str,
+    consent_default: Consent,
 ) -> list[EventOutcome]:
     """Keep what is new among `arrivals` and apply it to the people's state; outcomes of all events, `refused` ones included, in order."""
     outcomes = dict(refused)
@@ -91,7 +92,7 @@ def record(
             accepted.append(arrival)
             outcomes[arrival.place] = EventOutcome(event.id, EventStatus.ACCEPTED)
     if accepted:
-        _keep(connection, accepted, items)
+        _keep(connection, accepted, items, consent_default)
     return [outcomes[place] for place in range(len(outcomes))]
 
 
@@ -120,25 +121,30 @@ def _keys(connection: sqlite3.Connection, day: str, keys: Sequence[bytes]) -> It
     return (key for (key,) in rows_in(executing(connection), f"SELECT key FROM events_{day} WHERE key IN ({{}})", keys))
 
 
-def _keep(connection: sqlite3.Connection, accepted: Sequence[Arrival], items: dict[str, int]) -> None:
+def _keep(connection: sqlite3.Connection, accepted: Sequence[Arrival], items: dict[str, int], consent_default: Consent) -> None:
     by_person: defaultdict[Subject, list[Arrival]] = defaultdict(list)
     for arrival in accepted:
         by_person[arrival.event.subject].append(arrival)
     known = people.found_or_new(connection, by_person)
+    changed, consents = [], dict[int, Consent]()
+    for subject, arrivals in by_person.items():
+        given, person = _consents(known[subject], arrivals, consent_default)
+        consents.update(given)
+        changed.append(_applied(person, arrivals, given, items))
     rows_by_day: defaultdict[str, list[tuple[object, ...]]] = defaultdict(list)
     for sequence, arrival in zip(take(connection, "sequence", len(accepted)), accepted, strict=True):
         number = known[arrival.event.subject].number
-        rows_by_day[arrival.day].append(_row(sequence, arrival, number, items[arrival.event.item_id]))
+        rows_by_day[arrival.day].append(_row(sequence, arrival, number, items[arrival.event.item_id], consents[arrival.place]))
     existing = {day for (day,) in rows_in(executing(connection), _PARTITIONS, list(rows_by_day))}
     for day, rows in rows_by_day.items():
         if day not in existing:
             make_events(connection, day)
         connection.executemany(f"INSERT INTO events_{day} ({_COLUMNS}) VALUES ({_MARKS})", rows)
     connection.executemany(_COUNT, [(day, len(rows), rows[0][0], rows[-1][0]) for day, rows in rows_by_day.items()])
-    people.write(connection, [_applied(known[subject], arrivals, items) for subject, arrivals in by_person.items()])
+    people.write(connection, changed)
 
 
-def _row(sequence: int, arrival: Arrival, person: int, item: int) -> tuple[object, ...]:
+def _row(sequence: int, arrival: Arrival, person: int, item: int, consent: Consent) -> tuple[object, ...]:
     event = arrival.event
     return (
         sequence,
@@ -151,20 +157,37 @@ def _row(sequence: int, arrival: Arrival, person: int, item: int) -> tuple[objec
         event.portion,
         event.dwell_s,
         arrival.at,
-        int(arrival.consent),
+        int(consent),
         event.custom or None,
         event.token or None,
         json.dumps(dict(event.context), sort_keys=True) if event.context else None,
     )
 
 
-def _applied(known: people.KnownPerson, arrivals: Sequence[Arrival], items: dict[str, int]) -> people.KnownPerson:
+def _consents(known: people.KnownPerson, arrivals: Sequence[Arrival], default: Consent) -> tuple[dict[int, Consent], people.KnownPerson]:
+    """The consent of each arrival by its place, and the person with the consent that holds after them.
+
+    An event that says nothing follows what the person last said by then, or `default` for somebody who never said anything: a
+    sender that forgets the field must not undo a refusal.
+    """
     consent, consent_at = known.person.consent, known.consent_at
-    personal: list[HistoryRow] = []
-    for arrival in arrivals:
-        if arrival.at >= consent_at:
-            consent, consent_at = arrival.consent, arrival.at
-        if Consent.PERSONALISE in arrival.consent:
-            personal.append(history_row(arrival.event, items[arrival.event.item_id], arrival.at))
-    person = after_events(known.person, personal, consent) if personal else replace(known.person, consent=consent)
-    return replace(known, person=person, consent_at=consent_at)
+    if consent_at == MISSING_TIME:
+        consent = default
+    consents: dict[int, Consent] = {}
+    for arrival in sorted(arrivals, key=lambda arrival: arrival.at):
+        said = arrival.event.consent
+        if said is not None and arrival.at >= consent_at:
+            consent, consent_at = said, arrival.at
+        consents[arrival.place] = consent if said is None else said
+    return consents, replace(known, person=replace(known.person, consent=consent), consent_at=consent_at)
+
+
+def _applied(
+    known: people.KnownPerson, arrivals: Sequence[Arrival], consents: dict[int, Consent], items: dict[str, int]
+) -> people.KnownPerson:
+    personal: list[HistoryRow] = [
+        history_row(arrival.event, items[arrival.event.item_id], arrival.at)
+        for arrival in arrivals
+        if Consent.PERSONALISE in consents[arrival.place]
+    ]
+    return replace(known, person=after_events(known.person, personal, known.person.consent)) if personal else known

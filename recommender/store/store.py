@@ -131,13 +131,16 @@ class Store:
 
         An event is REJECTED where no (undeleted) item has its item id, or where its time lies further ahead of `now` than the
         tolerance; DUPLICATE where its id came earlier in the call, is stored on the same UTC day as its own time, or on any
-        of the last `dedup_days` days before `now`. `now` stands in for an absent time, `consent_default` for an absent consent.
+        of the last `dedup_days` days before `now`. `now` stands in for an absent time; for an absent consent stands what the
+        person last said, or `consent_default` where they never said anything.
         """
         if not events_given:
             return []
-        arrivals, outcomes = events.prepare(events_given, now=now, consent_default=consent_default, tolerance_s=self._future_tolerance_s)
+        arrivals, outcomes = events.prepare(events_given, now=now, tolerance_s=self._future_tolerance_s)
         recent = events.first_recent_day(now, self._dedup_days)
-        return self._committer.run(lambda connection: events.record(connection, arrivals, outcomes, recent), weight=len(events_given))
+        return self._committer.run(
+            lambda connection: events.record(connection, arrivals, outcomes, recent, consent_default), weight=len(events_given)
+        )
 
     def iter_events(self, *, upto: int, since: int = 0, batch: int = 100_000) -> Iterator[pa.RecordBatch]:
         """Events with `since` < sequence ≤ `upto`, by UTC day of their time, then by sequence, in batches of at most `batch` rows.

@@ -164,7 +164,7 @@ class Event(_message.Message):
     item_id: _builtins.str
     """Required."""
     value: _builtins.float
-    """The event's amount: a rating, a price paid, a number of units."""
+    """The event's amount: a rating, a price paid, a number of units; at most 1e9 either way."""
     portion: _builtins.float
     """READ and WATCH only: how much of the item, 0 to 1."""
     dwell_s: _builtins.float
@@ -187,7 +187,9 @@ class Event(_message.Message):
 
     @_builtins.property
     def consent(self) -> _types_pb2.Consent:
-        """What the person allows to be done with this event; the deployment's default when absent."""
+        """What the person allows to be done with this event. When absent, what the person last said holds, or the deployment's
+        default where nothing was ever said.
+        """
 
     def __init__(
         self,

@@ -106,7 +106,7 @@ def test_the_command_prints_a_feed_for_a_reader(live: Deployment) -> None:
 
     assert plain.exit_code == 0, plain.output
     assert "Drama 0" in plain.output
-    assert "Because you looked at Drama 11" in plain.output
+    assert "Because you clicked Drama 11" in plain.output
     assert "SESSION feed of placement home" in plain.output
     assert "item_item" not in plain.output
     assert "item_item" in explained.output

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import pytest
-
 from recommender.events import Consent, Event, EventType, Subject
 from recommender.v1 import event_pb2
 
@@ -82,13 +80,12 @@ def test_the_token_of_a_feed_is_taken_with_its_own_item_only(live: Deployment) -
     assert message.endswith(f"the token that came with item {second.id}")
 
 
-@pytest.mark.parametrize("place", [0, 0.3, 0.6, 0.99])
-def test_a_tampered_token_is_refused(live: Deployment, place: float) -> None:
+def test_a_tampered_token_is_refused(live: Deployment) -> None:
     item = live.client.get_feed(user="ann", page_size=1).items[0]
-    at = int(place * len(item.token))
-    forged = item.token[:at] + ("B" if item.token[at] != "B" else "C") + item.token[at + 1 :]
 
-    assert live.act(item.id, user="ann", token=forged).startswith("events[0].token: given")
+    for at in range(0, len(item.token), 7):
+        forged = item.token[:at] + ("B" if item.token[at] != "B" else "C") + item.token[at + 1 :]
+        assert live.act(item.id, user="ann", token=forged).startswith("events[0].token: given")
 
 
 def test_tokens_of_every_kind_of_answer_are_genuine(live: Deployment) -> None:

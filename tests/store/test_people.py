@@ -236,3 +236,17 @@ def test_however_events_are_split_into_calls_the_state_is_the_same(arrived: list
 def test_items_that_came_later_get_the_next_numbers_in_histories(diary: Diary) -> None:
     diary.store.upsert_items([Item("i601", ItemKind.PRODUCT)], now=diary.now)
     assert diary.write(diary.event(EventType.CLICK, 601)).history["item"].tolist() == [601]
+
+
+def test_an_event_that_says_nothing_follows_what_the_person_last_said(diary: Diary) -> None:
+    diary.write(diary.event(EventType.CLICK, 1, ago=MINUTE, consent=CONTEXT_ONLY))
+    person = diary.write(diary.event(EventType.CLICK, 2), consent=Consent.ALL)
+    assert person.consent == CONTEXT_ONLY
+    assert not len(person.history)
+    (batch,) = diary.store.iter_events(upto=diary.store.change_sequence())
+    assert batch.column("consent").to_pylist() == [CONTEXT_ONLY, CONTEXT_ONLY]
+
+
+def test_the_default_holds_for_somebody_who_never_said_anything_even_when_it_changes(diary: Diary) -> None:
+    for default in (Consent.ALL, Consent.NONE):
+        assert diary.write(diary.event(EventType.CLICK, 1), consent=default).consent == default

@@ -35,7 +35,8 @@ class Settings(BaseSettings):
     )
     token_keys: SecretStr | None = Field(
         default=None,
-        description="Token keys as id:hex pairs (32 bytes or more each) separated by commas, the signing key first; without it a key is created once and kept in the store.",
+        description="Token keys as id:hex pairs (32 bytes or more each) separated by commas, the signing key first; "
+        "without it a key is created once and kept in the store.",
     )
     page_token_hours: float = Field(default=24.0, gt=0, le=720, description="Hours that a page token is good for.")
     future_tolerance_s: float = Field(

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
+from recommender.arrow_buffers import booleans_in, numbers_in
 from recommender.columns import BoolColumn, Column, Columns, NumberColumn, StringColumn, StringListColumn, TimeColumn
 from recommender.items import Item, ItemKind, ItemState
 from recommender.times import MISSING_TIME, to_micros
@@ -67,8 +68,8 @@ class Catalogue:
         self.id_hashes = id_hashes
         self.id_rows = id_rows
         self.row_of_number = row_of_number
-        self.numbers: npt.NDArray[np.uint32] = self._array("number").to_numpy(zero_copy_only=self.n > 0)
-        self.live: npt.NDArray[np.bool_] = self._array("live").to_numpy(zero_copy_only=False).astype(np.bool_)
+        self.numbers: npt.NDArray[np.uint32] = numbers_in(self._array("number"))
+        self.live: npt.NDArray[np.bool_] = booleans_in(self._array("live")) == 1
         self.published_at = self._times("published_at")
         self.valid_from = self._times("valid_from")
         self.valid_to = self._times("valid_to")
@@ -113,7 +114,7 @@ class Catalogue:
         return column.chunk(0) if column.num_chunks else pa.array([], type=column.type)
 
     def _times(self, name: str) -> npt.NDArray[np.int64]:
-        times: npt.NDArray[np.int64] = self._array(name).to_numpy(zero_copy_only=self.n > 0)
+        times: npt.NDArray[np.int64] = numbers_in(self._array(name))
         return times
 
     def rows_of(self, numbers: npt.ArrayLike) -> npt.NDArray[np.int32]:
@@ -138,10 +139,9 @@ class Catalogue:
 
     def cards(self, rows: npt.NDArray[np.integer]) -> list[Card]:
         """What to show of `rows`, shape (r,)."""
-        taken = pa.array(np.asarray(rows, dtype=np.int64))
-        ids, titles, images = (self._array(name).take(taken).to_pylist() for name in ("id", "title", "image_url"))
-        kinds = self._array("kind").take(taken).to_pylist()
-        return [Card(i, ItemKind[k.upper()], t, u) for i, k, t, u in zip(ids, kinds, titles, images, strict=True)]
+        columns = [self._array(name) for name in ("id", "kind", "title", "image_url")]
+        found = ([column[int(row)].as_py() for column in columns] for row in rows)
+        return [Card(item_id, ItemKind[kind.upper()], title, image) for item_id, kind, title, image in found]
 
     @cached_property
     def columns(self) -> Columns:
@@ -165,13 +165,13 @@ class Catalogue:
             return _strings(array)
         if pa.types.is_list(array.type):
             inner = _strings(array.flatten())
-            offsets = np.asarray(array.offsets.to_numpy(zero_copy_only=False), dtype=np.int64)
+            offsets = numbers_in(array.offsets).astype(np.int64)
             return StringListColumn(offsets - offsets[:1], inner.codes, inner.values)
         if pa.types.is_string(array.type):
             return _strings(array.dictionary_encode())
         if pa.types.is_boolean(array.type):
-            return BoolColumn(array.cast(pa.int8()).fill_null(-1).to_numpy(zero_copy_only=False))
-        return NumberColumn(array.fill_null(float("nan")).to_numpy(zero_copy_only=False))
+            return BoolColumn(booleans_in(array))
+        return NumberColumn(numbers_in(array, float("nan")))
 
     @cached_property
     def category_members(self) -> dict[str, npt.NDArray[np.int32]]:
@@ -213,8 +213,7 @@ class _LazyColumns(Mapping[str, Column]):
 
 
 def _strings(array: pa.DictionaryArray) -> StringColumn:
-    codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
-    return StringColumn(codes, tuple(array.dictionary.to_pylist()))
+    return StringColumn(numbers_in(array.indices, -1), tuple(array.dictionary.to_pylist()))
 
 
 def _hash(item_id: str) -> int:

@@ -134,9 +134,7 @@ class Warm:
     def start(self, *arguments: str | Path, place: int = 0, file_limit: int | None = None) -> Run:
         """Start a command; `place` says which of the warm programs forks it. `file_limit`: bytes that a file may grow to."""
         while len(self.programs) <= place:
-            self.programs.append(
-                subprocess.Popen([sys.executable, str(PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            )
+            self.programs.append(subprocess.Popen([sys.executable, str(PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         program = self.programs[place]
         self.runs += 1
         pipe = self.folder / f"stderr-{self.runs}"

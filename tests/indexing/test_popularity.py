@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from indexing.learn.popularity import item_popularity
+from recommender.events import EventType
+from recommender.profile import BuildSettings, Popularity
+
+NONE = float("nan")
+SETTINGS = BuildSettings(popularity=Popularity(half_life_days=2))
+
+
+def popularity(tables: Any, rows: list[tuple[int, int, EventType, float, float]], *, items: int = 3) -> Any:
+    return item_popularity(tables.events(rows), tables.catalogue(items), SETTINGS)
+
+
+def test_it_is_the_sum_of_weights_halved_with_each_half_life(tables: Any) -> None:
+    rows = [
+        (1, 1, EventType.READ, 10, NONE),
+        (2, 1, EventType.LIKE, 8, NONE),
+        (3, 2, EventType.WATCH, 6, 0.5),
+        (3, 2, EventType.VIEW, 2, NONE),
+    ]
+    np.testing.assert_allclose(popularity(tables, rows), [1 + 1.5 / 2, 0.5 / 4 + 0.5 / 16, 0], rtol=1e-6)
+
+
+def test_one_person_hammering_an_item_counts_once_a_day(tables: Any) -> None:
+    hammering = [(1, 1, EventType.CLICK, 5 + minute / 1440, NONE) for minute in range(1000)]
+    next_day = [(1, 1, EventType.CLICK, 6, NONE)]
+    one, two = popularity(tables, hammering)[0], popularity(tables, hammering + next_day)[0]
+    np.testing.assert_allclose(one, 0.7 * 0.5 ** ((999 / 1440) / 2), rtol=1e-5)
+    np.testing.assert_allclose(two, 0.7 + 0.7 * 0.5**0.5, rtol=1e-5)
+
+
+def test_the_strongest_event_of_the_day_counts(tables: Any) -> None:
+    rows = [(1, 1, EventType.VIEW, 5, NONE), (1, 1, EventType.PURCHASE, 5, NONE), (1, 1, EventType.CLICK, 5, NONE)]
+    np.testing.assert_allclose(popularity(tables, rows), [1.5, 0, 0])
+
+
+def test_people_and_items_do_not_run_together(tables: Any) -> None:
+    rows = [(person, item, EventType.READ, 5.0, NONE) for person in (1, 2, 3) for item in (1, 2)]
+    np.testing.assert_allclose(popularity(tables, rows), [3, 3, 0])
+
+
+def test_dismissals_and_impressions_and_unknown_items_do_not_count(tables: Any) -> None:
+    rows = [(1, 1, EventType.DISLIKE, 5, NONE), (1, 2, EventType.IMPRESSION, 5, NONE), (1, 9, EventType.LIKE, 5, NONE)]
+    np.testing.assert_array_equal(popularity(tables, rows), [0, 0, 0])
+
+
+def test_without_events_nothing_is_popular(tables: Any) -> None:
+    np.testing.assert_array_equal(popularity(tables, []), np.zeros(3))

@@ -1,0 +1,114 @@
+"""Histories as flat arrays: what is kept of them, and what each event weighs."""
+
+from __future__ import annotations
+
+import numpy as np
+from handmade import HOME, catalogue_of, history_of, number_of, some_items
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recommender.event_table import event_weights
+from recommender.events import EventType
+from recommender.feeds import Query
+from recommender.people import HISTORY_DTYPE, History
+from recommender.profile import BuildSettings, EventWeights
+from recommender.sources import Batch
+
+CATALOGUE = catalogue_of(some_items(6))
+TABLE = EventWeights().table()
+
+
+def batch_of(*histories: History, build: BuildSettings | None = None, seeds: bool = False) -> Batch:
+    return Batch.of([Query(HOME, 1, history=h, seeds_are_items=seeds) for h in histories], CATALOGUE, build or BuildSettings())
+
+
+def test_unknown_items_leave_no_trace():
+    known = history_of(0, 3)
+    mixed = np.concatenate([history_of(100), known[:1], history_of(7_000_000), known[1:]])
+    batch = batch_of(mixed)
+    assert batch.rows.tolist() == [0, 3]
+    assert batch.age.tolist() == [1, 0]
+    assert batch.numbers.tolist() == [number_of(0), number_of(3)]
+
+
+def test_an_item_stands_once_at_its_newest_event_with_its_strongest_weight():
+    batch = batch_of(np.concatenate([history_of(2, type=EventType.LIKE), history_of(1), history_of(2, type=EventType.VIEW)]))
+    assert batch.rows.tolist() == [1, 2]
+    assert batch.weights.tolist() == [TABLE[EventType.LIKE], TABLE[EventType.LIKE]]
+    assert batch.types.tolist() == [EventType.LIKE, EventType.VIEW]
+
+
+def test_who_dislikes_in_the_end_dislikes():
+    batch = batch_of(np.concatenate([history_of(2, type=EventType.PURCHASE), history_of(2, type=EventType.DISLIKE)]))
+    assert batch.weights.tolist() == [TABLE[EventType.DISLIKE]]
+
+
+def test_who_likes_in_the_end_likes():
+    batch = batch_of(np.concatenate([history_of(2, type=EventType.DISLIKE), history_of(2, type=EventType.LIKE)]))
+    assert batch.weights.tolist() == [TABLE[EventType.LIKE]]
+
+
+def test_only_the_newest_events_up_to_the_cap_count():
+    batch = batch_of(history_of(0, 1, 2, 3), build=BuildSettings(history_cap=2))
+    assert batch.rows.tolist() == [2, 3]
+
+
+def test_events_without_weight_are_left_out():
+    batch = batch_of(np.concatenate([history_of(0, type=EventType.CUSTOM), history_of(1, type=EventType.WATCH, value=0.0)]))
+    assert len(batch.rows) == 0
+    assert batch.offsets.tolist() == [0, 0]
+
+
+def test_a_half_watched_film_weighs_half_and_one_of_unknown_portion_all():
+    batch = batch_of(np.concatenate([history_of(0, type=EventType.WATCH, value=0.5), history_of(1, type=EventType.WATCH)]))
+    assert batch.weights.tolist() == [0.5, 1.0]
+
+
+def test_given_items_weigh_the_same_whatever_likes_weigh():
+    build = BuildSettings(event_weights=EventWeights(like=0.1, dislike=-3))
+    batch = batch_of(np.concatenate([history_of(0), history_of(1, type=EventType.DISLIKE)]), build=build, seeds=True)
+    assert batch.weights.tolist() == [1.0, -1.0]
+
+
+def test_every_history_keeps_its_own_events():
+    batch = batch_of(history_of(), history_of(1, 2), history_of(), history_of(2, 4, 5), history_of())
+    assert batch.size == 5
+    assert [batch.rows[batch.part(query)].tolist() for query in range(5)] == [[], [1, 2], [], [2, 4, 5], []]
+    assert batch.counts(batch.positive).tolist() == [0, 2, 0, 3, 0]
+    assert batch.matrix(batch.weights).shape == (5, 6)
+
+
+def test_weights_fade_with_every_step_back():
+    batch = batch_of(history_of(0, 1, 2))
+    np.testing.assert_allclose(batch.decayed(0.5), TABLE[EventType.LIKE] * np.array([0.25, 0.5, 1.0]))
+    np.testing.assert_array_equal(batch.decayed(1.0), batch.weights)
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.integers(0, 8).map(number_of),
+        st.sampled_from(list(EventType)),
+        st.sampled_from([float("nan"), -1.0, 0.0, 0.25, 1.0, 5.0]),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(EVENTS, min_size=1, max_size=4))
+def test_a_batch_is_what_a_slow_loop_over_every_history_gives(people):
+    histories = [np.array([(*event, at) for at, event in enumerate(events)], dtype=HISTORY_DTYPE) for events in people]
+    batch = batch_of(*histories, build=BuildSettings(history_cap=8))
+    for query, history in enumerate(histories):
+        expected: dict[int, tuple[float, int]] = {}
+        for event in history[-8:]:
+            row = int(CATALOGUE.rows_of(event["item"]))
+            weight = float(event_weights(event["type"][None], event["value"][None], TABLE)[0])
+            if row < 0 or weight == 0:
+                continue
+            before = expected.pop(row, (-np.inf, 0))[0]
+            expected[row] = (weight if weight < 0 else max(weight, before), int(event["type"]))
+        part = batch.part(query)
+        found = zip(batch.rows[part].tolist(), batch.weights[part].tolist(), batch.types[part].tolist(), strict=True)
+        assert list(found) == [(row, *kept) for row, kept in expected.items()]
+        assert batch.age[part].tolist() == list(range(len(expected)))[::-1]

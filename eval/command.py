@@ -82,10 +82,9 @@ def evaluate(
         people=people,
     )
     comparison, console = result.comparison, Console()
-    title = (
-        f"{len(comparison.held_out)} people after {from_micros(result.protocol.cut):%Y-%m-%d %H:%M} UTC, {result.fitted} events learnt from, "
-        f"profile {build.hash}, placement {placement.name} ({placement.version})"
-    )
+    moment = f"{from_micros(result.protocol.cut):%Y-%m-%d %H:%M} UTC"
+    settings_named = f"profile {build.hash}, placement {placement.name} ({placement.version})"
+    title = f"{len(comparison.held_out)} people after {moment}, {result.fitted} events learnt from, {settings_named}"
     console.print(comparison_table(comparison, title))
     best = comparison.best_part
     console.print(f"blend − best part ({best}), NDCG@10: {shown_interval(comparison.blend_over(best), signed=True)}", highlight=False)

@@ -9,9 +9,11 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from threading import Thread
 
 import faiss
 
+from recommender.conditions import prepare_parser
 from recommender.events import Consent
 from recommender.generation import Generations
 from recommender.placements import Placements, load_placements
@@ -169,6 +171,8 @@ class Server:
         self._front.start()
         self._admin.start()
         self.live.start()
+        # Building the filter parser takes a third of a second, which the first filtered feed is not to wait for.
+        Thread(target=prepare_parser, name="filter parser", daemon=True).start()
         self.live.wait_for_first_look()
         _LOG.info("listening", extra=asdict(self.addresses))
 

@@ -12,7 +12,6 @@ from typing import Any, Literal, get_args, get_origin
 import click
 
 from recommender.settings import ENVIRONMENT_PREFIX, Settings, load_settings
-from server.without_pandas import keep_pandas_out
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -43,7 +42,6 @@ def run_server(ready_file: Path | None, **flags: Any) -> None:
     # Native libraries read these when they are loaded, which the imports below do: one thread per call, no pools inside.
     for variable in THREAD_VARIABLES:
         os.environ[variable] = "1"
-    keep_pandas_out()
     from server.app import Server
     from server.logs import start_logging
 

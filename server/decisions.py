@@ -14,10 +14,10 @@ import numpy.typing as npt
 from recommender.errors import RecommenderError
 from recommender.events import Subject
 from recommender.feeds import Query
+from recommender.served_query import encode_query
 from recommender.store import Decision, Store
 from server.logs import LOGGER_NAME
 from server.metrics import Metrics
-from server.served_query import encode_query
 
 _LOG = logging.getLogger(f"{LOGGER_NAME}.decisions")
 

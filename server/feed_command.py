@@ -11,7 +11,7 @@ from recommender.client import Client, ClientError, Feed
 from recommender.settings import load_settings
 
 
-@click.command()
+@click.command(short_help="Ask a running server for a feed and print it.")
 @click.option("--user", default="", help="Id of a signed-in person.")
 @click.option("--session", default="", help="Id of an anonymous session.")
 @click.option("--placement", default="", help="Name of the placement; the first configured one by default.")

@@ -480,7 +480,9 @@ class RankedItem(_message.Message):
     image_url: _builtins.str
     """Address of the item's picture."""
     score: _builtins.float
-    """Score within this answer; higher is better, not comparable between answers."""
+    """Score within this answer; higher is better, not comparable between answers. 0 on later pages of a feed, unless an
+    explanation is asked for.
+    """
     token: _builtins.str
     """The item token: send it back unchanged with the impression and with every action on the item, so that both can be
     traced to this answer. Signed; it holds decision, placement and version, generation, arm, position, source and the
@@ -559,7 +561,7 @@ class AnswerInfo(_message.Message):
     decision_id: _builtins.str
     """Id of the decision; the served record is kept under it."""
     generation_id: _builtins.str
-    """The generation that answered."""
+    """The generation that decided the answer; later pages of a feed name the one that decided the first."""
     basis: Global___Basis.ValueType
     """What the answer rests on."""
     placement: _builtins.str
@@ -571,14 +573,16 @@ class AnswerInfo(_message.Message):
     retrieval_mode: _builtins.str
     """How content candidates were found: "exact", "index" or "none"."""
     eligible_items: _builtins.int
-    """How many items passed all limits of the request."""
+    """How many items passed all limits of the request; on later pages, how many of the rest of the slate still do."""
     @_builtins.property
     def degraded(self) -> _containers.RepeatedCompositeFieldContainer[Global___Degradation]:
         """What was left out."""
 
     @_builtins.property
     def unknown_item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Ids in the request that no item has; they were ignored."""
+        """Ids in the request that no item of the serving generation has; they were ignored. A new item is among them until the
+        next reindex.
+        """
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import time
 from datetime import UTC, datetime
@@ -57,11 +58,10 @@ def demo(data: Path, keep: bool, rebuild: bool, listen: str) -> None:
     with serving(data, listen=listen, admin_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0", log=log) as addresses:
         with Client(addresses["listen"], addresses["admin_listen"]) as client:
             client.wait_until_serving()
-            console.print(
-                f"serving after {time.monotonic() - starting:.1f} s: feeds and events on {addresses['listen']}, catalogue and generations on "
-                f"{addresses['admin_listen']}, metrics on http://{addresses['metrics_listen']}/metrics; log in {log}",
-                soft_wrap=True,
-            )
+            console.print(f"serving after {time.monotonic() - starting:.1f} s; log in {log}", soft_wrap=True)
+            console.print(f"feeds and events: {addresses['listen']}")
+            console.print(f"catalogue and generations: {addresses['admin_listen']}")
+            console.print(f"metrics: http://{addresses['metrics_listen']}/metrics")
             play(client, data, console)
         console.print(f"\ndone at {datetime.now(UTC):%H:%M:%S} UTC, after {time.monotonic() - started:.0f} s", style="dim")
         if keep:
@@ -71,8 +71,9 @@ def demo(data: Path, keep: bool, rebuild: bool, listen: str) -> None:
 def _keep(console: Console, address: str) -> None:
     """Wait for Ctrl-C or SIGTERM beside the running server."""
     _title(console, "The server stays up until Ctrl-C. Try:")
+    request = json.dumps({"subject": {"user_id": KNOWN_USER}, "page_size": 5})
     lines = (
-        f'grpcurl -plaintext -d \'{{"subject": {{"user_id": "{KNOWN_USER}"}}, "page_size": 5}}\' {address} recommender.v1.FeedService/GetFeed',
+        f"grpcurl -plaintext -d '{request}' {address} recommender.v1.FeedService/GetFeed",
         f"recommender feed --target {address} --user {KNOWN_USER} --filter '{FILTER}' --explain",
     )
     for line in lines:

@@ -13,7 +13,8 @@ from recommender.items import ItemKind
 from recommender.placements import Placement, SourceWeights, load_placements
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/placements.md").read_text(encoding="utf-8")
-ROWS = {key: tomllib.loads(f"value = {default}")["value"] for key, default in re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", DOCUMENT, re.MULTILINE)}
+CELLS = re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", DOCUMENT, re.MULTILINE)
+ROWS = {key: tomllib.loads(f"value = {default}")["value"] for key, default in CELLS}
 
 
 def test_every_key_stands_in_the_document_with_its_default_and_no_other() -> None:
@@ -60,5 +61,6 @@ def test_a_bad_file_is_refused_by_key_with_what_is_allowed(tmp_path: Path, text:
 
 def test_the_version_of_a_placement_changes_with_any_setting() -> None:
     home = Placement(name="home")
-    changed = [home.model_copy(update={"page_size": 21}), Placement(name="home", kinds=frozenset({ItemKind.ARTICLE})), Placement(name="hom")]
+    articles = Placement(name="home", kinds=frozenset({ItemKind.ARTICLE}))
+    changed = [home.model_copy(update={"page_size": 21}), articles, Placement(name="hom")]
     assert len({placement.version for placement in [home, *changed]}) == 4

@@ -14,9 +14,9 @@ from recommender.feeds import Basis, Query, SourceName
 from recommender.items import ItemKind
 from recommender.people import HISTORY_DTYPE
 from recommender.placements import Placement, SourceWeights
+from recommender.served_query import decode_query, encode_query
 from server.decisions import DecisionWriter, Served
 from server.metrics import Metrics
-from server.served_query import decode_query, encode_query
 
 if TYPE_CHECKING:
     from recommender.client import Feed

@@ -1,0 +1,122 @@
+"""Fold-in gives the very vector that the trainer itself would give, and its score splits up over the history."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from handmade import HOME, contents_of, engine_of, feed_of, history_of, number_of, rows_in, some_items
+from threadpoolctl import threadpool_limits
+
+from recommender.events import EventType
+from recommender.feeds import Query, SourceName
+from recommender.profile import BuildSettings, Collaborative, EventWeights
+from recommender.sources import NO_OPINION, Batch, CollaborativeSource, ItemItemSource
+
+N = 40
+SETTINGS = Collaborative(factors=8, regularisation=3.0, alpha=7.0, history_decay=1.0)
+
+
+def batch_of_matrix(matrix: sp.csr_array) -> Batch:
+    """One history for each row of a matrix of weights."""
+    counts = np.diff(matrix.indptr)
+    age = np.concatenate([np.arange(count)[::-1] for count in counts]).astype(np.float32)
+    numbers, types = matrix.indices.astype(np.uint32), np.full(matrix.nnz, EventType.LIKE, dtype=np.uint8)
+    offsets = matrix.indptr.astype(np.int64)
+    return Batch(matrix.shape[1], offsets, matrix.indices.astype(np.int32), matrix.data.astype(np.float32), age, numbers, types)
+
+
+def random_weights(people: int, *, negative: float) -> sp.csr_array:
+    """People by items: up to twelve items each, with weights of many sizes, a share `negative` of them below zero."""
+    rng = np.random.default_rng(4)
+    dense = rng.gamma(1, 1, (people, N)) * (rng.random((people, N)) < 0.2) * np.where(rng.random((people, N)) < negative, -1, 1)
+    dense[:, 0] += 0.5
+    return sp.csr_array(dense.astype(np.float32))
+
+
+@pytest.mark.parametrize("negative", [0.0, 0.3])
+def test_fold_in_is_what_implicit_recalculates(negative: float):
+    from implicit.als import AlternatingLeastSquares
+
+    weights = random_weights(60, negative=negative)
+    model = AlternatingLeastSquares(
+        factors=SETTINGS.factors, regularization=SETTINGS.regularisation, alpha=SETTINGS.alpha, random_state=1, num_threads=1, use_gpu=False
+    )
+    with threadpool_limits(1, "blas"):
+        model.fit(sp.csr_matrix(weights), show_progress=False)
+        theirs = np.array([model.recalculate_user(person, sp.csr_matrix(weights)[[person]]) for person in range(60)])
+    factors = np.asarray(model.item_factors, dtype=np.float32)
+    source = CollaborativeSource(factors, SETTINGS)
+    scores = source.prepare(batch_of_matrix(weights), 0).score(np.tile(np.arange(N, dtype=np.int32), (60, 1)))
+    expected = theirs.reshape(60, -1) @ factors.T
+    assert np.abs(expected).max() > 0.3
+    positive = expected > 1e-3
+    np.testing.assert_allclose(scores[positive], expected[positive], atol=1e-3)
+    assert (scores[expected < -1e-3] == NO_OPINION).all()
+
+
+def test_scores_fall_apart_into_what_each_liked_item_adds():
+    rng = np.random.default_rng(2)
+    settings = Collaborative(history_decay=0.8, regularisation=2.0, alpha=3.0)
+    factors = np.abs(rng.normal(size=(N, 8))).astype(np.float32)
+    liked, steps = np.array([5, 9, 30]), np.array([2, 1, 0])
+    batch = Batch.of([Query(HOME, 1, history=history_of(*liked))], contents_of(some_items(N)).catalogue, BuildSettings())
+    scorer = CollaborativeSource(factors, settings).prepare(batch, 0)
+    confidence = 3.0 * EventWeights().like * 0.8**steps
+    normal = factors.T @ factors + 2.0 * np.eye(8) + (factors[liked].T * (confidence - 1)) @ factors[liked]
+    added = factors @ np.linalg.solve(normal, factors[liked].T) * confidence
+    rows = np.flatnonzero((added > 0).all(axis=1)).astype(np.int32)
+    assert len(rows) > 5
+    np.testing.assert_allclose(scorer.score(rows[None])[0], added[rows].sum(axis=1), rtol=1e-3)
+    for row, cause in zip(rows, scorer.causes(0, rows), strict=True):
+        assert cause.places == tuple(np.argsort(-added[row]).tolist())
+        assert cause.share == pytest.approx(added[row].max() / added[row].sum(), rel=1e-3)
+
+
+def test_items_that_were_never_learnt_are_never_proposed():
+    factors = np.ones((6, 2))
+    factors[[2, 4]] = 0
+    engine = engine_of(contents_of(some_items(6), factors=factors))
+    query = Query(HOME.model_copy(update={"fallback": "none"}), 6, history=history_of(0), sources=frozenset({SourceName.COLLABORATIVE}))
+    assert sorted(rows_in(feed_of(engine, query))) == [0, 1, 3, 5]
+    only_unlearnt = Query(HOME.model_copy(update={"fallback": "none"}), 6, history=history_of(2), sources=query.sources)
+    assert rows_in(feed_of(engine, only_unlearnt)) == []
+
+
+def test_what_was_disliked_pulls_its_kind_down():
+    factors = [[1, 0.1], [1, 0.0], [0.9, 0.1], [0.1, 1], [0.0, 1], [0.5, 0.5]]
+    source = engine_of(contents_of(some_items(6), factors=factors)).sources[1]
+    likes = history_of(3)
+    both = np.concatenate([history_of(0, type=EventType.DISLIKE), likes])
+    catalogue = contents_of(some_items(6)).catalogue
+    weights = BuildSettings(event_weights=EventWeights(dislike=-2))
+    batch = Batch.of([Query(HOME, 1, history=likes), Query(HOME, 1, history=both)], catalogue, weights)
+    every = np.tile(np.arange(6, dtype=np.int32), (2, 1))
+    before, after = source.prepare(batch, 0).score(every)
+    assert after[1] < before[1]
+    assert after[2] < before[2]
+
+
+def test_item_item_scores_are_the_dense_product():
+    rng = np.random.default_rng(9)
+    dense = (rng.normal(size=(N, N)) * (rng.random((N, N)) < 0.3)).astype(np.float32)
+    settings = BuildSettings().item_item
+    source = ItemItemSource(sp.csr_array(dense), settings)
+    batch = batch_of_matrix(random_weights(20, negative=0.2))
+    scores = source.prepare(batch, 0).score(np.tile(np.arange(N, dtype=np.int32), (20, 1)))
+    expected = batch.matrix(batch.decayed(settings.history_decay)).toarray() @ dense
+    wanted = np.where(expected > 1e-6, expected, NO_OPINION)
+    np.testing.assert_allclose(scores[np.abs(expected) > 1e-6], wanted[np.abs(expected) > 1e-6], rtol=1e-4)
+    assert (scores > NO_OPINION).any()
+
+
+def test_item_item_names_what_added_most_and_never_what_was_disliked():
+    weights = np.zeros((5, 5))
+    weights[0, 4], weights[1, 4], weights[2, 4] = 0.2, 0.7, -5.0
+    contents = contents_of(some_items(5), item_item=weights)
+    history = np.concatenate([history_of(2, type=EventType.DISLIKE), history_of(0, 1)])
+    batch = Batch.of([Query(HOME, 1, history=history)], contents.catalogue, BuildSettings())
+    scorer = engine_of(contents).sources[2].prepare(batch, 0)
+    [cause] = scorer.causes(0, np.array([4], dtype=np.int32))
+    assert [int(batch.numbers[place]) for place in cause.places] == [number_of(1), number_of(0)]
+    assert cause.share == pytest.approx(0.7 / (0.7 + 0.2 * BuildSettings().item_item.history_decay))

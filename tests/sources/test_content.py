@@ -1,0 +1,109 @@
+"""Content by interests: what is near in meaning to a history, without anybody else's events."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from handmade import HOME, contents_of, engine_of, feed_of, history_of, number_of, rows_in, some_items, unit
+from pyroaring import BitMap
+
+from recommender.engine import Recommender
+from recommender.events import EventType
+from recommender.feeds import Query, ReasonKind, SourceName
+from recommender.people import History
+from recommender.profile import BuildSettings, Content
+from recommender.sources import NO_OPINION, Batch
+
+CONTENT_ONLY = frozenset({SourceName.CONTENT})
+SHORT = HOME.model_copy(update={"fallback": "none"})
+AXES = np.repeat(np.eye(4), 5, axis=0) + 0.05 * np.random.default_rng(1).normal(size=(20, 4))
+"""Five items on each of four themes: rows 0 to 4 on the first, 5 to 9 on the second, and so on."""
+
+
+def axes_engine(**content: float) -> Recommender:
+    return engine_of(contents_of(some_items(20), vectors=AXES), BuildSettings(content=Content(**content)))  # type: ignore[arg-type]
+
+
+def scores_of(engine: Recommender, history: History) -> np.ndarray:
+    batch = Batch.of([Query(HOME, 1, history=history)], engine.contents.catalogue, engine.settings)
+    [scores] = engine.sources[0].prepare(batch, 0).score(np.arange(20, dtype=np.int32)[None])
+    return scores
+
+
+def test_neighbours_of_one_item_come_in_the_order_of_their_cosines():
+    engine = axes_engine()
+    feed = feed_of(engine, Query(SHORT, 20, history=history_of(7), sources=CONTENT_ONLY))
+    cosines = unit(AXES) @ unit(AXES)[7]
+    positive = np.flatnonzero(cosines > 0.01)
+    best = positive[np.argsort(-cosines[positive])]
+    assert rows_in(feed)[: len(best)] == best.tolist()
+
+
+def test_every_interest_has_its_say():
+    feed = feed_of(axes_engine(), Query(SHORT, 12, history=history_of(0, 1, 5, 6, 10, 11), sources=CONTENT_ONLY))
+    themes = {row // 5 for row in rows_in(feed)[:12]}
+    assert themes == {0, 1, 2}
+
+
+def test_no_more_interests_than_allowed():
+    history = history_of(0, 5, 10, 15)
+    batch = Batch.of([Query(HOME, 1, history=history)], axes_engine().contents.catalogue, BuildSettings())
+    for most in (1, 2, 3):
+        scorer = axes_engine(interests=most).sources[0].prepare(batch, 0)
+        assert len(scorer._profiles[0].vectors) == most
+
+
+def test_items_alike_share_an_interest_and_others_do_not():
+    history = history_of(0, 1, 5)
+    batch = Batch.of([Query(HOME, 1, history=history)], axes_engine().contents.catalogue, BuildSettings())
+    assert axes_engine(same_interest=0.5).sources[0].prepare(batch, 0)._profiles[0].group.tolist() == [1, 1, 0]
+    assert axes_engine(same_interest=-1).sources[0].prepare(batch, 0)._profiles[0].group.tolist() == [0, 0, 0]
+
+
+def test_the_stronger_interest_scores_higher():
+    scores = scores_of(axes_engine(), np.concatenate([history_of(0, 1, 2, 3), history_of(5, type=EventType.VIEW)]))
+    assert scores[4] > scores[6]
+
+
+def test_what_was_disliked_pushes_its_like_down():
+    liked = scores_of(axes_engine(), history_of(0, 5))
+    mixed = scores_of(axes_engine(), np.concatenate([history_of(6, type=EventType.DISLIKE), history_of(0, 5)]))
+    assert (mixed[[7, 8, 9]] < liked[[7, 8, 9]]).all()
+    assert scores_of(axes_engine(), history_of(0, 5, type=EventType.DISLIKE)).tolist() == [NO_OPINION] * 20
+
+
+def test_an_item_without_a_vector_is_neither_proposed_nor_an_interest():
+    vectors = AXES.copy()
+    vectors[[1, 9]] = 0
+    engine = engine_of(contents_of(some_items(20), vectors=vectors))
+    feed = feed_of(engine, Query(SHORT, 20, history=history_of(0, 5), sources=CONTENT_ONLY))
+    assert 2 in rows_in(feed)
+    assert not {1, 9} & set(rows_in(feed))
+    assert rows_in(feed_of(engine, Query(SHORT, 20, history=history_of(1), sources=CONTENT_ONLY))) == []
+
+
+def test_a_cold_item_is_reached_through_its_text_alone():
+    popularity, factors = (np.arange(20) < 5).astype(float), np.repeat(np.eye(4), 5, axis=0)
+    popularity[3] = factors[3] = 0
+    engine = engine_of(contents_of(some_items(20), vectors=AXES, factors=factors, popularity=popularity))
+    feed = feed_of(engine, Query(HOME, 8, history=history_of(0, 1, 2), consumed=BitMap(map(number_of, (0, 1, 2))), reasons=8))
+    assert rows_in(feed)[:2] == [4, 3]
+    reason = feed.reasons[1]
+    assert (reason.kind, reason.source) == (ReasonKind.BECAUSE_OF_HISTORY, SourceName.CONTENT)
+
+
+def test_the_cause_is_a_member_of_the_interest_that_the_item_fits():
+    feed = feed_of(axes_engine(), Query(SHORT, 10, history=history_of(0, 5), sources=CONTENT_ONLY, reasons=10))
+    for row, reason in zip(rows_in(feed), feed.reasons, strict=True):
+        if row // 5 in (0, 1):
+            assert reason.because == (number_of(row // 5 * 5),)
+            assert reason.share == pytest.approx(1)
+
+
+def test_a_twin_of_the_liked_item_comes_first():
+    vectors = AXES.copy()
+    vectors[17] = vectors[2]
+    engine = engine_of(contents_of(some_items(20), vectors=vectors))
+    feed = feed_of(engine, Query(SHORT, 5, history=history_of(2), consumed=BitMap([number_of(2)]), sources=CONTENT_ONLY))
+    assert rows_in(feed)[0] == 17
+

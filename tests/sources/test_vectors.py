@@ -1,0 +1,141 @@
+"""Vectors in one FAISS index: read back, searched exactly and compressed, and never a row that is not allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from handmade import unit
+
+from recommender.vectors import GATHER_LIMIT, VectorIndex
+
+N, D = 45_000, 384
+
+
+def text_like(n: int, d: int, *, seed: int = 0) -> npt.NDArray[np.float32]:
+    """Unit vectors in clusters of uneven size, as embedded texts are."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(100, d))
+    sizes = 1 / (1 + np.arange(100))
+    return unit(centres[rng.choice(100, n, p=sizes / sizes.sum())] + rng.normal(scale=0.9, size=(n, d)))
+
+
+@pytest.fixture(scope="module")
+def vectors() -> npt.NDArray[np.float32]:
+    return text_like(N, D)
+
+
+@pytest.fixture(scope="module")
+def compressed(vectors: npt.NDArray[np.float32], tmp_path_factory: pytest.TempPathFactory) -> VectorIndex:
+    path = tmp_path_factory.mktemp("vectors") / "vectors.faiss"
+    VectorIndex.build(vectors, exact_limit=20_000, seed=0).write(path)
+    return VectorIndex.read(path)
+
+
+def exact_best(cosines: npt.NDArray[np.float32], k: int) -> list[set[int]]:
+    return [set(line.tolist()) for line in np.argpartition(-cosines, k - 1, axis=1)[:, :k]]
+
+
+def test_every_finite_half_precision_number_is_read_back_to_the_bit():
+    every = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    finite = every[np.isfinite(every)].astype(np.float32)
+    padded = np.resize(finite, (len(finite) // 32 + 1, 32))
+    index = VectorIndex.build(padded, exact_limit=10**6, seed=0)
+    read = index.gather(np.arange(len(padded)))
+    np.testing.assert_array_equal(read.view(np.uint32), padded.view(np.uint32))
+
+
+def test_vectors_are_kept_within_half_precision(vectors: npt.NDArray[np.float32], compressed: VectorIndex):
+    rows = np.array([[0, N - 1], [17, 17]])
+    np.testing.assert_array_equal(compressed.gather(rows), vectors[rows].astype(np.float16).astype(np.float32))
+    assert (compressed.size, compressed.dimension, compressed.exact) == (N, D, False)
+
+
+@pytest.mark.parametrize(("share", "mode"), [(0.99, "index"), (0.5, "index"), (0.1, "index"), (0.01, "exact")])
+def test_the_compressed_index_finds_what_exact_search_finds(
+    vectors: npt.NDArray[np.float32], compressed: VectorIndex, share: float, mode: str
+):
+    rng = np.random.default_rng(int(100 * share))
+    allowed = rng.random(N) < share
+    queries = unit(vectors[rng.choice(N, 20)] + rng.normal(scale=0.05, size=(20, D)))
+    rows, cosines, found_by = compressed.search(queries, 100, allowed)
+    assert found_by == mode
+    assert allowed[rows].all()
+    every = queries @ vectors.T
+    best = exact_best(np.where(allowed, every, -np.inf), 100)
+    hits = [len(wanted & set(line.tolist())) for wanted, line in zip(best, rows, strict=True)]
+    assert np.mean(hits) / 100 >= 0.99
+    expected = np.take_along_axis(every, rows.astype(np.int64), axis=1)
+    np.testing.assert_allclose(cosines, expected, atol=2e-3)
+    assert (np.diff(cosines, axis=1) <= 0).all()
+
+
+def test_removed_items_are_never_found_by_their_own_vectors(vectors: npt.NDArray[np.float32], compressed: VectorIndex):
+    gone = np.arange(0, N, 1_000)
+    allowed = np.ones(N, dtype=np.bool_)
+    before, _, _ = compressed.search(vectors[gone], 1, allowed)
+    assert (before[:, 0] == gone).all()
+    allowed[gone] = False
+    after, _, _ = compressed.search(vectors[gone], 50, allowed)
+    assert not np.isin(after, gone).any()
+
+
+@pytest.mark.parametrize("n", [300, GATHER_LIMIT + 500])
+def test_exact_search_is_the_dense_product(n: int):
+    vectors = text_like(n, 16)
+    index = VectorIndex.build(vectors, exact_limit=20_000, seed=0)
+    allowed = np.ones(n, dtype=np.bool_)
+    allowed[::7] = False
+    rows, cosines, mode = index.search(vectors[:5], 20, allowed)
+    assert mode == "exact"
+    stored = vectors.astype(np.float16).astype(np.float32)
+    expected = np.where(allowed, vectors[:5] @ stored.T, -np.inf)
+    np.testing.assert_allclose(cosines, -np.sort(-expected, axis=1)[:, :20], atol=1e-5)
+    np.testing.assert_allclose(np.take_along_axis(expected, rows.astype(np.int64), axis=1), cosines, atol=1e-5)
+
+
+def test_asking_for_more_than_is_allowed_gives_what_there_is(vectors: npt.NDArray[np.float32], compressed: VectorIndex):
+    allowed = np.zeros(N, dtype=np.bool_)
+    allowed[[3, 5]] = True
+    rows, _, _ = compressed.search(vectors[:2], 10, allowed)
+    assert [set(line.tolist()) for line in rows] == [{3, 5}] * 2
+    allowed[:] = False
+    assert compressed.search(vectors[:2], 10, allowed)[0].shape == (2, 0)
+
+
+def test_when_the_index_runs_out_no_label_is_taken_for_a_row():
+    n = GATHER_LIMIT + 2_000
+    index = VectorIndex.build(text_like(n, 16), exact_limit=1_000, seed=0)
+    allowed = np.ones(n, dtype=np.bool_)
+    allowed[:1_500] = False
+    rows, _, mode = index.search(text_like(3, 16, seed=9), n, allowed)
+    assert mode == "index"
+    assert rows.shape == (3, n - 1_500)
+    for line in rows:
+        real = line[line >= 0]
+        assert allowed[real].all()
+        assert len(set(real.tolist())) == len(real)
+
+
+@pytest.mark.parametrize(("n", "d"), [(0, 16), (1, 3), (1_500, 7), (999, 8)])
+def test_sizes_that_cannot_be_compressed_are_scanned(n: int, d: int, tmp_path: Path):
+    index = VectorIndex.build(text_like(n, d), exact_limit=0, seed=0)
+    index.write(tmp_path / "v")
+    for each in (index, VectorIndex.read(tmp_path / "v")):
+        assert each.exact
+        assert (each.size, each.dimension) == (n, d)
+        assert each.gather(np.arange(n)).shape == (n, d)
+        rows, _, mode = each.search(text_like(2, d), 5, np.ones(n, dtype=np.bool_))
+        assert rows.shape == (2, min(5, n))
+        assert mode == "exact"
+
+
+def test_one_seed_gives_one_index(tmp_path: Path):
+    vectors = text_like(2_000, 16)
+    files = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        VectorIndex.build(vectors, exact_limit=1_000, seed=seed).write(tmp_path / name)
+        files.append((tmp_path / name).read_bytes())
+    assert files[0] == files[1] != files[2]

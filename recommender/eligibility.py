@@ -139,9 +139,10 @@ class Eligibility:
         kinds = query.placement.kinds & query.kinds if query.placement.kinds and query.kinds else query.placement.kinds | query.kinds
         none_left = bool(query.placement.kinds and query.kinds) and not kinds
         condition = self.cache.condition(query.filter, self.catalogue) if query.filter else None
+        # A filter's `now` is the begun minute, so that answers do not depend on who asked earlier within it.
         minute = now.replace(second=0, microsecond=0) if condition is not None and condition.uses_now else None
         key = (kinds, none_left, query.language.lower(), query.category, query.filter, minute)
-        return self.cache.mask(key, lambda: self._make_limits(kinds, none_left, query, condition, now))
+        return self.cache.mask(key, lambda: self._make_limits(kinds, none_left, query, condition, minute or now))
 
     def _make_limits(self, kinds: frozenset[ItemKind], none_left: bool, query: Query, condition: Condition | None, now: datetime) -> Mask:
         n = self.catalogue.n

@@ -30,10 +30,10 @@ def _weight(default: float) -> float:
 class EventWeights(_Settings):
     """How much one event of each type says about taste; negative ones speak against the item, 0 ignores the type.
 
-    Where a read or watch carries its portion, the weight is multiplied by it.
+    Where a read or watch carries its portion, the weight is multiplied by it. Impressions have no weight: being shown an item
+    is nobody's choice.
     """
 
-    impression: float = _weight(0.0)
     view: float = _weight(0.5)
     click: float = _weight(0.7)
     read: float = _weight(1.0)
@@ -50,8 +50,8 @@ class EventWeights(_Settings):
     def table(self) -> npt.NDArray[np.float32]:
         """Weight by `EventType` number, shape (14,), float32."""
         weights = np.zeros(max(EventType) + 1, dtype=np.float32)
-        for event_type in EventType:
-            weights[event_type] = getattr(self, event_type.name.lower())
+        for name in type(self).model_fields:
+            weights[EventType[name.upper()]] = getattr(self, name)
         return weights
 
 

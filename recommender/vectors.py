@@ -14,6 +14,9 @@ import numpy.typing as npt
 
 FAST_SCAN = "IVF1,PQ{segments}x4fs,Refine(SQfp16)"
 REFINE_FACTOR = 4
+REFINE_LEAST = 1_000
+"""The compressed list proposes `REFINE_FACTOR` times what is asked for and at least so many; with four times ten, one in ten
+of the true neighbours would be missed."""
 GATHER_LIMIT = 4_096
 """With at most so many rows allowed, scoring just those beats any search."""
 
@@ -31,7 +34,8 @@ class VectorIndex:
         self._index = index
         self._refined = isinstance(index, faiss.IndexRefine)
         storage = faiss.downcast_index(index.refine_index) if self._refined else index
-        codes = faiss.rev_swig_ptr(storage.codes.data(), storage.codes.size())
+        # FAISS hands out no typed pointer to nothing.
+        codes = faiss.rev_swig_ptr(storage.codes.data(), storage.codes.size()) if index.ntotal else np.zeros(0, dtype=np.uint8)
         # Bytes rather than float16: inside a memory-mapped file the codes need not be aligned.
         self._codes: npt.NDArray[np.uint8] = codes.reshape(index.ntotal, 2 * index.d)
 
@@ -39,7 +43,7 @@ class VectorIndex:
     def build(cls, vectors: Floats, *, exact_limit: int, seed: int) -> VectorIndex:
         """Index `vectors`, shape (n, d), float32, unit rows or zero rows.
 
-        Compressed when n > `exact_limit` and d is even. Training of the compressed index samples with `seed`.
+        Compressed when n > `exact_limit`, n ≥ 1,000 and d is even. Training of the compressed index samples with `seed`.
         """
         n, d = vectors.shape
         if n > exact_limit and d % 2 == 0 and n >= 1_000:
@@ -103,7 +107,7 @@ class VectorIndex:
         selector = faiss.IDSelectorBitmap(bitmap)
         if self._refined:
             base = faiss.IVFSearchParameters(nprobe=1, sel=selector)
-            parameters = faiss.IndexRefineSearchParameters(k_factor=REFINE_FACTOR, base_index_params=base)
+            parameters = faiss.IndexRefineSearchParameters(k_factor=max(REFINE_FACTOR, REFINE_LEAST / k), base_index_params=base)
         else:
             parameters = faiss.SearchParameters(sel=selector)
         found, labels = self._index.search(np.ascontiguousarray(queries, dtype=np.float32), k, params=parameters)

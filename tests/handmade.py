@@ -40,9 +40,7 @@ def rows_in(feed: Feed) -> list[int]:
 
 def some_items(n: int) -> list[Item]:
     """n films, film r published r hours ago."""
-    return [
-        Item(id=f"item-{row}", kind=ItemKind.MEDIA, title=f"Title {row}", published_at=NOW - timedelta(hours=row)) for row in range(n)
-    ]
+    return [Item(id=f"item-{row}", kind=ItemKind.MEDIA, title=f"Title {row}", published_at=NOW - timedelta(hours=row)) for row in range(n)]
 
 
 def catalogue_of(items: Sequence[Item], states: Sequence[ItemState] = ()) -> Catalogue:

@@ -20,6 +20,8 @@ from recommender.vectors import VectorIndex
 STRENGTH_POWER = 0.25
 """How much an interest's share of the history's weight counts against likeness: share to this power."""
 
+ROUNDING = 1e-5
+
 
 class ContentSource:
     """`vectors` of n items, of which only those in `has_vector`, shape (n,), have one."""
@@ -111,14 +113,17 @@ class Interests:
         return scores
 
     def causes(self, query: int, rows: Rows) -> list[Cause]:
-        """See `Scorer`."""
+        """See `Scorer`. An event is a cause of a row when without it the interest that the row fits best would fit it less."""
         profile, part = self._profiles[query], self._batch.part(query)
         if not len(profile.vectors):
             return [Cause()] * len(rows)
-        vectors = self._source.vectors.gather(rows)
-        chosen = ((vectors @ profile.vectors.T) * profile.strengths).argmax(axis=1)
-        likeness = vectors @ self._source.vectors.gather(self._batch.rows[part]).T
-        return ranked_causes(np.where(profile.group[None, :] == chosen[:, None], likeness * self._weights[part], 0))
+        vectors, history = (self._source.vectors.gather(each) for each in (rows, self._batch.rows[part]))
+        fits, belongs, likeness = vectors @ profile.vectors.T, history @ profile.vectors.T, vectors @ history.T
+        chosen = (fits * profile.strengths).argmax(axis=1)
+        added = np.where(profile.group == chosen[:, None], likeness * self._weights[part], 0)
+        # The interest's cosine with a row grows with the weight of a member iff this is positive (the derivative's sign).
+        pull = likeness - np.take_along_axis(fits, chosen[:, None], axis=1) * belongs.T[chosen]
+        return ranked_causes(added, pull > -ROUNDING)
 
 
 def _grouped(likeness: Floats, settings: Content) -> list[int]:

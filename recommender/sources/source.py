@@ -82,14 +82,16 @@ def first_allowed(order: Rows, allowed: Mask, limit: int) -> Rows:
     return found
 
 
-def ranked_causes(contributions: Floats, most: int = 3) -> list[Cause]:
-    """Causes from what each of h history events contributed to each of r rows, shape (r, h)."""
+def ranked_causes(contributions: Floats, nameable: Mask | None = None, *, most: int = 3) -> list[Cause]:
+    """Causes from what each of h history events contributed to each of r rows, shape (r, h).
+
+    At the most `most` a row, only positive contributions, and only `nameable` ones, the same shape, where given.
+    """
+    named = contributions > 0 if nameable is None else (contributions > 0) & nameable
     causes = []
-    for parts in contributions:
-        order = np.argsort(-parts, kind="stable")[:most]
-        positive = parts[parts > 0].sum()
-        if positive <= 0:
-            causes.append(Cause())
-            continue
-        causes.append(Cause(tuple(int(place) for place in order if parts[place] > 0), float(parts[order[0]] / positive)))
+    for parts, may_be_named in zip(contributions, named, strict=True):
+        places = np.flatnonzero(may_be_named)
+        places = places[np.argsort(-parts[places], kind="stable")][:most]
+        share = float(parts[places[0]] / parts[parts > 0].sum()) if len(places) else 0.0
+        causes.append(Cause(tuple(places.tolist()), share))
     return causes

@@ -20,12 +20,12 @@ def dense(tables: Any, rows: list[tuple[int, int, EventType, float, float]], *, 
 
 
 def test_every_type_weighs_what_the_settings_say(tables: Any) -> None:
-    weights = EventWeights(
-        impression=9, view=1, click=2, read=3, watch=4, like=5, dislike=-6, hide=-7, save=8, share=9, cart=10, purchase=11, custom=12
-    )
+    fields = {name: -place if name in ("dislike", "hide") else place for place, name in enumerate(EventWeights.model_fields, 1)}
+    weights = EventWeights(**fields)
     settings = BuildSettings(event_weights=weights)
     rows = [(1, kind, kind, 0.0, NONE) for kind in EventType]
-    expected = [0, *(getattr(weights, kind.name.lower()) for kind in EventType if kind is not EventType.IMPRESSION)]
+    assert set(EventWeights.model_fields) | {"impression"} == {kind.name.lower() for kind in EventType}
+    expected = [fields.get(kind.name.lower(), 0) for kind in EventType]
     np.testing.assert_allclose(dense(tables, rows, items=13, settings=settings), [expected])
 
 

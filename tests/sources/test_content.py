@@ -106,4 +106,3 @@ def test_a_twin_of_the_liked_item_comes_first():
     engine = engine_of(contents_of(some_items(20), vectors=vectors))
     feed = feed_of(engine, Query(SHORT, 5, history=history_of(2), consumed=BitMap([number_of(2)]), sources=CONTENT_ONLY))
     assert rows_in(feed)[0] == 17
-

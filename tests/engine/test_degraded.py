@@ -1,0 +1,125 @@
+"""A source that fails or comes too late is left out and named; the rest of the feed stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from handmade import HOME, NOW, checkerboard, engine_of, feed_of, history_of, rows_in
+
+from recommender.engine import Recommender
+from recommender.feeds import Degradation, Query, SourceName
+from recommender.sources import Batch, Cause, CollaborativeSource, Scorer
+from recommender.sources.source import Floats, Mask, Rows
+
+HISTORY = history_of(1, 3, 5)
+
+
+class _FailingScorer:
+    def __init__(self, scorer: Scorer, stage: str) -> None:
+        self._scorer = scorer
+        self._stage = stage
+
+    def candidates(self, allowed: Mask, limit: int) -> Rows:
+        if self._stage == "candidates":
+            raise ZeroDivisionError("in candidates")
+        return self._scorer.candidates(allowed, limit)
+
+    def score(self, rows: Rows) -> Floats:
+        if self._stage == "score":
+            raise ZeroDivisionError("in score")
+        return self._scorer.score(rows)
+
+    def causes(self, query: int, rows: Rows) -> list[Cause]:
+        return self._scorer.causes(query, rows)
+
+
+class _FailingSource(CollaborativeSource):
+    """A collaborative source that fails at one stage of its work."""
+
+    def __init__(self, source: CollaborativeSource, stage: str) -> None:
+        super().__init__(source.factors, source.settings)
+        self._stage = stage
+
+    def prepare(self, batch: Batch, now: int) -> Scorer:  # type: ignore[override]
+        if self._stage == "prepare":
+            raise ZeroDivisionError("in prepare")
+        return _FailingScorer(super().prepare(batch, now), self._stage)
+
+
+def failing_engine(stage: str) -> Recommender:
+    engine = engine_of(checkerboard())
+    sources = list(engine.sources)
+    assert isinstance(sources[1], CollaborativeSource)
+    sources[1] = _FailingSource(sources[1], stage)
+    engine.sources = tuple(sources)
+    return engine
+
+
+@pytest.mark.parametrize("stage", ["prepare", "candidates", "score"])
+def test_a_source_that_fails_is_named_and_the_others_serve(stage: str, caplog: pytest.LogCaptureFixture):
+    feed = feed_of(failing_engine(stage), Query(HOME, 12, history=HISTORY, reasons=12))
+    assert feed.degraded == (Degradation("collaborative", "failed"),)
+    assert len(feed.numbers) == 12
+    assert len(feed.reasons) == 12
+    assert not feed.source_ranks[:, 1].any()
+    assert feed.source_ranks[:, [0, 2, 3, 4]].any(axis=0).all()
+    assert "source failed" in caplog.text
+
+
+@pytest.mark.parametrize("stage", ["prepare", "candidates", "score"])
+def test_a_failure_touches_only_feeds_that_the_source_had_a_part_in(stage: str):
+    queries = [Query(HOME, 10), Query(HOME, 10, history=HISTORY), Query(HOME, 10, history=HISTORY, sources=frozenset({SourceName.CONTENT}))]
+    degraded = [feed.degraded for feed in failing_engine(stage).feeds(queries, now=NOW)]
+    assert degraded == [(), (Degradation("collaborative", "failed"),), ()]
+
+
+@pytest.mark.parametrize("stage", ["prepare", "candidates", "score"])
+def test_a_feed_whose_only_source_fails_is_filled(stage: str):
+    feed = feed_of(failing_engine(stage), Query(HOME, 12, history=HISTORY, sources=frozenset({SourceName.COLLABORATIVE})))
+    assert rows_in(feed) == list(range(12))
+    assert feed.degraded == (Degradation("collaborative", "failed"),)
+
+
+def broken_arrays() -> list[tuple[str, Callable[[Recommender], object]]]:
+    return [
+        ("factors of the wrong shape", lambda engine: setattr(engine.sources[1], "factors", np.ones((3, 2), dtype=np.float32))),
+        ("vectors missing", lambda engine: setattr(engine.sources[0], "vectors", None)),
+        ("popularity too short", lambda engine: setattr(engine.sources[3], "popularity", np.ones(2, dtype=np.float32))),
+    ]
+
+
+@pytest.mark.parametrize(("name", "damage"), broken_arrays(), ids=[name for name, _ in broken_arrays()])
+def test_broken_arrays_cost_a_source_and_not_the_feed(name: str, damage: Callable[[Recommender], object]):
+    engine = engine_of(checkerboard())
+    for source in engine.sources:
+        # What is worked out once is worked out before the damage, as in a server that ran for a while.
+        source.has_opinion(Batch.empty(1, 40))
+    feed_of(engine, Query(HOME, 5, history=HISTORY))
+    damage(engine)
+    feed = feed_of(engine, Query(HOME, 12, history=HISTORY))
+    assert [entry.why for entry in feed.degraded] == ["failed"]
+    assert len(feed.numbers) == 12
+
+
+def test_past_the_deadline_every_source_is_left_out_and_the_fallback_answers():
+    engine = engine_of(checkerboard())
+    [feed] = engine.feeds([Query(HOME, 12, history=HISTORY, reasons=3)], now=NOW, deadline=time.monotonic() - 1)
+    assert feed.degraded == tuple(Degradation(name.key, "deadline") for name in SourceName)
+    assert rows_in(feed) == list(range(12))
+    assert feed.retrieval_mode == "none"
+    assert len(feed.reasons) == 3
+
+
+def test_a_deadline_names_only_sources_that_would_have_had_a_part():
+    [feed] = engine_of(checkerboard()).feeds([Query(HOME, 5)], now=NOW, deadline=time.monotonic() - 1)
+    assert [entry.what for entry in feed.degraded] == ["popular", "fresh"]
+
+
+def test_with_time_enough_nothing_is_left_out():
+    engine, query = engine_of(checkerboard()), Query(HOME, 12, history=HISTORY)
+    [feed] = engine.feeds([query], now=NOW, deadline=time.monotonic() + 600)
+    assert feed.degraded == ()
+    assert rows_in(feed) == rows_in(feed_of(engine, query))

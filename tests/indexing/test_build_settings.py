@@ -1,0 +1,129 @@
+"""Files of build settings, and the page that documents them."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from recommender.cli import run
+from recommender.errors import InvalidInput
+from recommender.profile import BuildSettings, load_build_settings
+
+PAGE = Path(__file__).parents[2] / "docs" / "build-settings.md"
+
+
+def leaves(settings: BaseModel, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every key with its value, in the order of the model."""
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            yield from leaves(value, f"{before}{name}.")
+        else:
+            yield before + name, value
+
+
+def documented() -> dict[str, list[str]]:
+    """The rows of the page's tables: key, then default, range, meaning."""
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    assert all(len(row) == 4 for row in rows)
+    return {row[0].strip("| `"): row[1:] for row in rows}
+
+
+def test_every_key_is_documented_with_its_default_and_no_other() -> None:
+    defaults = dict(leaves(BuildSettings()))
+    assert list(documented()) == list(defaults)
+    for key, (default, *_) in documented().items():
+        assert tomllib.loads(f"value = {default.strip('`')}")["value"] == defaults[key], key
+
+
+def test_every_key_is_documented_with_its_range_and_meaning() -> None:
+    for key, (_, allowed, meaning) in documented().items():
+        assert allowed, key
+        assert len(meaning) > 20, key
+        assert meaning.endswith("."), key
+
+
+def test_the_documented_ranges_are_those_that_are_enforced() -> None:
+    for key, (_, allowed, _) in documented().items():
+        if key in ("embedder", "embed_precision"):
+            continue
+        bounds = re.fullmatch(r"(above )?(\S+) to (below )?(\S+)", allowed.replace("at least 1", "1 to 10000000000"))
+        assert bounds, f"{key}: {allowed}"
+        least, most = float(bounds[2].replace(",", "")), float(bounds[4].replace(",", ""))
+        accepted = {value: accepts(key, value) for value in (least, most, least - 1, most + 1)}
+        assert accepted == {least: not bounds[1], most: not bounds[3], least - 1: False, most + 1: allowed == "at least 1"}, key
+
+
+def accepts(key: str, value: float) -> bool:
+    table: Any = int(value) if value.is_integer() else value
+    for part in reversed(key.split(".")):
+        table = {part: table}
+    try:
+        BuildSettings.model_validate(table)
+    except ValueError:
+        return False
+    return True
+
+
+def test_the_example_of_the_page_is_a_file_of_build_settings(tmp_path: Path) -> None:
+    [example] = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    path = tmp_path / "build.toml"
+    path.write_text(example)
+    assert load_build_settings(path) != BuildSettings()
+
+
+def test_without_a_file_the_defaults_hold() -> None:
+    assert load_build_settings(None) == BuildSettings()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("half_life_days = 0", ["half_life_days: given 0", "greater than 0"]),
+        ("[collaborative]\nfactors = 'many'", ["collaborative.factors: given 'many'", "integer"]),
+        ("[collaborative]\nfactor = 3", ["collaborative.factor: given 3", "the keys factors, regularisation, alpha"]),
+        ("halflife = 3", ["halflife: given 3", "the keys event_weights, half_life_days"]),
+        ("collaborative = 3", ["collaborative: given 3"]),
+        ("embed_precision = 'int8'", ["embed_precision: given 'int8'", "'float32' or 'bfloat16'"]),
+        ("[event_weights]\nwatch = 101", ["event_weights.watch: given 101", "less than or equal to 100"]),
+        ("= 3", ["a TOML file of build settings"]),
+    ],
+)
+def test_a_bad_file_is_refused_by_file_and_key(tmp_path: Path, text: str, said: list[str]) -> None:
+    path = tmp_path / "build.toml"
+    path.write_text(text)
+    with pytest.raises(InvalidInput) as caught:
+        load_build_settings(path)
+    for part in [str(path), *said]:
+        assert part in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "missing.toml"):
+        with pytest.raises(InvalidInput, match="a TOML file of build settings"):
+            load_build_settings(path)
+
+
+def test_the_command_tells_of_a_bad_file_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "build.toml"
+    path.write_text("seed = -1")
+    assert run(["reindex", "--data", str(tmp_path), "--build", str(path)]) == 1
+    [message] = capsys.readouterr().err.splitlines()
+    assert message.startswith(f"error: {path}: seed: given -1, allowed: ")
+
+
+def test_the_hash_changes_with_every_setting() -> None:
+    usual = BuildSettings()
+    seen = {usual.hash}
+    for key, value in leaves(usual):
+        other: Any = {"embedder": "x", "embed_precision": "bfloat16"}.get(key, value * 0.9 + 0.01 if isinstance(value, float) else 7)
+        for part in reversed(key.split(".")):
+            other = {part: other}
+        seen.add(BuildSettings.model_validate(other).hash)
+    assert len(seen) == 1 + len(list(leaves(usual)))

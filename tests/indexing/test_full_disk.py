@@ -1,0 +1,71 @@
+"""A disk that takes no more: a limit on the size of files stands for it, since the kernel refuses writes in the same way."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from worlds import NOW
+
+from indexing.embedding.cache import EmbeddingCache
+from recommender.engine import Recommender
+from recommender.errors import RecommenderError
+from recommender.feeds import Query
+from recommender.generation import Generations
+from recommender.placements import Placement
+from recommender.settings import Settings
+
+STORE_NEEDS = 40_000
+"""Reading the store makes a shared-memory file of 32 KiB."""
+
+
+@pytest.mark.parametrize(("dimension", "factors"), [(1024, 8), (16, 256)], ids=["vectors", "factors"])
+def test_a_build_that_cannot_be_written_says_so_and_leaves_the_old_one_serving(
+    modelless: Callable[..., Settings], warm: Any, tmp_path: Path, dimension: int, factors: int
+) -> None:
+    settings = modelless(dimension=dimension)
+    build = tmp_path / "build.toml"
+    build.write_text(f"judging = {{ fewest = 1000 }}\ncollaborative = {{ factors = {factors} }}\n")
+    arguments = ("reindex", "--data", settings.data, "--build", build)
+    assert warm.run(*arguments)[0] == 0
+    generations = Generations(settings.generations_path)
+    before = generations.current_id()
+    assert before is not None
+
+    code, run = warm.run(*arguments, file_limit=STORE_NEEDS)
+    assert code == 1
+    assert run.lines[-1] == {"stage": "publish", "state": "started"}
+    [message] = run.rest
+    assert message.startswith(f"error: cannot write a generation below {settings.generations_path}: ")
+    assert message.endswith("; the active generation is as it was\n")
+
+    assert generations.ids() == [before]
+    assert generations.current_id() == before
+    assert [path.name for path in settings.generations_path.glob(".*")] == [".writer.lock"]
+    [feed] = Recommender.of(generations.load(before)).feeds([Query(Placement(name="home"), size=10)], now=NOW)
+    assert len(feed.numbers) == 10
+    assert warm.run(*arguments)[0] == 0
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """For the time of the test, no file of this process may grow beyond what reading a store needs."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (STORE_NEEDS, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("small_files")
+def test_an_embedding_cache_that_cannot_grow_says_so_and_keeps_what_it_has(tmp_path: Path) -> None:
+    vectors = {f"text {number}": np.full(100, number, dtype=np.float32) for number in range(500)}
+    message = rf"cannot use the embedding cache {tmp_path}/embeddings\.sqlite: .*; it may be deleted at any time"
+    with EmbeddingCache(tmp_path) as cache:
+        cache.put("model", {"first": vectors["text 1"]})
+        with pytest.raises(RecommenderError, match=message):
+            cache.put("model", vectors)
+        assert cache.get("model", ["first", *vectors]).keys() == {"first"}

@@ -1,0 +1,140 @@
+"""Builds are killed, as by `kill -9`, at every stage and at every file operation; the active generation must serve on."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from worlds import NOW
+
+from recommender.engine import Recommender
+from recommender.feeds import Query
+from recommender.generation import Generations
+from recommender.placements import Placement
+from recommender.settings import Settings
+
+STAGES = ("read", "embed", "index vectors", "judge a twin", "learn", "check", "publish")
+PROGRAM = Path(__file__).parent / "killing_program.py"
+
+
+def serves(settings: Settings) -> str:
+    """Id of the active generation, after checking that it and all others listed are whole and that it makes full feeds."""
+    generations = Generations(settings.generations_path)
+    for generation_id in generations.ids():
+        generations.verify(generation_id)
+    current = generations.current_id()
+    assert current is not None
+    [feed] = Recommender.of(generations.load(current)).feeds([Query(Placement(name="home"), size=10)], now=NOW)
+    assert len(feed.numbers) == 10
+    return current
+
+
+def leftovers(settings: Settings) -> set[str]:
+    """What lies in the folder besides generations and the files that belong there."""
+    generations = Generations(settings.generations_path)
+    names = {path.name for path in settings.generations_path.iterdir()}
+    return names - {*generations.ids(), "CURRENT", "ACTIVATIONS.jsonl", ".writer.lock"}
+
+
+@pytest.fixture
+def built(modelless: Callable[..., Settings], warm: Any) -> tuple[Settings, str]:
+    """A data folder with an active generation, and its id."""
+    settings = modelless()
+    code, run = warm.run("reindex", "--data", settings.data)
+    assert (code, run.rest) == (0, [])
+    return settings, serves(settings)
+
+
+def test_a_build_killed_at_any_stage_leaves_the_active_generation_serving(built: tuple[Settings, str], warm: Any) -> None:
+    settings, before = built
+    for stage in STAGES:
+        run = warm.start("reindex", "--data", settings.data)
+        run.follow(stage)
+        run.signal(signal.SIGKILL)
+        assert run.wait() == -signal.SIGKILL
+        # In the short stage of publishing, the build may have come to its end before the signal came to it.
+        assert stage == "publish" or serves(settings) == before
+    serves(settings)
+    code, run = warm.run("reindex", "--data", settings.data)
+    assert (code, run.rest) == (0, [])
+    assert serves(settings) != before
+    assert leftovers(settings) == set()
+
+
+def test_a_build_killed_while_publishing_leaves_a_whole_generation(built: tuple[Settings, str], warm: Any, tmp_path: Path) -> None:
+    settings, _ = built
+    unjudged = tmp_path / "build.toml"
+    unjudged.write_text("judging = { fewest = 1000 }\n")
+    rng = random.Random(5)
+    for _ in range(8):
+        run = warm.start("reindex", "--data", settings.data, "--build", unjudged, "--keep", 1)
+        run.follow("publish")
+        time.sleep(rng.uniform(0, 0.04))
+        run.signal(signal.SIGKILL)
+        assert run.wait() in (0, -signal.SIGKILL)
+        serves(settings)
+    assert warm.run("reindex", "--data", settings.data)[0] == 0
+    serves(settings)
+    assert leftovers(settings) == set()
+
+
+def test_publishing_may_be_killed_before_every_single_file_operation(built: tuple[Settings, str]) -> None:
+    """Each run starts from a copy of three generations, adds and activates a fourth and prunes two, and dies one step later."""
+    settings, before = built
+    generations = Generations(settings.generations_path)
+    manifest = json.loads((settings.generations_path / before / "manifest.json").read_text())
+    for older in ("20000101T000000-00000001", "20000101T000000-00000002"):
+        shutil.copytree(settings.generations_path / before, settings.generations_path / older)
+        (settings.generations_path / older / "manifest.json").write_text(json.dumps({**manifest, "id": older}))
+    work = settings.data / "killed"
+    program = subprocess.Popen(
+        [sys.executable, str(PROGRAM), settings.generations_path, work], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert program.stdin is not None
+    assert program.stdout is not None
+    outcomes = []
+    for step in range(1, 400):
+        program.stdin.write(f"{step}\n")
+        program.stdin.flush()
+        code = int(program.stdout.readline())
+        assert code in (0, -signal.SIGKILL)
+        killed = Settings(data=work)
+        outcomes.append(serves(killed) == before)
+        Generations(killed.generations_path).sweep()
+        assert leftovers(killed) == set()
+        if code == 0:
+            break
+    program.communicate(timeout=30)
+    assert code == 0
+    assert step > 60
+    # The old one is active up to one step, the new one from that step on.
+    assert outcomes == sorted(outcomes, reverse=True)
+    assert 40 < sum(outcomes) < step
+    assert len(generations.ids()) == 3
+
+
+def test_the_real_command_survives_a_kill_from_outside(built: tuple[Settings, str]) -> None:
+    settings, before = built
+    recommender = Path(sys.executable).parent / "recommender"
+    command = [recommender, "reindex", "--data", settings.data]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if json.loads(line) == {"stage": "learn", "state": "started"}:
+                process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert serves(settings) == before
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"COLUMNS": "200"}, check=True)
+    assert serves(settings) != before
+    assert leftovers(settings) == set()
+    assert f"generation {Generations(settings.generations_path).current_id()}: active; 60 items, 480 events" in done.stdout

@@ -1,0 +1,160 @@
+"""The command as operators meet it: exit codes, messages, and the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from worlds import NOW
+
+from recommender.cli import run
+from recommender.generation import Generations, Manifest
+from recommender.settings import Settings
+from recommender.store import open_store
+
+STAGES = ["read", "embed", "index vectors", "judge a twin", "learn", "check", "publish"]
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Path:
+    """Build settings that leave judging out, which takes most of a small build's time."""
+    path = tmp_path / "build.toml"
+    path.write_text("[judging]\nfewest = 1000\n")
+    return path
+
+
+def lose_most_items(settings: Settings) -> None:
+    with open_store(settings.store_path) as store:
+        store.delete_items([f"film-{number}" for number in range(40)], now=NOW)
+
+
+def test_every_stage_is_told_on_standard_error_and_the_checks_on_standard_output(
+    modelless: Callable[..., Settings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = modelless()
+    assert run(["reindex", "--data", str(settings.data)]) == 0
+    shown = capsys.readouterr()
+    records = [json.loads(line) for line in shown.err.splitlines()]
+    assert [record["stage"] for record in records if record["state"] == "started"] == STAGES
+    assert [record["stage"] for record in records if record["state"] == "finished"] == STAGES
+    assert {record["stage"]: record["done"] for record in records if record["state"] == "finished"} == {
+        "read": 480,
+        "embed": 0,
+        "index vectors": 60,
+        "judge a twin": 5 * 38,
+        "learn": 1,
+        "check": 0,
+        "publish": 2,
+    }
+    assert "Judged: a twin fitted on events before" in shown.out.replace("\n", " ")
+    assert "passed  items: 60 items" in shown.out
+    current = Generations(settings.generations_path).current_id()
+    assert f"generation {current}: active; 60 items, 480 events, 0 texts embedded, 0 from the cache" in shown.out
+
+
+def test_the_report_holds_the_manifest_and_what_became_of_it(
+    modelless: Callable[..., Settings], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, path = modelless(), tmp_path / "report.json"
+    assert run(["reindex", "--data", str(settings.data), "--json", str(path), "--keep", "1"]) == 0
+    report = json.loads(path.read_text())
+    assert report.keys() == {"manifest", "activated", "embedded", "cached", "pruned"}
+    assert (report["activated"], report["embedded"], report["cached"], report["pruned"]) == (True, 0, 0, [])
+    manifest = Manifest.model_validate(report["manifest"])
+    assert manifest == Generations(settings.generations_path).manifest(manifest.id)
+    assert {metric.name for metric in manifest.metrics} >= {"blend/ndcg@10", "popularity/ndcg@10"}
+
+
+def test_a_report_that_could_not_be_written_stops_the_command_before_it_builds(
+    modelless: Callable[..., Settings], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = modelless()
+    assert run(["reindex", "--data", str(settings.data), "--json", str(tmp_path / "no" / "report.json")]) == 1
+    assert "error: --json: given " in capsys.readouterr().err
+    assert Generations(settings.generations_path).ids() == []
+
+
+def test_a_refused_build_ends_with_3_and_says_how_to_activate_it(
+    modelless: Callable[..., Settings], quick: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, path = modelless(), tmp_path / "report.json"
+    arguments = ["reindex", "--data", str(settings.data), "--build", str(quick)]
+    assert run(arguments) == 0
+    generations = Generations(settings.generations_path)
+    before = generations.current_id()
+    lose_most_items(settings)
+    capsys.readouterr()
+    assert run([*arguments, "--json", str(path)]) == 3
+    shown = capsys.readouterr().out
+    refused = next(generation_id for generation_id in generations.ids() if generation_id != before)
+    assert generations.current_id() == before
+    assert "FAILED  items-kept: 20, the parent had 60" in shown
+    assert f"generation {refused}: refused by its gate and kept, not active" in shown
+    assert json.loads(path.read_text())["activated"] is False
+
+    advised = next(line for line in shown.splitlines() if "recommender generations activate" in line).split("recommender ", 1)[1]
+    assert run([*advised.replace("REASON", "sold").split(), "--data", str(settings.data)]) == 0
+    assert generations.current_id() == refused
+
+
+def test_force_activates_what_the_gate_refuses_and_records_the_reason(modelless: Callable[..., Settings], quick: Path) -> None:
+    settings = modelless()
+    arguments = ["reindex", "--data", str(settings.data), "--build", str(quick)]
+    assert run(arguments) == 0
+    lose_most_items(settings)
+    assert run([*arguments, "--force", "the shop was sold"]) == 0
+    generations = Generations(settings.generations_path)
+    assert generations.current_id() == generations.activations()[-1]["id"]
+    assert generations.activations()[-1]["reason"] == "the shop was sold"
+    assert not generations.manifest(generations.activations()[-1]["id"]).passed
+
+
+def test_nothing_to_build_from_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["reindex", "--data", str(tmp_path)]) == 1
+    [message] = capsys.readouterr().err.splitlines()
+    assert message.startswith("error: no store ")
+    with open_store(tmp_path / "store.sqlite", create=True):
+        pass
+    assert run(["reindex", "--data", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].endswith("add some with `recommender import items FILE`")
+
+
+def test_an_unusable_folder_of_generations_is_told_in_one_line(
+    modelless: Callable[..., Settings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = modelless()
+    settings.generations_path.write_text("in the way")
+    assert run(["reindex", "--data", str(settings.data)]) == 1
+    [message] = capsys.readouterr().err.splitlines()
+    assert message.startswith(f"error: cannot lock the generations below {settings.generations_path}: File exists")
+
+
+def test_an_embedder_that_does_not_exist_is_told_in_one_line(
+    modelless: Callable[..., Settings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = modelless()
+    items = settings.data / "items.jsonl"
+    items.write_text('{"id": "bare", "kind": "media", "title": "rocket"}\n')
+    assert run(["import", "items", "--data", str(settings.data), str(items)]) == 0
+    capsys.readouterr()
+    assert run(["reindex", "--data", str(settings.data), "--embedder", "/no/such/model"]) == 1
+    shown = capsys.readouterr().err.splitlines()
+    assert shown[-1].startswith("error: embedder: given '/no/such/model', allowed: a folder that exists")
+    assert all(line.startswith("{") for line in shown[:-1])
+
+
+def test_the_first_placement_of_the_file_is_judged(
+    modelless: Callable[..., Settings], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    placements, report = tmp_path / "placements.toml", tmp_path / "report.json"
+    placements.write_text("[placements.evening]\nkinds = ['media']\n[placements.home]\n")
+    arguments = ["reindex", "--data", str(modelless().data), "--placements", str(placements), "--json", str(report)]
+    assert run(arguments) == 0
+    assert ", placement evening (" in json.loads(report.read_text())["manifest"]["judged"]
+
+
+@pytest.mark.parametrize("arguments", [["--keep", "0"], ["--keep", "many"], ["--nonsense"], ["unexpected"]])
+def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["reindex", *arguments]) == 2

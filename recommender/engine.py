@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.eligibility import Eligibility
+from recommender.errors import NotFound
 from recommender.feeds import Degradation, Feed, Query, Reason, SourceName
 from recommender.fusion import contributions, ranks, united
 from recommender.generation import Contents, Generation
@@ -268,8 +269,11 @@ class Recommender:
         return self.contents.catalogue.numbers[rows[known]], [i for i, there in zip(item_ids, known, strict=True) if not there]
 
     def cards(self, numbers: Numbers) -> list[Card]:
-        """What to show of items that this generation has."""
-        return self.contents.catalogue.cards(self.contents.catalogue.rows_of(numbers))
+        """What to show of `numbers`, in their order. Raises `NotFound` for a number that this generation does not have."""
+        rows = self.contents.catalogue.rows_of(numbers)
+        if (rows < 0).any():
+            raise NotFound("item of number", str(numbers[rows < 0][0]), f"generation {self.generation_id} does not have it")
+        return self.contents.catalogue.cards(rows)
 
 
 def _place(name: SourceName) -> int:

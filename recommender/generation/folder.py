@@ -233,15 +233,17 @@ class Generations:
     def activations(self) -> list[dict[str, Any]]:
         """The log of activations, oldest first; a line cut short by a crash is left out."""
         try:
-            lines = (self.root / ACTIVATIONS).read_text(encoding="utf-8").splitlines()
+            lines = (self.root / ACTIVATIONS).read_text(encoding="utf-8", errors="replace").splitlines()
         except FileNotFoundError:
             return []
         entries = []
         for line in lines:
             try:
-                entries.append(json.loads(line))
+                entry = json.loads(line)
             except json.JSONDecodeError:
                 continue
+            if isinstance(entry, dict) and entry.keys() >= {"id", "previous", "rollback"}:
+                entries.append(entry)
         return entries
 
     def sweep(self) -> None:

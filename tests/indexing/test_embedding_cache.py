@@ -19,7 +19,7 @@ from recommender.items import Item, ItemKind
 
 def changed(item: Item, **new: object) -> Item:
     """The item with other values in some fields."""
-    return Item(**{field.name: getattr(item, field.name) for field in fields(item)} | new)  # type: ignore[arg-type]
+    return Item(**{field.name: getattr(item, field.name) for field in fields(item)} | new)
 
 
 def never() -> Embedder:

@@ -125,4 +125,4 @@ def test_intermediate_results_of_counting_grow_with_what_people_share_not_with_t
 def test_every_setting_changes_the_weights() -> None:
     usual = item_item_weights(some_matrix(), ItemItem()).toarray()
     for changed in ({"neighbours": 3}, {"dense_limit": 0}, {"regularisation": 5.0}, {"degree_exponent": 0.0}):
-        assert (item_item_weights(some_matrix(), ItemItem(**changed)).toarray() != usual).any()  # type: ignore[arg-type]
+        assert (item_item_weights(some_matrix(), ItemItem(**changed)).toarray() != usual).any()

@@ -1,0 +1,113 @@
+"""Every option of a placement can change an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from handmade import HOME, NOW, checkerboard, engine_of, feed_of, history_of, number_of, some_items
+from pydantic import BaseModel
+from pyroaring import BitMap
+
+from recommender.engine import Recommender
+from recommender.feeds import Feed, Query
+from recommender.items import ItemKind
+from recommender.placements import Placement
+
+N = 60
+
+
+def leaves(model: BaseModel, prefix: str = "") -> Iterator[str]:
+    """Paths of all options of a settings model, such as "weights.fresh"."""
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        yield from leaves(value, f"{prefix}{name}.") if isinstance(value, BaseModel) else [f"{prefix}{name}"]
+
+
+def changed(placement: Placement, path: str, value: object) -> Placement:
+    name, _, inner = path.partition(".")
+    return placement.model_copy(update={name: placement.weights.model_copy(update={inner: value}) if inner else value})
+
+
+def answers(feeds: list[Feed]) -> list[tuple[list[int], list[float]]]:
+    return [(feed.numbers.tolist(), feed.scores.tolist()) for feed in feeds]
+
+
+def placement_engine() -> Recommender:
+    """Items of three kinds, of which each source favours others."""
+    items = [
+        replace(item, kind=ItemKind(1 + row % 3), published_at=NOW - timedelta(hours=7 * (row * 17 % N)))
+        for row, item in enumerate(some_items(N))
+    ]
+    return engine_of(checkerboard(N, items))
+
+
+PLACEMENT_ENGINE = placement_engine()
+WEIGHTS = (3.0, 3.0, 3.0, 3.0)
+PLACEMENT_OPTIONS: dict[str, object] = {
+    "kinds": frozenset({ItemKind.PRODUCT}),
+    "candidates": 10,
+    "weights.content": WEIGHTS,
+    "weights.collaborative": WEIGHTS,
+    "weights.item_item": WEIGHTS,
+    "weights.popular": WEIGHTS,
+    "weights.fresh": WEIGHTS,
+    "rank_constant": 1.0,
+    "repeat": "allowed",
+    "freshness_half_life_hours": 1.0,
+    "fallback": "none",
+}
+SERVERS_OWN = {"name", "page_size", "slate_size"}
+"""What a placement is called, and how many items the server asks for: tests of the server cover them."""
+
+
+def placement_feeds(placement: Placement) -> list[Feed]:
+    histories = [history_of(*range(0, 2 * length, 2)) for length in (0, 1, 4, 12)]
+    queries = [Query(placement, 50, history=h, consumed=BitMap(h["item"])) for h in histories]
+    return PLACEMENT_ENGINE.feeds([*queries, Query(placement, 50, sources=frozenset())], now=NOW)
+
+
+def test_every_option_of_a_placement_is_tried():
+    assert set(PLACEMENT_OPTIONS) | SERVERS_OWN == set(leaves(HOME))
+
+
+@pytest.mark.parametrize("path", PLACEMENT_OPTIONS)
+def test_every_option_of_a_placement_changes_a_feed(path: str):
+    placement = changed(HOME, path, PLACEMENT_OPTIONS[path])
+    assert answers(placement_feeds(placement)) != answers(placement_feeds(HOME))
+    assert placement.version != HOME.version
+
+
+@pytest.mark.parametrize(
+    ("source", "bucket", "length"),
+    [
+        (source, bucket, length)
+        for source in ("content", "collaborative", "item_item", "popular", "fresh")
+        for bucket, length in ((0, 0), (1, 1), (1, 2), (2, 3), (2, 9), (3, 10), (3, 12))
+        # No source can go by a history that is not there.
+        if length or source in ("popular", "fresh")
+    ],
+)
+def test_each_of_the_four_weights_counts_for_its_length_of_history(source: str, bucket: int, length: int):
+    weights = list(getattr(HOME.weights, source))
+    weights[bucket] += 2
+    placement = changed(HOME, f"weights.{source}", tuple(weights))
+    query = Query(HOME, 30, history=history_of(*range(length)))
+    before, after = feed_of(PLACEMENT_ENGINE, query), feed_of(PLACEMENT_ENGINE, replace(query, placement=placement))
+    assert answers([before]) != answers([after])
+    others = [at for at in (0, 1, 4, 11) if (at > 0) + (at > 2) + (at > 9) != bucket]
+    for other in others:
+        query = Query(HOME, 30, history=history_of(*range(other)))
+        assert answers([feed_of(PLACEMENT_ENGINE, query)]) == answers([feed_of(PLACEMENT_ENGINE, replace(query, placement=placement))])
+
+
+def test_both_fallbacks_fill_in_their_own_order():
+    engine = placement_engine()
+    orders = {}
+    for fallback in ("popular", "fresh"):
+        placement = changed(HOME, "fallback", fallback)
+        orders[fallback] = feed_of(engine, Query(placement, N, sources=frozenset())).numbers.tolist()
+    assert orders["popular"] == [number_of(row) for row in range(N)]
+    assert orders["fresh"] == [number_of(row) for row in sorted(range(N), key=lambda row: row * 17 % N)]

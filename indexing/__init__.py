@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from recommender.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from indexing.building import Outcome, reindex
     from indexing.importing.import_files import import_events, import_items
-    from indexing.reindex import Outcome, reindex
 
 __all__ = [
     "Outcome",
@@ -20,7 +20,7 @@ __getattr__ = lazy_names(
     {
         "import_events": "indexing.importing.import_files",
         "import_items": "indexing.importing.import_files",
-        "Outcome": "indexing.reindex",
-        "reindex": "indexing.reindex",
+        "Outcome": "indexing.building",
+        "reindex": "indexing.building",
     },
 )

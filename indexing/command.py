@@ -44,8 +44,8 @@ def reindex(
     """
     # Torch and BLAS threads that spin while they wait starve each other on small machines.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from indexing.building import reindex as run
     from indexing.progress import reporter
-    from indexing.reindex import reindex as run
 
     if json_report is not None and not json_report.absolute().parent.is_dir():
         raise InvalidInput("--json", str(json_report), "a file in a folder that exists")

@@ -25,8 +25,8 @@ SMALLEST_SHARE = 0.5
 
 def check_contents(contents: Contents, parent: Manifest | None, events: int) -> list[GateCheck]:
     """Counts, numbers and vectors."""
-    n = contents.catalogue.n
-    checks = [GateCheck(name="items", passed=n > 0, message=f"{n} items")]
+    n, live = contents.catalogue.n, int(np.count_nonzero(contents.catalogue.live))
+    checks = [GateCheck(name="items", passed=live > 0, message=f"{n} items, {live} of them live")]
     if parent is not None:
         for name, ours, theirs in (("items-kept", n, parent.items), ("events-kept", events, parent.events)):
             kept = ours >= theirs * SMALLEST_SHARE

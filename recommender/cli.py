@@ -40,6 +40,7 @@ EXTRAS = MappingProxyType(
     {
         "torch": "build",
         "sentence_transformers": "build",
+        "huggingface_hub": "build",
         "implicit": "build",
         "pandas": "build",
         "threadpoolctl": "build",

@@ -83,9 +83,7 @@ class EventTable:
         return {int(self.person[s]): part for s, part in zip(starts, np.split(records, starts[1:]), strict=True)}
 
 
-def event_weights(
-    types: npt.NDArray[np.uint8], values: npt.NDArray[np.float32], table: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
+def event_weights(types: npt.NDArray[np.uint8], values: npt.NDArray[np.float32], table: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Weight of each event, shape (m,): its type's weight, times the portion for reads and watches that carry one in [0, 1]."""
     weights = table[types]
     portioned = ((types == EventType.READ) | (types == EventType.WATCH)) & (values >= 0) & (values <= 1)

@@ -119,7 +119,7 @@ def load_placements(path: Path) -> Placements:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InvalidInput(str(path), "no such file", "a TOML file of [placements.<name>] tables") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise InvalidInput(str(path), str(error), "a TOML file of [placements.<name>] tables") from error
     unknown = set(tables) - {"placements"}
     named = tables.get("placements")

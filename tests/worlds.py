@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from indexing.building import Outcome, reindex
 from indexing.progress import Lines
-from indexing.reindex import Outcome, reindex
 from recommender.events import Consent, Event, EventType, Subject
 from recommender.items import Item, ItemKind
 from recommender.placements import Placements

@@ -83,7 +83,7 @@ class Contents:
 
     @classmethod
     def read(cls, folder: Path) -> Contents:
-        """Map all files of `folder` into memory. Raises OSError or ValueError for missing or malformed ones."""
+        """Map all files of `folder` into memory. Raises OSError, EOFError, ValueError or RuntimeError for missing or malformed ones."""
         # Plain arrays over the mapped files: np.memmap itself makes every indexing slower.
         arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)) for name in ARRAYS}
         with pa.memory_map(str(folder / ITEMS_FILE)) as source:

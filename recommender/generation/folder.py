@@ -109,8 +109,8 @@ class Generations:
         try:
             contents = Contents.read(self._folder(generation_id))
             settings = BuildSettings.model_validate(manifest.profile)
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise CorruptGeneration(generation_id, "contents", str(error).splitlines()[0]) from error
+        except (OSError, EOFError, ValueError, RuntimeError, KeyError) as error:
+            raise CorruptGeneration(generation_id, "contents", (str(error) or type(error).__name__).splitlines()[0]) from error
         return Generation(generation_id, manifest, settings, contents)
 
     def add(self, contents: Contents, describe: Callable[[str, dict[str, FileEntry]], Manifest], *, now: datetime) -> Manifest:

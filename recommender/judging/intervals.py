@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 RESAMPLES = 2_000
+DRAWS_AT_ONCE = 2**20
+"""Bounds the memory of a bootstrap to some 16 MB."""
 CONFIDENCE = 0.95
 
 
@@ -28,8 +30,10 @@ def bootstrap_mean(values: npt.NDArray[np.float64], rng: np.random.Generator) ->
     if not len(values) or not np.isfinite(values).all():
         raise ValueError(f"a mean needs at least one finite value, got {len(values)} values")
     means = np.empty(RESAMPLES)
-    for resample in range(RESAMPLES):
-        means[resample] = values[rng.integers(0, len(values), len(values))].mean()
+    step = max(1, DRAWS_AT_ONCE // len(values))
+    for start in range(0, RESAMPLES, step):
+        drawn = rng.integers(0, len(values), (min(step, RESAMPLES - start), len(values)))
+        means[start : start + step] = values[drawn].mean(axis=1)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
     return Interval(float(values.mean()), float(low), float(high))

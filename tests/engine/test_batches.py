@@ -74,7 +74,7 @@ def varied_queries(count: int, *, seed: int = 0) -> list[Query]:
     return queries
 
 
-def test_a_batch_gives_the_very_feeds_of_its_single_queries():
+def test_a_batch_gives_the_very_feeds_of_its_single_queries() -> None:
     queries = varied_queries(120)
     together = ENGINE.feeds(queries, now=NOW)
     assert len(together) == len(queries)
@@ -82,14 +82,14 @@ def test_a_batch_gives_the_very_feeds_of_its_single_queries():
         assert_same_feed(feed, feed_of(ENGINE, query))
 
 
-def test_the_order_of_queries_does_not_matter():
+def test_the_order_of_queries_does_not_matter() -> None:
     queries = varied_queries(30, seed=1)
     forwards, backwards = ENGINE.feeds(queries, now=NOW), ENGINE.feeds(queries[::-1], now=NOW)
     for ours, theirs in zip(forwards, backwards[::-1], strict=True):
         assert_same_feed(ours, theirs)
 
 
-def test_batches_too_big_for_memory_are_cut_without_changing_an_answer(monkeypatch: pytest.MonkeyPatch):
+def test_batches_too_big_for_memory_are_cut_without_changing_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     queries = varied_queries(25, seed=2)
     whole = ENGINE.feeds(queries, now=NOW)
     monkeypatch.setattr(engine_module, "CHUNK_CELLS", 3 * N)
@@ -97,11 +97,11 @@ def test_batches_too_big_for_memory_are_cut_without_changing_an_answer(monkeypat
         assert_same_feed(ours, theirs)
 
 
-def test_no_queries_no_feeds():
+def test_no_queries_no_feeds() -> None:
     assert ENGINE.feeds([], now=NOW) == []
 
 
-def test_what_every_feed_promises():
+def test_what_every_feed_promises() -> None:
     for query in varied_queries(80, seed=3):
         feed = feed_of(ENGINE, query)
         n = len(feed.numbers)
@@ -125,7 +125,7 @@ def test_what_every_feed_promises():
             assert n == min(query.size, feed.eligible)
 
 
-def test_source_ranks_are_places_among_the_candidates_and_make_the_contributions():
+def test_source_ranks_are_places_among_the_candidates_and_make_the_contributions() -> None:
     query = Query(HOME, 40, history=history_of(0, 2, 5, 8))
     feed = feed_of(ENGINE, query)
     weights = np.array([HOME.weights.content, HOME.weights.collaborative, HOME.weights.item_item, HOME.weights.popular, HOME.weights.fresh])

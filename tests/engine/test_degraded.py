@@ -59,7 +59,7 @@ def failing_engine(stage: str) -> Recommender:
 
 
 @pytest.mark.parametrize("stage", ["prepare", "candidates", "score"])
-def test_a_source_that_fails_is_named_and_the_others_serve(stage: str, caplog: pytest.LogCaptureFixture):
+def test_a_source_that_fails_is_named_and_the_others_serve(stage: str, caplog: pytest.LogCaptureFixture) -> None:
     feed = feed_of(failing_engine(stage), Query(HOME, 12, history=HISTORY, reasons=12))
     assert feed.degraded == (Degradation("collaborative", "failed"),)
     assert len(feed.numbers) == 12
@@ -70,14 +70,14 @@ def test_a_source_that_fails_is_named_and_the_others_serve(stage: str, caplog: p
 
 
 @pytest.mark.parametrize("stage", ["prepare", "candidates", "score"])
-def test_a_failure_touches_only_feeds_that_the_source_had_a_part_in(stage: str):
+def test_a_failure_touches_only_feeds_that_the_source_had_a_part_in(stage: str) -> None:
     queries = [Query(HOME, 10), Query(HOME, 10, history=HISTORY), Query(HOME, 10, history=HISTORY, sources=frozenset({SourceName.CONTENT}))]
     degraded = [feed.degraded for feed in failing_engine(stage).feeds(queries, now=NOW)]
     assert degraded == [(), (Degradation("collaborative", "failed"),), ()]
 
 
 @pytest.mark.parametrize("stage", ["prepare", "candidates", "score"])
-def test_a_feed_whose_only_source_fails_is_filled(stage: str):
+def test_a_feed_whose_only_source_fails_is_filled(stage: str) -> None:
     feed = feed_of(failing_engine(stage), Query(HOME, 12, history=HISTORY, sources=frozenset({SourceName.COLLABORATIVE})))
     assert rows_in(feed) == list(range(12))
     assert feed.degraded == (Degradation("collaborative", "failed"),)
@@ -92,7 +92,7 @@ def broken_arrays() -> list[tuple[str, Callable[[Recommender], object]]]:
 
 
 @pytest.mark.parametrize(("name", "damage"), broken_arrays(), ids=[name for name, _ in broken_arrays()])
-def test_broken_arrays_cost_a_source_and_not_the_feed(name: str, damage: Callable[[Recommender], object]):
+def test_broken_arrays_cost_a_source_and_not_the_feed(name: str, damage: Callable[[Recommender], object]) -> None:
     engine = engine_of(checkerboard())
     for source in engine.sources:
         # What is worked out once is worked out before the damage, as in a server that ran for a while.
@@ -104,7 +104,7 @@ def test_broken_arrays_cost_a_source_and_not_the_feed(name: str, damage: Callabl
     assert len(feed.numbers) == 12
 
 
-def test_past_the_deadline_every_source_is_left_out_and_the_fallback_answers():
+def test_past_the_deadline_every_source_is_left_out_and_the_fallback_answers() -> None:
     engine = engine_of(checkerboard())
     [feed] = engine.feeds([Query(HOME, 12, history=HISTORY, reasons=3)], now=NOW, deadline=time.monotonic() - 1)
     assert feed.degraded == tuple(Degradation(name.key, "deadline") for name in SourceName)
@@ -113,12 +113,12 @@ def test_past_the_deadline_every_source_is_left_out_and_the_fallback_answers():
     assert len(feed.reasons) == 3
 
 
-def test_a_deadline_names_only_sources_that_would_have_had_a_part():
+def test_a_deadline_names_only_sources_that_would_have_had_a_part() -> None:
     [feed] = engine_of(checkerboard()).feeds([Query(HOME, 5)], now=NOW, deadline=time.monotonic() - 1)
     assert [entry.what for entry in feed.degraded] == ["popular", "fresh"]
 
 
-def test_with_time_enough_nothing_is_left_out():
+def test_with_time_enough_nothing_is_left_out() -> None:
     engine, query = engine_of(checkerboard()), Query(HOME, 12, history=HISTORY)
     [feed] = engine.feeds([query], now=NOW, deadline=time.monotonic() + 600)
     assert feed.degraded == ()

@@ -36,18 +36,18 @@ QUERIES = [
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
-def test_every_question_gets_an_empty_feed(engine: Recommender, query: Query):
+def test_every_question_gets_an_empty_feed(engine: Recommender, query: Query) -> None:
     feed = feed_of(engine, query)
     assert len(feed.numbers) == len(feed.scores) == feed.eligible == 0
     assert feed.contributions.shape == feed.source_ranks.shape == (0, 5)
     assert (feed.reasons, feed.degraded) == ((), ())
 
 
-def test_a_batch_of_all_of_them_too(engine: Recommender):
+def test_a_batch_of_all_of_them_too(engine: Recommender) -> None:
     assert [len(feed.numbers) for feed in engine.feeds(QUERIES, now=NOW)] == [0] * len(QUERIES)
 
 
-def test_nothing_is_known_or_eligible(engine: Recommender):
+def test_nothing_is_known_or_eligible(engine: Recommender) -> None:
     numbers, unknown = engine.numbers_of(["a", "b"])
     assert (numbers.tolist(), unknown) == ([], ["a", "b"])
     assert engine.eligible(Query(HOME, 1), np.array([0, 5], dtype=np.uint32), now=NOW).tolist() == [False, False]
@@ -55,7 +55,7 @@ def test_nothing_is_known_or_eligible(engine: Recommender):
     assert engine.with_changes([], 3).change == 3
 
 
-def test_one_item_without_any_figure_can_be_shown(engine: Recommender):
+def test_one_item_without_any_figure_can_be_shown(engine: Recommender) -> None:
     from handmade import number_of, some_items
 
     feed = feed_of(engine_of(contents_of(some_items(1))), Query(HOME, 10, history=history_of(0), reasons=1))

@@ -117,7 +117,7 @@ def query_of(limit: Limit, placement: Placement = HOME, **more: object) -> Query
 
 @pytest.mark.parametrize("name", LIMITS)
 @pytest.mark.parametrize("source", [*SourceName, None])
-def test_every_source_and_the_blend_keep_within_limits(name: str, source: SourceName | None):
+def test_every_source_and_the_blend_keep_within_limits(name: str, source: SourceName | None) -> None:
     passing = {row for row in range(N) if LIMITS[name].passes(row) and in_window(row) and live(row)}
     only = None if source is None else frozenset({source})
     short = feed_of(ENGINE, query_of(LIMITS[name], HOME.model_copy(update={"fallback": "none"}), sources=only))
@@ -130,18 +130,18 @@ def test_every_source_and_the_blend_keep_within_limits(name: str, source: Source
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_eligible_says_what_feeds_show(name: str):
+def test_eligible_says_what_feeds_show(name: str) -> None:
     query = query_of(LIMITS[name])
     shown = set(feed_of(ENGINE, query).numbers.tolist())
     assert ENGINE.eligible(query, EVERY_NUMBER, now=NOW).tolist() == [int(number) in shown for number in EVERY_NUMBER]
 
 
-def test_eligible_is_false_for_numbers_of_no_item():
+def test_eligible_is_false_for_numbers_of_no_item() -> None:
     unknown = np.array([0, 11, number_of(N), 2**32 - 1], dtype=np.uint32)
     assert ENGINE.eligible(Query(HOME, 1), unknown, now=NOW).tolist() == [False] * 4
 
 
-def test_a_window_opens_and_closes_on_the_microsecond():
+def test_a_window_opens_and_closes_on_the_microsecond() -> None:
     [opening, closing] = (
         next(row for row in range(N) if row % 9 == 2 and live(row)),
         next(row for row in range(N) if row % 9 == 1 and live(row)),
@@ -156,14 +156,14 @@ def test_a_window_opens_and_closes_on_the_microsecond():
     assert shown(NOW + DAY) == [True, False]
 
 
-def test_a_filter_on_time_moves_on_with_the_clock():
+def test_a_filter_on_time_moves_on_with_the_clock() -> None:
     query = Query(HOME, N, filter="published_at > now - duration('5h')")
     now_shown = set(rows_in(feed_of(ENGINE, query)))
     later = set(rows_in(feed_of(ENGINE, query, now=NOW + timedelta(hours=3))))
     assert later < now_shown
 
 
-def test_who_asked_earlier_within_the_minute_changes_no_answer():
+def test_who_asked_earlier_within_the_minute_changes_no_answer() -> None:
     query = Query(HOME, N, filter="published_at <= now - duration('30s')")
     seconds = [NOW.replace(second=second) for second in (0, 29, 31, 59)]
     forwards, backwards = engine_of(contents()), engine_of(contents())
@@ -171,12 +171,12 @@ def test_who_asked_earlier_within_the_minute_changes_no_answer():
     assert asked == [rows_in(feed_of(backwards, query, now=now)) for now in seconds[::-1]][::-1]
 
 
-def test_a_bad_filter_is_refused_and_not_ignored():
+def test_a_bad_filter_is_refused_and_not_ignored() -> None:
     with pytest.raises(InvalidCondition):
         feed_of(ENGINE, Query(HOME, 5, filter="colour == 'red'"))
 
 
-def test_a_moment_without_its_offset_is_refused():
+def test_a_moment_without_its_offset_is_refused() -> None:
     with pytest.raises(InvalidInput, match="offset"):
         feed_of(ENGINE, Query(HOME, 5), now=datetime(2026, 3, 1))
 
@@ -189,7 +189,7 @@ def shown_by(engine: Recommender, row: int, now: datetime = NOW) -> bool:
     return row in rows_in(feed_of(engine, Query(HOME, N), now=now))
 
 
-def test_a_hidden_item_vanishes_and_comes_back_while_the_old_engine_stays_as_it_was():
+def test_a_hidden_item_vanishes_and_comes_back_while_the_old_engine_stays_as_it_was() -> None:
     assert shown_by(ENGINE, 0)
     hidden = ENGINE.with_changes([change_of(0, ItemState.HIDDEN)], 41)
     assert (ENGINE.change, hidden.change) == (0, 41)
@@ -200,12 +200,12 @@ def test_a_hidden_item_vanishes_and_comes_back_while_the_old_engine_stays_as_it_
     assert not shown_by(hidden, 0)
 
 
-def test_an_item_hidden_when_built_is_shown_once_it_is_live():
+def test_an_item_hidden_when_built_is_shown_once_it_is_live() -> None:
     assert not shown_by(ENGINE, 7)
     assert shown_by(ENGINE.with_changes([change_of(7, ItemState.LIVE)], 1), 7)
 
 
-def test_a_deleted_item_is_neither_shown_nor_known():
+def test_a_deleted_item_is_neither_shown_nor_known() -> None:
     gone = ENGINE.with_changes([change_of(5, ItemState.DELETED)], 1)
     assert not shown_by(gone, 5)
     assert gone.numbers_of(["item-5", "item-6"])[1] == ["item-5"]
@@ -214,12 +214,12 @@ def test_a_deleted_item_is_neither_shown_nor_known():
     assert back.numbers_of(["item-5"])[0].tolist() == [number_of(5)]
 
 
-def test_a_hidden_item_is_known_though_not_shown():
+def test_a_hidden_item_is_known_though_not_shown() -> None:
     numbers, unknown = ENGINE.numbers_of(["item-7"])
     assert (numbers.tolist(), unknown) == ([number_of(7)], [])
 
 
-def test_a_changed_window_holds_at_once():
+def test_a_changed_window_holds_at_once() -> None:
     tomorrow = to_micros(NOW + DAY)
     later = ENGINE.with_changes([change_of(0, ItemState.LIVE, start=tomorrow)], 1)
     assert not shown_by(later, 0)
@@ -232,27 +232,27 @@ def test_a_changed_window_holds_at_once():
     assert shown_by(opened, 2)
 
 
-def test_of_several_changes_of_one_item_the_last_holds():
+def test_of_several_changes_of_one_item_the_last_holds() -> None:
     engine = ENGINE.with_changes([change_of(0, ItemState.HIDDEN), change_of(0, ItemState.LIVE), change_of(1, ItemState.HIDDEN)], 3)
     assert shown_by(engine, 0)
     assert not shown_by(engine, 1)
 
 
-def test_changes_of_items_that_a_generation_lacks_only_move_the_sequence():
+def test_changes_of_items_that_a_generation_lacks_only_move_the_sequence() -> None:
     engine = ENGINE.with_changes([change_of(N + 3, ItemState.LIVE)], 9)
     assert engine.change == 9
     assert rows_in(feed_of(engine, Query(HOME, N))) == rows_in(feed_of(ENGINE, Query(HOME, N)))
     assert ENGINE.with_changes([], 10).change == 10
 
 
-def test_filters_seen_before_hold_for_the_changed_engine_too():
+def test_filters_seen_before_hold_for_the_changed_engine_too() -> None:
     query = Query(HOME, N, filter="price < 6.0")
     assert 0 in rows_in(feed_of(ENGINE, query))
     assert 0 not in rows_in(feed_of(ENGINE.with_changes([change_of(0, ItemState.HIDDEN)], 1), query))
     assert 0 in rows_in(feed_of(ENGINE, query))
 
 
-def test_times_are_read_in_any_zone():
+def test_times_are_read_in_any_zone() -> None:
     from datetime import timezone
 
     elsewhere = NOW.astimezone(timezone(timedelta(hours=9)))

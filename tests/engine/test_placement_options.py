@@ -69,12 +69,12 @@ def placement_feeds(placement: Placement) -> list[Feed]:
     return PLACEMENT_ENGINE.feeds([*queries, Query(placement, 50, sources=frozenset())], now=NOW)
 
 
-def test_every_option_of_a_placement_is_tried():
+def test_every_option_of_a_placement_is_tried() -> None:
     assert set(PLACEMENT_OPTIONS) | SERVERS_OWN == set(leaves(HOME))
 
 
 @pytest.mark.parametrize("path", PLACEMENT_OPTIONS)
-def test_every_option_of_a_placement_changes_a_feed(path: str):
+def test_every_option_of_a_placement_changes_a_feed(path: str) -> None:
     placement = changed(HOME, path, PLACEMENT_OPTIONS[path])
     assert answers(placement_feeds(placement)) != answers(placement_feeds(HOME))
     assert placement.version != HOME.version
@@ -90,7 +90,7 @@ def test_every_option_of_a_placement_changes_a_feed(path: str):
         if length or source in ("popular", "fresh")
     ],
 )
-def test_each_of_the_four_weights_counts_for_its_length_of_history(source: str, bucket: int, length: int):
+def test_each_of_the_four_weights_counts_for_its_length_of_history(source: str, bucket: int, length: int) -> None:
     weights = list(getattr(HOME.weights, source))
     weights[bucket] += 2
     placement = changed(HOME, f"weights.{source}", tuple(weights))
@@ -103,7 +103,7 @@ def test_each_of_the_four_weights_counts_for_its_length_of_history(source: str, 
         assert answers([feed_of(PLACEMENT_ENGINE, query)]) == answers([feed_of(PLACEMENT_ENGINE, replace(query, placement=placement))])
 
 
-def test_both_fallbacks_fill_in_their_own_order():
+def test_both_fallbacks_fill_in_their_own_order() -> None:
     engine = placement_engine()
     orders = {}
     for fallback in ("popular", "fresh"):

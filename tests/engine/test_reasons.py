@@ -64,7 +64,7 @@ def assert_causes_count(engine: Recommender, history: History, source: SourceNam
 
 @pytest.mark.parametrize("source", PERSONAL)
 @pytest.mark.parametrize("length", [2, 5, 15])
-def test_without_its_cause_an_item_scores_less(source: SourceName, length: int):
+def test_without_its_cause_an_item_scores_less(source: SourceName, length: int) -> None:
     rng = np.random.default_rng(length)
     for engine, n in ((ENGINE, 40), (unlike_engine(), 400)):
         checked = sum(assert_causes_count(engine, history_of(*rng.choice(n, length, replace=False)), source) for _ in range(15))
@@ -72,7 +72,7 @@ def test_without_its_cause_an_item_scores_less(source: SourceName, length: int):
 
 
 @pytest.mark.parametrize("source", PERSONAL)
-def test_without_its_cause_a_film_of_the_world_scores_less(world: World, source: SourceName):
+def test_without_its_cause_a_film_of_the_world_scores_less(world: World, source: SourceName) -> None:
     generations = Generations(world.settings.generations_path)
     engine = Recommender.of(generations.load(world.outcome.manifest.id))
     numbers, rng = engine.contents.catalogue.numbers, np.random.default_rng(1)
@@ -88,7 +88,7 @@ def reasons_by_row(feed: Feed) -> dict[int, Reason]:
     return dict(zip(rows_in(feed), feed.reasons, strict=False))
 
 
-def test_the_reason_names_the_source_that_added_most():
+def test_the_reason_names_the_source_that_added_most() -> None:
     feed = feed_of(ENGINE, Query(HOME, 30, history=history_of(0, 2, 5), reasons=30))
     for at, reason in enumerate(feed.reasons):
         assert reason.source == feed.sources[at] == 1 + feed.contributions[at].argmax()
@@ -98,14 +98,14 @@ def test_the_reason_names_the_source_that_added_most():
     assert ReasonKind.BECAUSE_OF_HISTORY in {reason.kind for reason in feed.reasons}
 
 
-def test_as_many_reasons_as_asked_for_and_no_more_than_items():
+def test_as_many_reasons_as_asked_for_and_no_more_than_items() -> None:
     for asked in (0, 1, 7, 100):
         feed = feed_of(ENGINE, Query(HOME, 9, history=history_of(1), reasons=asked))
         assert len(feed.reasons) == min(asked, 9)
 
 
 @pytest.mark.parametrize("event", [EventType.WATCH, EventType.PURCHASE, EventType.VIEW])
-def test_the_event_is_the_one_by_which_the_cause_came_into_the_history(event: EventType):
+def test_the_event_is_the_one_by_which_the_cause_came_into_the_history(event: EventType) -> None:
     history = np.concatenate([history_of(0, type=EventType.CLICK), history_of(2, type=event)])
     feed = feed_of(ENGINE, Query(SHORT, 5, history=history, sources=frozenset({SourceName.ITEM_ITEM}), reasons=5))
     assert {reason.event for reason in feed.reasons if reason.because[0] == number_of(2)} <= {event}
@@ -113,13 +113,13 @@ def test_the_event_is_the_one_by_which_the_cause_came_into_the_history(event: Ev
     assert [reason.event for reason in alone.reasons] == [event] * 5
 
 
-def test_an_event_that_says_nothing_of_taste_is_never_the_one_named():
+def test_an_event_that_says_nothing_of_taste_is_never_the_one_named() -> None:
     history = np.concatenate([history_of(2, type=EventType.WATCH), history_of(2, type=EventType.CUSTOM)])
     feed = feed_of(ENGINE, Query(SHORT, 3, history=history, sources=frozenset({SourceName.CONTENT}), reasons=3))
     assert [reason.event for reason in feed.reasons] == [EventType.WATCH] * 3
 
 
-def test_what_was_disliked_is_never_a_reason():
+def test_what_was_disliked_is_never_a_reason() -> None:
     rng = np.random.default_rng(3)
     engine = engine_of(
         contents_of(some_items(30), item_item=rng.normal(size=(30, 30)), factors=rng.normal(size=(30, 4)), vectors=rng.normal(size=(30, 4)))
@@ -132,13 +132,13 @@ def test_what_was_disliked_is_never_a_reason():
         assert named <= {number_of(4), number_of(5)}
 
 
-def test_items_like_given_ones_name_the_given_one():
+def test_items_like_given_ones_name_the_given_one() -> None:
     feed = feed_of(ENGINE, Query(SHORT, 5, history=history_of(4), sources=frozenset(PERSONAL), seeds_are_items=True, reasons=5))
     for reason in feed.reasons:
         assert (reason.kind, reason.because, reason.event) == (ReasonKind.SIMILAR_TO_SEED, (number_of(4),), 0)
 
 
-def test_impersonal_items_say_popular_or_new():
+def test_impersonal_items_say_popular_or_new() -> None:
     items = [replace(item, published_at=NOW - timedelta(days=400), categories=("space",)) for item in some_items(6)]
     items[5] = replace(items[5], published_at=NOW)
     weights = HOME.weights.model_copy(update={"fresh": (9.0,) * 4})
@@ -150,28 +150,28 @@ def test_impersonal_items_say_popular_or_new():
     assert reasons_by_row(feed_of(engine, replace(query, category="space")))[0].category == "space"
 
 
-def test_a_fallback_item_is_called_new_only_when_it_has_a_date():
+def test_a_fallback_item_is_called_new_only_when_it_has_a_date() -> None:
     items = some_items(4)
     items[1] = replace(items[1], published_at=None)
     feed = feed_of(engine_of(contents_of(items)), Query(HOME.model_copy(update={"fallback": "fresh"}), 4, sources=frozenset(), reasons=4))
     assert [reason.kind for reason in feed.reasons] == [ReasonKind.FRESH] * 3 + [ReasonKind.POPULAR]
 
 
-def test_a_later_page_gets_the_reasons_that_the_first_would_have_given():
+def test_a_later_page_gets_the_reasons_that_the_first_would_have_given() -> None:
     query = Query(HOME, 40, history=history_of(0, 2, 5, 9), reasons=40)
     feed = feed_of(ENGINE, query)
     later = ENGINE.reasons(query, feed.numbers[10:], feed.sources[10:], now=NOW)
     assert later == feed.reasons[10:]
 
 
-def test_reasons_survive_a_history_that_changed_between_pages():
+def test_reasons_survive_a_history_that_changed_between_pages() -> None:
     query = Query(HOME, 40, history=history_of(0, 2, 5, 9))
     feed = feed_of(ENGINE, query)
     reasons = ENGINE.reasons(replace(query, history=history_of()), feed.numbers, feed.sources, now=NOW)
     assert {reason.kind for reason in reasons} <= {ReasonKind.POPULAR, ReasonKind.FRESH}
 
 
-def test_an_item_that_the_generation_lacks_passes_as_popular():
+def test_an_item_that_the_generation_lacks_passes_as_popular() -> None:
     unknown = np.array([number_of(0), 999_999], dtype=np.uint32)
     sources = np.array([SourceName.CONTENT, SourceName.CONTENT], dtype=np.uint8)
     known, lost = ENGINE.reasons(Query(HOME, 2, history=history_of(2, 4)), unknown, sources, now=NOW)
@@ -197,11 +197,11 @@ TITLES = {1: "Heat (1995)", 2: ""}
         (Reason(ReasonKind.SIMILAR_TO_SEED, SourceName.CONTENT, (9,)), "Similar"),
     ],
 )
-def test_reasons_read_as_sentences(reason: Reason, text: str):
+def test_reasons_read_as_sentences(reason: Reason, text: str) -> None:
     assert reason_text(reason, TITLES) == text
 
 
-def test_every_kind_of_event_reads_as_a_sentence():
+def test_every_kind_of_event_reads_as_a_sentence() -> None:
     for event in EventType:
         reason = Reason(ReasonKind.BECAUSE_OF_HISTORY, SourceName.CONTENT, (1,), event=event)
         assert reason_text(reason, TITLES).startswith("Because ")

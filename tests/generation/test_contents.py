@@ -126,6 +126,5 @@ def test_processes_share_the_pages_of_a_generation(tmp_path: Path) -> None:
     roots = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
     out = subprocess.run([sys.executable, "-c", MEASURE, str(tmp_path), *roots], capture_output=True, text=True, check=True).stdout
     loaded, served = map(int, out.split())
-    print(size, loaded, served)
     assert loaded < size / 10
     assert served < size / 4

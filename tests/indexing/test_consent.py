@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from worlds import NOW, World, film_id, watched
 
-from indexing.reindex import Outcome
+from indexing.building import Outcome
 from indexing.snapshot import read_snapshot
 from indexing.twin import judge_twin
 from recommender.events import Consent, Event

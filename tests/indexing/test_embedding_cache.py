@@ -142,7 +142,7 @@ def test_own_vectors_are_normalised_and_need_no_model(tmp_path: Path) -> None:
 def test_building_from_own_vectors_never_imports_torch(tmp_path: Path) -> None:
     program = (
         "import sys, numpy as np; from pathlib import Path\n"
-        "import indexing.reindex\n"
+        "import indexing.building\n"
         "from indexing.embedding import embed_items, find_embedder\n"
         "from recommender.items import Item, ItemKind\n"
         "made = embed_items([Item('a', ItemKind.MEDIA, embedding=np.ones(4))], lambda: find_embedder('auto'), Path(sys.argv[1]))\n"

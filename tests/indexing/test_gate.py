@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from worlds import NOW, World
+from worlds import NOW, World, films
 
 from indexing.gate import check_contents, check_feeds, check_judgement
 from indexing.snapshot import read_snapshot
 from indexing.twin import judge_twin
 from recommender.engine import Recommender
 from recommender.generation import Contents, GateCheck, Generations, Manifest
-from recommender.items import ItemKind
+from recommender.generation.catalogue import Catalogue
+from recommender.items import ItemKind, ItemState
 from recommender.judging import Interval
 from recommender.judging.comparison import shown_interval
 from recommender.placements import Placement, SourceWeights
@@ -48,7 +49,7 @@ def test_a_sound_build_passes_every_check(contents: Contents, manifest: Manifest
     names = [check.name for check in checks]
     assert names == ["items", "items-kept", "events-kept", "finite", "unit-norms", "finds-itself", "kinds-reachable", "feeds-full"]
     messages = {check.name: check.message for check in checks}
-    assert messages["items"] == "60 items"
+    assert messages["items"] == "60 items, 60 of them live"
     assert messages["finds-itself"] == "60 of 60 sampled items (exact search)"
     assert messages["kinds-reachable"] == "2 kinds"
 
@@ -88,6 +89,11 @@ def test_an_index_that_does_not_find_its_own_items_is_refused(contents: Contents
     message = failed(check_contents(broken, None, 0))["finds-itself"]
     assert message.endswith(" of 60 sampled items (index search)")
     assert int(message.split()[0]) < 40
+
+
+def test_a_catalogue_in_which_nothing_is_live_is_refused(contents: Contents) -> None:
+    hidden = Catalogue.of([(number + 1, ItemState.HIDDEN, film) for number, film in enumerate(films())])
+    assert failed(check_contents(replace(contents, catalogue=hidden), None, 0)) == {"items": "60 items, 0 of them live"}
 
 
 def test_items_without_vectors_are_not_looked_for(contents: Contents) -> None:

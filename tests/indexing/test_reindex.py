@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from worlds import NOW, World, fill_store, films, watched
 
+from indexing.building import Outcome, reindex
 from indexing.progress import Lines
-from indexing.reindex import Outcome, reindex
 from indexing.snapshot import read_snapshot
 from recommender.engine import Recommender
 from recommender.errors import InvalidInput, NotFound, RecommenderError

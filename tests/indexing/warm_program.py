@@ -15,7 +15,7 @@ from pathlib import Path
 
 import implicit.als  # noqa: F401
 
-import indexing.reindex  # noqa: F401
+import indexing.building  # noqa: F401
 from recommender.cli import run
 
 

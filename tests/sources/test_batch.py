@@ -22,7 +22,7 @@ def batch_of(*histories: History, build: BuildSettings | None = None, seeds: boo
     return Batch.of([Query(HOME, 1, history=h, seeds_are_items=seeds) for h in histories], CATALOGUE, build or BuildSettings())
 
 
-def test_unknown_items_leave_no_trace():
+def test_unknown_items_leave_no_trace() -> None:
     known = history_of(0, 3)
     mixed = np.concatenate([history_of(100), known[:1], history_of(7_000_000), known[1:]])
     batch = batch_of(mixed)
@@ -31,46 +31,46 @@ def test_unknown_items_leave_no_trace():
     assert batch.numbers.tolist() == [number_of(0), number_of(3)]
 
 
-def test_an_item_stands_once_at_its_newest_event_with_its_strongest_weight():
+def test_an_item_stands_once_at_its_newest_event_with_its_strongest_weight() -> None:
     batch = batch_of(np.concatenate([history_of(2, type=EventType.LIKE), history_of(1), history_of(2, type=EventType.VIEW)]))
     assert batch.rows.tolist() == [1, 2]
     assert batch.weights.tolist() == [TABLE[EventType.LIKE], TABLE[EventType.LIKE]]
     assert batch.types.tolist() == [EventType.LIKE, EventType.VIEW]
 
 
-def test_who_dislikes_in_the_end_dislikes():
+def test_who_dislikes_in_the_end_dislikes() -> None:
     batch = batch_of(np.concatenate([history_of(2, type=EventType.PURCHASE), history_of(2, type=EventType.DISLIKE)]))
     assert batch.weights.tolist() == [TABLE[EventType.DISLIKE]]
 
 
-def test_who_likes_in_the_end_likes():
+def test_who_likes_in_the_end_likes() -> None:
     batch = batch_of(np.concatenate([history_of(2, type=EventType.DISLIKE), history_of(2, type=EventType.LIKE)]))
     assert batch.weights.tolist() == [TABLE[EventType.LIKE]]
 
 
-def test_only_the_newest_events_up_to_the_cap_count():
+def test_only_the_newest_events_up_to_the_cap_count() -> None:
     batch = batch_of(history_of(0, 1, 2, 3), build=BuildSettings(history_cap=2))
     assert batch.rows.tolist() == [2, 3]
 
 
-def test_events_without_weight_are_left_out():
+def test_events_without_weight_are_left_out() -> None:
     batch = batch_of(np.concatenate([history_of(0, type=EventType.CUSTOM), history_of(1, type=EventType.WATCH, value=0.0)]))
     assert len(batch.rows) == 0
     assert batch.offsets.tolist() == [0, 0]
 
 
-def test_a_half_watched_film_weighs_half_and_one_of_unknown_portion_all():
+def test_a_half_watched_film_weighs_half_and_one_of_unknown_portion_all() -> None:
     batch = batch_of(np.concatenate([history_of(0, type=EventType.WATCH, value=0.5), history_of(1, type=EventType.WATCH)]))
     assert batch.weights.tolist() == [0.5, 1.0]
 
 
-def test_given_items_weigh_the_same_whatever_likes_weigh():
+def test_given_items_weigh_the_same_whatever_likes_weigh() -> None:
     build = BuildSettings(event_weights=EventWeights(like=0.1, dislike=-3))
     batch = batch_of(np.concatenate([history_of(0), history_of(1, type=EventType.DISLIKE)]), build=build, seeds=True)
     assert batch.weights.tolist() == [1.0, -1.0]
 
 
-def test_every_history_keeps_its_own_events():
+def test_every_history_keeps_its_own_events() -> None:
     batch = batch_of(history_of(), history_of(1, 2), history_of(), history_of(2, 4, 5), history_of())
     assert batch.size == 5
     assert [batch.rows[batch.part(query)].tolist() for query in range(5)] == [[], [1, 2], [], [2, 4, 5], []]
@@ -78,7 +78,7 @@ def test_every_history_keeps_its_own_events():
     assert batch.matrix(batch.weights).shape == (5, 6)
 
 
-def test_weights_fade_with_every_step_back():
+def test_weights_fade_with_every_step_back() -> None:
     batch = batch_of(history_of(0, 1, 2))
     np.testing.assert_allclose(batch.decayed(0.5), TABLE[EventType.LIKE] * np.array([0.25, 0.5, 1.0]))
     np.testing.assert_array_equal(batch.decayed(1.0), batch.weights)
@@ -96,7 +96,7 @@ EVENTS = st.lists(
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(EVENTS, min_size=1, max_size=4))
-def test_a_batch_is_what_a_slow_loop_over_every_history_gives(people):
+def test_a_batch_is_what_a_slow_loop_over_every_history_gives(people) -> None:
     histories = [np.array([(*event, at) for at, event in enumerate(events)], dtype=HISTORY_DTYPE) for events in people]
     batch = batch_of(*histories, build=BuildSettings(history_cap=8))
     for query, history in enumerate(histories):

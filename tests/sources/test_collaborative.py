@@ -35,7 +35,7 @@ def random_weights(people: int, *, negative: float) -> sp.csr_array:
 
 
 @pytest.mark.parametrize("negative", [0.0, 0.3])
-def test_fold_in_is_what_implicit_recalculates(negative: float):
+def test_fold_in_is_what_implicit_recalculates(negative: float) -> None:
     from implicit.als import AlternatingLeastSquares
 
     weights = random_weights(60, negative=negative)
@@ -55,7 +55,7 @@ def test_fold_in_is_what_implicit_recalculates(negative: float):
     assert (scores[expected < -1e-3] == NO_OPINION).all()
 
 
-def test_scores_fall_apart_into_what_each_liked_item_adds():
+def test_scores_fall_apart_into_what_each_liked_item_adds() -> None:
     rng = np.random.default_rng(2)
     settings = Collaborative(history_decay=0.8, regularisation=2.0, alpha=3.0)
     factors = np.abs(rng.normal(size=(N, 8))).astype(np.float32)
@@ -73,7 +73,7 @@ def test_scores_fall_apart_into_what_each_liked_item_adds():
         assert cause.share == pytest.approx(added[row].max() / added[row].sum(), rel=1e-3)
 
 
-def test_items_that_were_never_learnt_are_never_proposed():
+def test_items_that_were_never_learnt_are_never_proposed() -> None:
     factors = np.ones((6, 2))
     factors[[2, 4]] = 0
     engine = engine_of(contents_of(some_items(6), factors=factors))
@@ -83,7 +83,7 @@ def test_items_that_were_never_learnt_are_never_proposed():
     assert rows_in(feed_of(engine, only_unlearnt)) == []
 
 
-def test_what_was_disliked_pulls_its_kind_down():
+def test_what_was_disliked_pulls_its_kind_down() -> None:
     factors = [[1, 0.1], [1, 0.0], [0.9, 0.1], [0.1, 1], [0.0, 1], [0.5, 0.5]]
     source = engine_of(contents_of(some_items(6), factors=factors)).sources[1]
     likes = history_of(3)
@@ -97,7 +97,7 @@ def test_what_was_disliked_pulls_its_kind_down():
     assert after[2] < before[2]
 
 
-def test_item_item_scores_are_the_dense_product():
+def test_item_item_scores_are_the_dense_product() -> None:
     rng = np.random.default_rng(9)
     dense = (rng.normal(size=(N, N)) * (rng.random((N, N)) < 0.3)).astype(np.float32)
     settings = BuildSettings().item_item
@@ -110,7 +110,7 @@ def test_item_item_scores_are_the_dense_product():
     assert (scores > NO_OPINION).any()
 
 
-def test_item_item_names_what_added_most_and_never_what_was_disliked():
+def test_item_item_names_what_added_most_and_never_what_was_disliked() -> None:
     weights = np.zeros((5, 5))
     weights[0, 4], weights[1, 4], weights[2, 4] = 0.2, 0.7, -5.0
     contents = contents_of(some_items(5), item_item=weights)

@@ -30,7 +30,7 @@ def scores_of(engine: Recommender, history: History) -> np.ndarray:
     return scores
 
 
-def test_neighbours_of_one_item_come_in_the_order_of_their_cosines():
+def test_neighbours_of_one_item_come_in_the_order_of_their_cosines() -> None:
     engine = axes_engine()
     feed = feed_of(engine, Query(SHORT, 20, history=history_of(7), sources=CONTENT_ONLY))
     cosines = unit(AXES) @ unit(AXES)[7]
@@ -39,13 +39,13 @@ def test_neighbours_of_one_item_come_in_the_order_of_their_cosines():
     assert rows_in(feed)[: len(best)] == best.tolist()
 
 
-def test_every_interest_has_its_say():
+def test_every_interest_has_its_say() -> None:
     feed = feed_of(axes_engine(), Query(SHORT, 12, history=history_of(0, 1, 5, 6, 10, 11), sources=CONTENT_ONLY))
     themes = {row // 5 for row in rows_in(feed)[:12]}
     assert themes == {0, 1, 2}
 
 
-def test_no_more_interests_than_allowed():
+def test_no_more_interests_than_allowed() -> None:
     history = history_of(0, 5, 10, 15)
     batch = Batch.of([Query(HOME, 1, history=history)], axes_engine().contents.catalogue, BuildSettings())
     for most in (1, 2, 3):
@@ -53,26 +53,26 @@ def test_no_more_interests_than_allowed():
         assert len(scorer._profiles[0].vectors) == most
 
 
-def test_items_alike_share_an_interest_and_others_do_not():
+def test_items_alike_share_an_interest_and_others_do_not() -> None:
     history = history_of(0, 1, 5)
     batch = Batch.of([Query(HOME, 1, history=history)], axes_engine().contents.catalogue, BuildSettings())
     assert axes_engine(same_interest=0.5).sources[0].prepare(batch, 0)._profiles[0].group.tolist() == [1, 1, 0]
     assert axes_engine(same_interest=-1).sources[0].prepare(batch, 0)._profiles[0].group.tolist() == [0, 0, 0]
 
 
-def test_the_stronger_interest_scores_higher():
+def test_the_stronger_interest_scores_higher() -> None:
     scores = scores_of(axes_engine(), np.concatenate([history_of(0, 1, 2, 3), history_of(5, type=EventType.VIEW)]))
     assert scores[4] > scores[6]
 
 
-def test_what_was_disliked_pushes_its_like_down():
+def test_what_was_disliked_pushes_its_like_down() -> None:
     liked = scores_of(axes_engine(), history_of(0, 5))
     mixed = scores_of(axes_engine(), np.concatenate([history_of(6, type=EventType.DISLIKE), history_of(0, 5)]))
     assert (mixed[[7, 8, 9]] < liked[[7, 8, 9]]).all()
     assert scores_of(axes_engine(), history_of(0, 5, type=EventType.DISLIKE)).tolist() == [NO_OPINION] * 20
 
 
-def test_an_item_without_a_vector_is_neither_proposed_nor_an_interest():
+def test_an_item_without_a_vector_is_neither_proposed_nor_an_interest() -> None:
     vectors = AXES.copy()
     vectors[[1, 9]] = 0
     engine = engine_of(contents_of(some_items(20), vectors=vectors))
@@ -82,7 +82,7 @@ def test_an_item_without_a_vector_is_neither_proposed_nor_an_interest():
     assert rows_in(feed_of(engine, Query(SHORT, 20, history=history_of(1), sources=CONTENT_ONLY))) == []
 
 
-def test_a_cold_item_is_reached_through_its_text_alone():
+def test_a_cold_item_is_reached_through_its_text_alone() -> None:
     popularity, factors = (np.arange(20) < 5).astype(float), np.repeat(np.eye(4), 5, axis=0)
     popularity[3] = factors[3] = 0
     engine = engine_of(contents_of(some_items(20), vectors=AXES, factors=factors, popularity=popularity))
@@ -92,7 +92,7 @@ def test_a_cold_item_is_reached_through_its_text_alone():
     assert (reason.kind, reason.source) == (ReasonKind.BECAUSE_OF_HISTORY, SourceName.CONTENT)
 
 
-def test_the_cause_is_a_member_of_the_interest_that_the_item_fits():
+def test_the_cause_is_a_member_of_the_interest_that_the_item_fits() -> None:
     feed = feed_of(axes_engine(), Query(SHORT, 10, history=history_of(0, 5), sources=CONTENT_ONLY, reasons=10))
     for row, reason in zip(rows_in(feed), feed.reasons, strict=True):
         if row // 5 in (0, 1):
@@ -100,7 +100,7 @@ def test_the_cause_is_a_member_of_the_interest_that_the_item_fits():
             assert reason.share == pytest.approx(1)
 
 
-def test_a_twin_of_the_liked_item_comes_first():
+def test_a_twin_of_the_liked_item_comes_first() -> None:
     vectors = AXES.copy()
     vectors[17] = vectors[2]
     engine = engine_of(contents_of(some_items(20), vectors=vectors))

@@ -77,12 +77,12 @@ def opinions(source: Source, scores: np.ndarray, allowed: Mask) -> Mask:
     return (scores > NO_OPINION) & allowed & source.has_opinion(BATCH)[:, None]
 
 
-def test_sources_stand_in_the_order_of_their_names():
+def test_sources_stand_in_the_order_of_their_names() -> None:
     assert [source.name.key for source in ENGINE.sources] == list(SOURCES)
     assert [int(source.name) for source in ENGINE.sources] == [1, 2, 3, 4, 5]
 
 
-def test_proposes_only_allowed_rows_each_once(source: Source):
+def test_proposes_only_allowed_rows_each_once(source: Source) -> None:
     for limit in (1, 7, 500):
         for line, rows in enumerate(source.prepare(BATCH, MOMENT).candidates(ALLOWED, limit)):
             real = rows[rows >= 0]
@@ -91,12 +91,12 @@ def test_proposes_only_allowed_rows_each_once(source: Source):
             assert ALLOWED[line, real].all()
 
 
-def test_proposes_nothing_where_nothing_is_allowed(source: Source):
+def test_proposes_nothing_where_nothing_is_allowed(source: Source) -> None:
     found = source.prepare(BATCH, MOMENT).candidates(np.zeros_like(ALLOWED), 10)
     assert (found == -1).all()
 
 
-def test_proposes_exactly_the_best_allowed_rows_by_its_own_score(source: Source):
+def test_proposes_exactly_the_best_allowed_rows_by_its_own_score(source: Source) -> None:
     scorer = source.prepare(BATCH, MOMENT)
     scores = scorer.score(EVERY_ROW)
     wanted = opinions(source, scores, ALLOWED)
@@ -109,20 +109,20 @@ def test_proposes_exactly_the_best_allowed_rows_by_its_own_score(source: Source)
         np.testing.assert_array_equal(np.sort(scores[line, rows][scores[line, rows] > NO_OPINION])[::-1], best)
 
 
-def test_has_an_opinion_where_it_says_so(source: Source):
+def test_has_an_opinion_where_it_says_so(source: Source) -> None:
     scores = source.prepare(BATCH, MOMENT).score(EVERY_ROW)
     said = source.has_opinion(BATCH)
     assert ((scores > NO_OPINION).any(axis=1) >= said).all()
     assert said.any()
 
 
-def test_has_no_opinion_without_a_history_where_it_goes_by_history(source: Source):
+def test_has_no_opinion_without_a_history_where_it_goes_by_history(source: Source) -> None:
     empty = Batch.empty(2, N)
     assert source.has_opinion(empty).tolist() == [source.name.key in ("popular", "fresh")] * 2
     assert source.prepare(empty, MOMENT).candidates(ALLOWED[:2], 5).shape[0] == 2
 
 
-def test_a_batch_gives_the_very_numbers_of_its_single_queries(source: Source):
+def test_a_batch_gives_the_very_numbers_of_its_single_queries(source: Source) -> None:
     together = source.prepare(BATCH, MOMENT)
     found, scores = together.candidates(ALLOWED, 9), together.score(EVERY_ROW)
     for query in range(BATCH.size):
@@ -132,7 +132,7 @@ def test_a_batch_gives_the_very_numbers_of_its_single_queries(source: Source):
             np.testing.assert_array_equal(single.score(EVERY_ROW[:1])[0], scores[query])
 
 
-def test_a_score_does_not_depend_on_what_else_is_scored(source: Source):
+def test_a_score_does_not_depend_on_what_else_is_scored(source: Source) -> None:
     scorer = source.prepare(BATCH, MOMENT)
     every = scorer.score(EVERY_ROW)
     rows = np.full((BATCH.size, 30), -1, dtype=np.int32)
@@ -144,7 +144,7 @@ def test_a_score_does_not_depend_on_what_else_is_scored(source: Source):
         np.testing.assert_allclose(some[line, : len(real)], every[line, real], rtol=1e-5)
 
 
-def test_causes_lie_in_the_history_and_shares_between_zero_and_one(source: Source):
+def test_causes_lie_in_the_history_and_shares_between_zero_and_one(source: Source) -> None:
     scorer = source.prepare(BATCH, MOMENT)
     for query in np.flatnonzero(source.has_opinion(BATCH)):
         part = BATCH.part(int(query))
@@ -155,7 +155,7 @@ def test_causes_lie_in_the_history_and_shares_between_zero_and_one(source: Sourc
             assert all(BATCH.weights[part][place] > 0 for place in cause.places)
 
 
-def test_what_scores_by_history_has_a_cause_in_it(source: Source):
+def test_what_scores_by_history_has_a_cause_in_it(source: Source) -> None:
     scorer = source.prepare(BATCH, MOMENT)
     scores = scorer.score(EVERY_ROW)
     personal = source.name.key in ("content", "collaborative", "item_item")

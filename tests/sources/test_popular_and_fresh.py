@@ -18,17 +18,17 @@ SHORT = HOME.model_copy(update={"fallback": "none"})
 FRESH_ONLY = frozenset({SourceName.FRESH})
 
 
-def test_popular_items_come_in_order_and_ties_by_number():
+def test_popular_items_come_in_order_and_ties_by_number() -> None:
     engine = engine_of(contents_of(some_items(6), popularity=[1, 3, 0, 3, 2, 0]))
     feed = feed_of(engine, Query(SHORT, 6, sources=frozenset({SourceName.POPULAR})))
     assert rows_in(feed) == [1, 3, 4, 0]
 
 
-def test_nothing_is_popular_before_the_first_event():
+def test_nothing_is_popular_before_the_first_event() -> None:
     assert not PopularSource(np.zeros(3, dtype=np.float32))._with_events.size
 
 
-def test_fresh_items_come_newest_first():
+def test_fresh_items_come_newest_first() -> None:
     items = some_items(8)
     order = [5, 2, 7, 0, 1, 6, 3, 4]
     for age, row in enumerate(order):
@@ -37,7 +37,7 @@ def test_fresh_items_come_newest_first():
     assert rows_in(feed) == order
 
 
-def test_undated_items_and_those_of_the_future_have_no_say():
+def test_undated_items_and_those_of_the_future_have_no_say() -> None:
     items = some_items(5)
     items[1] = replace(items[1], published_at=None)
     items[2] = replace(items[2], published_at=NOW + timedelta(microseconds=1))
@@ -48,7 +48,7 @@ def test_undated_items_and_those_of_the_future_have_no_say():
     assert rows_in(later) == [2, 0, 3, 4]
 
 
-def test_an_item_published_in_the_future_is_not_filled_in_as_new():
+def test_an_item_published_in_the_future_is_not_filled_in_as_new() -> None:
     items = some_items(4)
     items[2] = replace(items[2], published_at=NOW + timedelta(hours=1))
     items[3] = replace(items[3], published_at=None)
@@ -58,7 +58,7 @@ def test_an_item_published_in_the_future_is_not_filled_in_as_new():
     assert feed.sources.tolist() == [SourceName.FRESH, SourceName.POPULAR, SourceName.POPULAR]
 
 
-def test_freshness_halves_with_every_half_life():
+def test_freshness_halves_with_every_half_life() -> None:
     moment = to_micros(NOW)
     ages = np.array([0, 24, 48, 72])
     published = np.append(moment - ages * 3_600_000_000, [MISSING_TIME, moment + 5])
@@ -66,7 +66,7 @@ def test_freshness_halves_with_every_half_life():
     np.testing.assert_allclose(decay, [1, 0.5, 0.25, 0.125, 0, 1])
 
 
-def test_the_deep_end_of_the_order_is_reached_however_much_is_not_allowed():
+def test_the_deep_end_of_the_order_is_reached_however_much_is_not_allowed() -> None:
     n = 3_000
     popularity = np.arange(n, 0, -1).astype(np.float32)
     allowed = np.zeros((2, n), dtype=np.bool_)
@@ -76,7 +76,7 @@ def test_the_deep_end_of_the_order_is_reached_however_much_is_not_allowed():
 
 
 @pytest.mark.parametrize("fallback", ["popular", "fresh"])
-def test_a_slate_is_full_while_anything_may_be_shown(fallback: str):
+def test_a_slate_is_full_while_anything_may_be_shown(fallback: str) -> None:
     items = [replace(item, published_at=None) if row % 2 else item for row, item in enumerate(some_items(30))]
     engine = engine_of(contents_of(items, popularity=[0] * 25 + [1] * 5))
     placement = HOME.model_copy(update={"fallback": fallback})

@@ -38,7 +38,7 @@ def exact_best(cosines: npt.NDArray[np.float32], k: int) -> list[set[int]]:
     return [set(line.tolist()) for line in np.argpartition(-cosines, k - 1, axis=1)[:, :k]]
 
 
-def test_every_finite_half_precision_number_is_read_back_to_the_bit():
+def test_every_finite_half_precision_number_is_read_back_to_the_bit() -> None:
     every = np.arange(2**16, dtype=np.uint16).view(np.float16)
     finite = every[np.isfinite(every)].astype(np.float32)
     padded = np.resize(finite, (len(finite) // 32 + 1, 32))
@@ -47,7 +47,7 @@ def test_every_finite_half_precision_number_is_read_back_to_the_bit():
     np.testing.assert_array_equal(read.view(np.uint32), padded.view(np.uint32))
 
 
-def test_vectors_are_kept_within_half_precision(vectors: npt.NDArray[np.float32], compressed: VectorIndex):
+def test_vectors_are_kept_within_half_precision(vectors: npt.NDArray[np.float32], compressed: VectorIndex) -> None:
     rows = np.array([[0, N - 1], [17, 17]])
     np.testing.assert_array_equal(compressed.gather(rows), vectors[rows].astype(np.float16).astype(np.float32))
     assert (compressed.size, compressed.dimension, compressed.exact) == (N, D, False)
@@ -56,7 +56,7 @@ def test_vectors_are_kept_within_half_precision(vectors: npt.NDArray[np.float32]
 @pytest.mark.parametrize(("share", "mode"), [(0.99, "index"), (0.5, "index"), (0.1, "index"), (0.01, "exact")])
 def test_the_compressed_index_finds_what_exact_search_finds(
     vectors: npt.NDArray[np.float32], compressed: VectorIndex, share: float, mode: str
-):
+) -> None:
     rng = np.random.default_rng(int(100 * share))
     allowed = rng.random(N) < share
     queries = unit(vectors[rng.choice(N, 20)] + rng.normal(scale=0.05, size=(20, D)))
@@ -72,7 +72,7 @@ def test_the_compressed_index_finds_what_exact_search_finds(
     assert (np.diff(cosines, axis=1) <= 0).all()
 
 
-def test_removed_items_are_never_found_by_their_own_vectors(vectors: npt.NDArray[np.float32], compressed: VectorIndex):
+def test_removed_items_are_never_found_by_their_own_vectors(vectors: npt.NDArray[np.float32], compressed: VectorIndex) -> None:
     gone = np.arange(0, N, 1_000)
     allowed = np.ones(N, dtype=np.bool_)
     before, _, _ = compressed.search(vectors[gone], 1, allowed)
@@ -83,7 +83,7 @@ def test_removed_items_are_never_found_by_their_own_vectors(vectors: npt.NDArray
 
 
 @pytest.mark.parametrize("n", [300, GATHER_LIMIT + 500])
-def test_exact_search_is_the_dense_product(n: int):
+def test_exact_search_is_the_dense_product(n: int) -> None:
     vectors = text_like(n, 16)
     index = VectorIndex.build(vectors, exact_limit=20_000, seed=0)
     allowed = np.ones(n, dtype=np.bool_)
@@ -96,7 +96,7 @@ def test_exact_search_is_the_dense_product(n: int):
     np.testing.assert_allclose(np.take_along_axis(expected, rows.astype(np.int64), axis=1), cosines, atol=1e-5)
 
 
-def test_asking_for_more_than_is_allowed_gives_what_there_is(vectors: npt.NDArray[np.float32], compressed: VectorIndex):
+def test_asking_for_more_than_is_allowed_gives_what_there_is(vectors: npt.NDArray[np.float32], compressed: VectorIndex) -> None:
     allowed = np.zeros(N, dtype=np.bool_)
     allowed[[3, 5]] = True
     rows, _, _ = compressed.search(vectors[:2], 10, allowed)
@@ -105,7 +105,7 @@ def test_asking_for_more_than_is_allowed_gives_what_there_is(vectors: npt.NDArra
     assert compressed.search(vectors[:2], 10, allowed)[0].shape == (2, 0)
 
 
-def test_when_the_index_runs_out_no_label_is_taken_for_a_row():
+def test_when_the_index_runs_out_no_label_is_taken_for_a_row() -> None:
     n = GATHER_LIMIT + 2_000
     index = VectorIndex.build(text_like(n, 16), exact_limit=1_000, seed=0)
     allowed = np.ones(n, dtype=np.bool_)
@@ -120,7 +120,7 @@ def test_when_the_index_runs_out_no_label_is_taken_for_a_row():
 
 
 @pytest.mark.parametrize(("n", "d"), [(0, 16), (1, 3), (1_500, 7), (999, 8)])
-def test_sizes_that_cannot_be_compressed_are_scanned(n: int, d: int, tmp_path: Path):
+def test_sizes_that_cannot_be_compressed_are_scanned(n: int, d: int, tmp_path: Path) -> None:
     index = VectorIndex.build(text_like(n, d), exact_limit=0, seed=0)
     index.write(tmp_path / "v")
     for each in (index, VectorIndex.read(tmp_path / "v")):
@@ -132,7 +132,7 @@ def test_sizes_that_cannot_be_compressed_are_scanned(n: int, d: int, tmp_path: P
         assert mode == "exact"
 
 
-def test_one_seed_gives_one_index(tmp_path: Path):
+def test_one_seed_gives_one_index(tmp_path: Path) -> None:
     vectors = text_like(2_000, 16)
     files = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):

@@ -59,10 +59,11 @@ def reindex(
     another build is running, `InvalidInput` for an empty catalogue, and what opening the store raises.
     """
     generations = Generations(settings.generations_path)
-    with writer_lock(settings.generations_path, now=now):
+    # The store first: a mistyped folder must not be made by taking a lock in it.
+    with open_store(settings.store_path) as store, writer_lock(settings.generations_path, now=now):
         generations.sweep()
         parent = _parent(generations)
-        with open_store(settings.store_path) as store, report.stage("read") as advance:
+        with report.stage("read") as advance:
             snapshot = read_snapshot(store, progress=lambda what, done, total: advance(done, total))
         if not snapshot.catalogue.n:
             raise InvalidInput("catalogue", "no items", "at least one; add some with `recommender import items FILE`")

@@ -18,6 +18,7 @@ from recommender.placements import Placement
 from recommender.profile import BuildSettings
 from recommender.settings import Settings
 from recommender.store import open_store
+from recommender.times import from_micros
 from recommender.vectors import VectorIndex
 
 LENGTHS = {"0": (0, 0), "1-2": (1, 2), "3-9": (3, 9), "10-49": (10, 49), "50+": (50, 10**9)}
@@ -51,7 +52,7 @@ def protocol_of(snapshot: Snapshot, *, cut: int | None, share: float, until: int
         raise InvalidInput("events", "none before the end", "a store with events; add some with `recommender import events FILE`")
     at = cut if cut is not None else cut_at_share(events, 1 - share)
     if until is not None and until <= at:
-        raise InvalidInput("until", until, f"later than the cut at {at} µs")
+        raise InvalidInput("until", from_micros(until).isoformat(), f"later than the cut, {from_micros(at).isoformat()}")
     return Protocol(at, until, reveal, people)
 
 
@@ -78,7 +79,9 @@ def evaluate(
         hold_out(snapshot.events, build.event_weights, cut=protocol.cut, until=until, reveal=reveal), people, seed=build.seed
     )
     if not len(held_out):
-        raise InvalidInput("cut", protocol.cut, "a moment after which some people took up items that are new to them")
+        newest = from_micros(snapshot.events.at.max()).isoformat()
+        allowed = f"a moment after which people took up items new to them; the newest event is of {newest}"
+        raise InvalidInput("cut", from_micros(protocol.cut).isoformat(), allowed)
     with report.stage("embed") as advance:
         embedded = embed_items(
             snapshot.items, lambda: find_embedder(build.embedder, build.embed_precision), settings.cache_path, progress=advance

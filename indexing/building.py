@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pydantic import ValidationError
 
 from indexing.embedding import embed_items, find_embedder
-from indexing.gate import check_contents, check_feeds, check_judgement
+from indexing.gate import check_contents, check_feeds, check_judgement, check_vectors
 from indexing.learning import learn
 from indexing.progress import Reporter
 from indexing.snapshot import Snapshot, read_snapshot
@@ -24,7 +24,7 @@ from recommender.settings import Settings
 from recommender.store import open_store
 from recommender.vectors import VectorIndex
 
-LIBRARIES = ("numpy", "scipy", "faiss-cpu", "implicit", "pyarrow")
+LIBRARIES = ("numpy", "scipy", "faiss-cpu", "implicit", "pyarrow", "torch", "sentence-transformers", "transformers")
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ def reindex(
             contents = learn(snapshot.catalogue, vectors, embedded.has_vector, snapshot.events, build)
             advance(1, 1)
         with report.stage("check"):
-            checks = _checks(contents, build, placement, parent, snapshot, twin, now)
+            checks = [check_vectors(embedded), *_checks(contents, build, placement, parent, snapshot, twin, now)]
         with report.stage("publish") as advance:
 
             def describe(generation_id: str, files: dict[str, FileEntry]) -> Manifest:

@@ -58,6 +58,11 @@ def reindex(
     manifest, console = outcome.manifest, Console()
     if outcome.twin.comparison is not None:
         console.print(comparison_table(outcome.twin.comparison, f"Judged: {outcome.twin.description}"))
+    if outcome.twin.at_cut is not None:
+        people = outcome.twin.at_cut.held_out
+        strangers = sum(not len(history) for history in people.histories)
+        title = f"The same with nothing after the cut revealed: {len(people)} people, {strangers} of them without any history"
+        console.print(comparison_table(outcome.twin.at_cut, title))
     for check in manifest.checks:
         console.print(f"{'passed' if check.passed else 'FAILED'}  {check.name}: {check.message}", highlight=False, markup=False)
     state = "active" if outcome.activated else "refused by its gate and kept, not active"

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import numpy as np
 
+from indexing.embedding import CatalogueVectors
 from recommender.engine import Recommender
 from recommender.events import EventType
 from recommender.feeds import Query
@@ -19,6 +20,8 @@ from recommender.placements import Placement
 SAMPLE = 200
 UNIT_TOLERANCE = 5e-3
 """Half-precision rounding moves the length of a unit vector by less than this."""
+FEW_MISFITS, MISFIT_SHARE = 10, 0.05
+"""Own vectors of another length than most that are put up with: so many, or this share if that is more."""
 SMALLEST_SHARE = 0.5
 """A catalogue or event log that lost more than half since the parent points to a broken import."""
 
@@ -38,6 +41,13 @@ def check_contents(contents: Contents, parent: Manifest | None, events: int) -> 
     checks.append(_unit_norms(contents))
     checks.append(_finds_itself(contents))
     return checks
+
+
+def check_vectors(vectors: CatalogueVectors) -> GateCheck:
+    """Whether the items' own vectors fit together; a few that do not are left out and named, so that one bad item stops no night."""
+    bad, most = len(vectors.misfits), max(FEW_MISFITS, int(vectors.own * MISFIT_SHARE))
+    named = f"; left out for their length: {', '.join(vectors.misfits[:5])}{' …' if bad > 5 else ''}" if bad else ""
+    return GateCheck(name="own-vectors", passed=bad <= most, message=f"{bad} of {vectors.own} do not fit{named}")
 
 
 def _unit_norms(contents: Contents) -> GateCheck:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+from indexing.decay import decay
 from recommender.event_table import EventTable, strongest_per_key
 from recommender.generation.catalogue import Catalogue
 from recommender.profile import BuildSettings
-from recommender.times import DAY_US
 
 
 def interaction_matrix(events: EventTable, catalogue: Catalogue, settings: BuildSettings) -> sp.csr_array:
     """People by items, shape (p, n), CSR, float32: decayed event weights, one entry a pair, negative for dismissals.
 
     People stand in order of their numbers; items that the catalogue lacks are left out, and so is all but the newest events
-    of each person (`person_limit`). An event half as old again by `half_life_days`, counted from the newest event, counts half.
+    of each person (`person_limit`). Weights decay with age by `half_life_days`, counted from the newest event, around a mean
+    factor of 1.
     """
     events = events.acted().newest_per_person(settings.person_limit)
     rows = catalogue.rows_of(events.item)
@@ -23,9 +24,9 @@ def interaction_matrix(events: EventTable, catalogue: Catalogue, settings: Build
     kept = np.flatnonzero((rows >= 0) & (weights != 0))
     people, person = np.unique(events.person[kept], return_inverse=True)
     places, strongest = strongest_per_key(person * np.int64(catalogue.n) + rows[kept], weights[kept])
-    at = events.at[kept][places]
-    age_days = (at.max(initial=0) - at) / DAY_US if len(at) else at
-    decayed = (strongest * 0.5 ** (age_days / settings.half_life_days)).astype(np.float32)
+    factors = decay(events.at[kept][places], settings.half_life_days)
+    # Decay moves weight from old events to new ones; the mean stays, so that regularisation means the same for any age of data.
+    decayed = (strongest * factors / factors.mean()).astype(np.float32) if len(factors) else strongest
     matrix = sp.csr_array((decayed, (person[places], rows[kept][places])), shape=(len(people), catalogue.n))
     matrix.sort_indices()
     return matrix

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from recommender.event_table import EventTable
+from recommender.events import WITH_PORTION
 from recommender.generation.catalogue import Catalogue
 from recommender.items import Item
 from recommender.store import Store
@@ -57,8 +58,8 @@ def _event_table(batches: list[pa.RecordBatch]) -> EventTable:
         )
     table = pa.Table.from_batches(batches)
     columns = {name: table.column(name).to_numpy() for name in table.column_names}
-    # As in a person's stored history: the portion where there is one, else the event's value.
-    value = np.where(np.isnan(columns["portion"]), columns["value"], columns["portion"])
+    # As in a person's stored history: the portion for read and watch, and the event's value for all else.
+    value = np.where(np.isin(columns["type"], sorted(WITH_PORTION)), columns["portion"], columns["value"])
     return EventTable.sorted(
         columns["person"], columns["item"], columns["type"], value, columns["at"], columns["consent"], columns["sequence"]
     )

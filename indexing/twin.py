@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from indexing.interactions import interaction_matrix
 from indexing.learning import learn
 from recommender.engine import Recommender
 from recommender.event_table import EventTable
+from recommender.events import Consent
 from recommender.generation import Metric
 from recommender.generation.catalogue import Catalogue
 from recommender.judging import HeldOut, Interval, cut_at_share, hold_out, judge, paired_difference
@@ -24,6 +26,9 @@ from recommender.vectors import VectorIndex
 class TwinReport:
     """What the twin showed. `comparison` is None where too few people could be judged, and `why_not` says so.
 
+    `at_cut`: the blend beside popularity where nothing after the cut is revealed, so that many people have no history or an
+    old one; None where nobody could be judged so.
+
     `over_parent`: paired difference of the leading metric between these settings and the parent's, fitted to the same cut;
     None where there is no parent or its settings are the same.
     """
@@ -32,15 +37,17 @@ class TwinReport:
     comparison: Comparison | None
     why_not: str
     over_parent: Interval | None
+    at_cut: Comparison | None = None
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """All figures as they stand in the manifest."""
-        if self.comparison is None:
-            return ()
+        named = {"": self.comparison, "at-cut/": self.at_cut}
         return tuple(
-            Metric(name=f"{variant}/{metric}", mean=interval.mean, low=interval.low, high=interval.high)
-            for variant, judgement in self.comparison.judgements.items()
+            Metric(name=f"{prefix}{variant}/{metric}", mean=interval.mean, low=interval.low, high=interval.high)
+            for prefix, comparison in named.items()
+            if comparison is not None
+            for variant, judgement in comparison.judgements.items()
             for metric, interval in judgement.intervals.items()
         )
 
@@ -104,6 +111,9 @@ def judge_twin(
     cut = cut_at_share(events, 1 - judging.share)
     some = of_later_people(events, cut, SPARE * judging.people, seed=settings.seed)
     held_out = sampled(hold_out(some, settings.event_weights, cut=cut, reveal=judging.reveal), judging.people, seed=settings.seed)
+    if not len(interaction_matrix(events.before(cut).consenting(Consent.TRAIN), catalogue, settings).data):
+        why_not = f"no event to learn from lies before {from_micros(cut):%Y-%m-%d %H:%M} UTC, where the newest {judging.share:.0%} begin"
+        return TwinReport(f"not judged: {why_not}", None, why_not, None)
     if len(held_out) < judging.fewest:
         why_not = f"{len(held_out)} people took up something new in the last {judging.share:.0%} of events, {judging.fewest} are needed"
         return TwinReport(f"not judged: {why_not}", None, why_not, None)
@@ -116,8 +126,13 @@ def judge_twin(
         over_parent = paired_difference(
             comparison.judgements["blend"].values[LEADING], theirs.values[LEADING], np.random.default_rng(settings.seed)
         )
-    description = (
-        f"a twin fitted on events before {from_micros(cut):%Y-%m-%d %H:%M} UTC, judged on {len(held_out)} people's new items after it, "
-        f"whole catalogue ranked, placement {placement.name} ({placement.version})"
+    nothing_revealed = sampled(hold_out(some, settings.event_weights, cut=cut), judging.people, seed=settings.seed)
+    at_cut = (
+        compare(twin, nothing_revealed, placement, variants=("popularity", "blend"), seed=settings.seed) if len(nothing_revealed) else None
     )
-    return TwinReport(description, comparison, "", over_parent)
+    description = (
+        f"a twin fitted on events before {from_micros(cut):%Y-%m-%d %H:%M} UTC, judged on {len(held_out)} people's new items after it, the "
+        f"first {judging.reveal:.0%} of each person's later events counting as history, whole catalogue ranked, placement {placement.name} "
+        f"({placement.version})"
+    )
+    return TwinReport(description, comparison, "", over_parent, at_cut)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import socket
 from collections.abc import Iterator
@@ -44,7 +43,7 @@ def _take(file: TextIO, root: Path, now: datetime) -> None:
     try:
         file.seek(0)
         file.truncate()
-        file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now.isoformat()}))
+        file.write(f"process {os.getpid()} on {socket.gethostname()}, since {now.isoformat(timespec='seconds')}")
         file.flush()
     except OSError as error:
         raise _unusable(root, error) from error

@@ -65,7 +65,7 @@ class MaskCache:
 
 @dataclass(frozen=True, eq=False)
 class Eligibility:
-    """The catalogue's state as of change sequence `change`.
+    """The catalogue's state as of change sequence `change`; the generation itself holds it as of `watermark`.
 
     `live` and `deleted`: shape (n,), bool. `valid_from`, `valid_to`: shape (n,), int64 µs, `MISSING_TIME` for open sides;
     `windowed`: the rows with a window, int64.
@@ -77,6 +77,7 @@ class Eligibility:
     valid_from: npt.NDArray[np.int64]
     valid_to: npt.NDArray[np.int64]
     windowed: npt.NDArray[np.int64]
+    watermark: int
     change: int
     cache: MaskCache
 
@@ -90,20 +91,26 @@ class Eligibility:
             valid_from=catalogue.valid_from,
             valid_to=catalogue.valid_to,
             windowed=_windowed(catalogue.valid_from, catalogue.valid_to),
+            watermark=change,
             change=change,
             cache=MaskCache(catalogue.n),
         )
 
     def with_changes(self, changes: Sequence[Change], change: int) -> Eligibility:
-        """The state after `changes`, of which those to items unknown here are passed over, at sequence `change`."""
+        """The state after `changes`, of which those to items unknown here are passed over, at sequence `change`.
+
+        An item that was deleted and made anew since the generation's watermark stays deleted here: what this generation would
+        show of it is the content that was taken down. Like any new item it waits for the next generation.
+        """
         rows = self.catalogue.rows_of([entry.number for entry in changes])
         known = [(int(row), entry) for row, entry in zip(rows, changes, strict=True) if row >= 0]
         if not known:
             return replace(self, change=change)
         places = np.array([row for row, _ in known])
         live, deleted, valid_from, valid_to = self.live.copy(), self.deleted.copy(), self.valid_from.copy(), self.valid_to.copy()
-        live[places] = [entry.state is ItemState.LIVE for _, entry in known]
-        deleted[places] = [entry.state is ItemState.DELETED for _, entry in known]
+        gone = np.array([entry.state is ItemState.DELETED or entry.first_change > self.watermark for _, entry in known])
+        live[places] = ~gone & [entry.state is ItemState.LIVE for _, entry in known]
+        deleted[places] = gone
         valid_from[places] = [entry.valid_from for _, entry in known]
         valid_to[places] = [entry.valid_to for _, entry in known]
         return replace(

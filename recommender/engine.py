@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -114,11 +114,17 @@ class Recommender:
         allowed = self.eligibility.allowed(queries, now)
         batch = Batch.of(queries, self.contents.catalogue, self.settings)
         weights = self._weights(queries, batch)
-        scorers, left_out = self._prepared(batch, weights, now, deadline)
-        candidates = self._succeeding(scorers, left_out, lambda scorer: scorer.candidates(allowed, limit))
+        left_out: dict[int, str] = {}
+
+        def propose(place: int) -> tuple[Scorer, Rows]:
+            scorer = self.sources[place].prepare(batch, to_micros(now))
+            return scorer, scorer.candidates(allowed, limit)
+
+        proposed = self._worked(np.flatnonzero(weights.any(axis=0)).tolist(), propose, left_out, deadline)
         nothing = np.full((batch.size, 0), -1, dtype=np.int32)
-        rows = united([nothing, *(np.where(weights[:, place, None] > 0, found, -1) for place, found in candidates.items())])
-        scores = self._succeeding(scorers, left_out, lambda scorer: scorer.score(rows))
+        rows = united([nothing, *(np.where(weights[:, place, None] > 0, found, -1) for place, (_, found) in proposed.items())])
+        scores = self._worked(proposed, lambda place: proposed[place][0].score(rows), left_out)
+        scorers = {place: proposed[place][0] for place in scores}
         source_ranks = np.zeros((*rows.shape, len(self.sources)), dtype=np.int32)
         for place, scored in scores.items():
             ranked = ranks(np.where(rows >= 0, scored, NO_OPINION))
@@ -155,35 +161,22 @@ class Recommender:
                 weights[~source.has_opinion(batch), place] = 0
         return weights
 
-    def _prepared(self, batch: Batch, weights: Floats, now: datetime, deadline: float | None) -> tuple[dict[int, Scorer], dict[int, str]]:
-        """Scorers by the place of their source, and why others that have weight were left out."""
-        scorers: dict[int, Scorer] = {}
-        left_out: dict[int, str] = {}
-        for place in np.flatnonzero(weights.any(axis=0)).tolist():
+    def _worked(
+        self, places: Iterable[int], work: Callable[[int], Made], left_out: dict[int, str], deadline: float | None = None
+    ) -> dict[int, Made]:
+        """What `work` makes for each source, by its place; why others have nothing is noted in `left_out`."""
+        made: dict[int, Made] = {}
+        for place in places:
             if deadline is not None and time.monotonic() > deadline - DEADLINE_MARGIN_S:
                 left_out[place] = "deadline"
                 continue
             try:
-                scorers[place] = self.sources[place].prepare(batch, to_micros(now))
+                made[place] = work(place)
             except Exception:
-                self._failed(place, left_out)
-        return scorers, left_out
-
-    def _succeeding(self, scorers: dict[int, Scorer], left_out: dict[int, str], work: Callable[[Scorer], Made]) -> dict[int, Made]:
-        """What `work` makes of each scorer, by place; scorers that fail move from `scorers` to `left_out`."""
-        made: dict[int, Made] = {}
-        for place, scorer in list(scorers.items()):
-            try:
-                made[place] = work(scorer)
-            except Exception:
-                del scorers[place]
-                self._failed(place, left_out)
+                # A feed without one source beats no feed; the answer says so and the log says why.
+                log.exception("source failed", extra={"source": self.sources[place].name.key, "generation_id": self.generation_id})
+                left_out[place] = "failed"
         return made
-
-    def _failed(self, place: int, left_out: dict[int, str]) -> None:
-        # A feed without one source beats no feed; the answer says so and the log says why.
-        log.exception("source failed", extra={"source": self.sources[place].name.key, "generation_id": self.generation_id})
-        left_out[place] = "failed"
 
     def _fade(self, added: Floats, rows: Rows, queries: Sequence[Query], now: datetime) -> None:
         """Let what freshness adds fade with the age of the item."""
@@ -250,7 +243,7 @@ class Recommender:
         named[0, [_place(SourceName(int(source))) for source in set(sources.tolist())]] = 1
         for place, source in enumerate(self.sources):
             named[~source.has_opinion(batch), place] = 0
-        scorers, _ = self._prepared(batch, named, now, None)
+        scorers = self._worked(np.flatnonzero(named[0]).tolist(), lambda place: self.sources[place].prepare(batch, to_micros(now)), {})
         added = np.zeros((len(numbers), len(self.sources)), dtype=np.float32)
         added[np.arange(len(numbers)), [_place(SourceName(int(source))) for source in sources]] = 1
         return reasons_for(self, query, batch, 0, numbers, added, scorers)

@@ -16,8 +16,8 @@ from recommender.profile import EventWeights
 class EventTable:
     """Events of shape (m,), sorted by person, then time, then arrival.
 
-    `person`, `item`: permanent numbers, uint32. `type`: `EventType`, uint8. `value`: float32, portion for read and watch
-    where given, else the event's value, NaN when absent. `at`: int64 µs since 1970. `consent`: `Consent` bits, uint8.
+    `person`, `item`: permanent numbers, uint32. `type`: `EventType`, uint8. `value`: float32, the portion for read and
+    watch, the event's value for other types, NaN when absent. `at`: int64 µs since 1970. `consent`: `Consent` bits, uint8.
     """
 
     person: npt.NDArray[np.uint32]
@@ -84,9 +84,12 @@ class EventTable:
 
 
 def event_weights(types: npt.NDArray[np.uint8], values: npt.NDArray[np.float32], table: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Weight of each event, shape (m,): its type's weight, times the portion for reads and watches that carry one in [0, 1]."""
+    """Weight of each event, shape (m,): its type's weight, times the portion for reads and watches that carry one.
+
+    `values`: as in `EventTable` and in histories, so that for reads and watches it is the portion, in [0, 1], or NaN.
+    """
     weights = table[types]
-    portioned = ((types == EventType.READ) | (types == EventType.WATCH)) & (values >= 0) & (values <= 1)
+    portioned = ((types == EventType.READ) | (types == EventType.WATCH)) & ~np.isnan(values)
     return np.where(portioned, weights * np.where(portioned, values, 1), weights).astype(np.float32)
 
 

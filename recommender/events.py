@@ -94,7 +94,8 @@ class Event:
     `id` identifies the event for de-duplication. `at` is when it happened (aware), None for "on arrival". `value` is the
     event's amount where it has one: a rating, a price paid, a number of units. `portion`, in [0, 1], and `dwell_s`,
     seconds ≥ 0, belong to READ and WATCH only. `custom` names a CUSTOM event. `token` is the item token of the feed that
-    showed the item. `consent` is None where the sender said nothing, so that the deployment's default applies.
+    showed the item. `consent` is None where the sender said nothing: then what the person
+    last said holds, or the deployment's default.
     """
 
     id: str

@@ -51,6 +51,8 @@ class ReasonKind(IntEnum):
     POPULAR = 2
     FRESH = 3
     SIMILAR_TO_SEED = 4
+    FILL = 5
+    """Nothing spoke for it; it completes a list that would be short."""
 
 
 @dataclass(frozen=True, eq=False)

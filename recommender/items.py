@@ -54,7 +54,8 @@ class Item:
     `language` is a BCP 47 tag in lower case ("en", "pt-br"), "" when unknown. `categories` and `tags` keep their order and
     hold no duplicates. `valid_from` ≤ now < `valid_to` is when the item may be shown; None leaves that side open.
     `price` is ≥ 0 in the shop's own currency. `embedding`, shape (d,), float32, is the item's own vector where it brings
-    one. `attributes` are typed: text, number or true/false. Raises `InvalidInput` naming the field.
+    one, scaled so that its largest number is ±1. `attributes` are typed: text, number or true/false. Raises
+    `InvalidInput` naming the field.
     """
 
     id: str
@@ -130,6 +131,8 @@ def _checked_embedding(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float3
         raise InvalidInput("embedding", f"shape {vector.shape}", f"1 to {EMBEDDING_LIMIT} numbers")
     if not np.isfinite(vector).all() or not np.any(vector):
         raise InvalidInput("embedding", "NaN, infinity or all zeros", "finite numbers, not all zero")
+    # Only the direction counts, and the length of a vector of huge numbers would overflow.
+    vector /= np.abs(vector).max()
     vector.flags.writeable = False
     return vector
 

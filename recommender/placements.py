@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from recommender.errors import InvalidInput, NotFound
 from recommender.items import ItemKind
+from recommender.validation import refusal
 
 SLATE_LIMIT = 500
 PAGE_LIMIT = 100
@@ -31,17 +32,17 @@ class SourceWeights(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    content: Weights = (0.0, 0.5, 0.3, 0.2)
+    content: Weights = (0.0, 0.3, 0.3, 0.2)
     collaborative: Weights = (0.0, 1.0, 1.0, 1.0)
     item_item: Weights = (0.0, 1.0, 0.7, 0.7)
-    popular: Weights = (1.0, 0.5, 0.3, 0.2)
+    popular: Weights = (1.0, 0.7, 0.6, 0.5)
     fresh: Weights = (0.3, 0.1, 0.1, 0.1)
 
     @field_validator("*")
     @classmethod
     def _not_negative(cls, weights: Weights) -> Weights:
         if any(not 0 <= w <= 1_000 for w in weights):
-            raise ValueError("four weights from 0 to 1000")
+            raise ValueError("four weights from 0 to 1000, for histories of 0, 1-2, 3-9 and 10 or more events")
         return weights
 
 
@@ -60,7 +61,7 @@ class Placement(BaseModel):
     candidates: int = Field(default=500, ge=10, le=5_000)
     """Candidates that each source may propose."""
     weights: SourceWeights = SourceWeights()
-    rank_constant: float = Field(default=60.0, gt=0, le=1_000)
+    rank_constant: float = Field(default=20.0, gt=0, le=1_000)
     """How slowly a source's say falls with the rank it gives: weight / (constant + rank)."""
     repeat: Literal["never", "allowed"] = "never"
     """Whether what was consumed may be shown again ("allowed" suits music; dismissed items never come back)."""
@@ -77,7 +78,7 @@ class Placement(BaseModel):
         names = {kind.name.lower(): kind for kind in ItemKind}
         for kind in kinds:
             if not isinstance(kind, ItemKind) and kind not in names:
-                raise ValueError(f"given {kind!r}, allowed: {', '.join(names)}")
+                raise ValueError(f"kinds among {', '.join(names)}")
         return frozenset(kind if isinstance(kind, ItemKind) else names[kind] for kind in kinds)
 
     @property
@@ -133,11 +134,6 @@ def load_placements(path: Path) -> Placements:
         try:
             placements[name] = Placement.model_validate({**table, "name": name})
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join([key, *(str(part) for part in first["loc"])])
-            allowed = first["msg"]
-            if first["type"] == "extra_forbidden":
-                model = SourceWeights if first["loc"][0] == "weights" else Placement
-                allowed = f"the keys {', '.join(key for key in model.model_fields if key != 'name')}"
-            raise InvalidInput(where, first["input"], allowed) from error
+            # A bad name has no key below it in the file.
+            raise refusal(f"{key}.", error, Placement) from error
     return Placements(placements)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from recommender.errors import InvalidInput
 from recommender.events import EventType
+from recommender.validation import refusal
 
 
 class _Settings(BaseModel):
@@ -91,7 +92,7 @@ class Content(_Settings):
     """Cosine above which two items belong to one interest."""
     history_decay: float = Field(default=0.9, gt=0, le=1)
     """A history's event counts this much less for every step that it lies back."""
-    exact_limit: int = Field(default=20_000, ge=0)
+    exact_limit: int = Field(default=5_000, ge=0)
     """Up to so many items vectors are scanned exactly; above, the index is a compressed one."""
 
 
@@ -129,7 +130,7 @@ class BuildSettings(_Settings):
     content: Content = Content()
     popularity: Popularity = Popularity()
     judging: Judging = Judging()
-    embedder: str = "auto"
+    embedder: str = Field(default="auto", min_length=1)
     """Name or folder of a sentence-transformers model; "auto" takes the MiniLM weights of the installed package."""
     embed_precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
@@ -152,20 +153,4 @@ def load_build_settings(path: Path | None) -> BuildSettings:
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(str(path), str(error), "a TOML file of build settings") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        allowed = first["msg"]
-        if first["type"] == "extra_forbidden":
-            table_settings = _table(first["loc"][:-1])
-            allowed = f"the keys {', '.join(table_settings.model_fields)}"
-        raise InvalidInput(f"{path}: {where}", first["input"], allowed) from error
-
-
-def _table(location: tuple[int | str, ...]) -> type[BaseModel]:
-    """The settings of the table at `location` in a file of build settings."""
-    settings: type[BaseModel] = BuildSettings
-    for part in location:
-        inner = settings.model_fields[str(part)].annotation
-        assert isinstance(inner, type)
-        settings = inner
-    return settings
+        raise refusal(f"{path}: ", error, BuildSettings) from error

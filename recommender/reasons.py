@@ -15,8 +15,6 @@ from recommender.sources import Batch, Cause, Scorer
 if TYPE_CHECKING:
     from recommender.engine import Recommender
 
-_PERSONAL = frozenset({SourceName.CONTENT, SourceName.COLLABORATIVE, SourceName.ITEM_ITEM})
-
 _VERBS = {
     EventType.VIEW: "looked at",
     EventType.CLICK: "clicked",
@@ -42,7 +40,7 @@ def reasons_for(
     """Reasons of `numbers`, shape (r,), from what each source added to their scores, shape (r, s).
 
     The source that added most gives the reason; where it is one that goes by history but nothing in the history spoke for
-    the item, the next one does. Items that the generation does not have pass as popular. `line` is the query's place in `batch`.
+    the item, the next one does. `line` is the query's place in `batch`.
     """
     rows = recommender.contents.catalogue.rows_of(numbers)
     given: list[Reason | None] = [None] * len(numbers)
@@ -59,12 +57,18 @@ def reasons_for(
             causes = scorer.causes(line, rows[due]) if scorer is not None else [Cause()] * len(due)
             for at, cause in zip(due, causes, strict=True):
                 given[at] = _reason(name, cause, query, batch, line)
-    return tuple(reason or _impersonal(SourceName.POPULAR, query) for reason in given)
+    popular = (rows >= 0) & (recommender.contents.popularity[rows] > 0)
+    return tuple(
+        _impersonal(query, popular=bool(popular[at])) if reason is None or reason.kind is ReasonKind.POPULAR else reason
+        for at, reason in enumerate(given)
+    )
 
 
 def _reason(name: SourceName, cause: Cause, query: Query, batch: Batch, line: int) -> Reason | None:
-    if name not in _PERSONAL:
-        return _impersonal(name, query)
+    if name is SourceName.FRESH:
+        return Reason(ReasonKind.FRESH, name)
+    if name is SourceName.POPULAR:
+        return Reason(ReasonKind.POPULAR, name, category=query.category)
     if not cause.places:
         return None
     part = batch.part(line)
@@ -74,16 +78,17 @@ def _reason(name: SourceName, cause: Cause, query: Query, batch: Batch, line: in
     return Reason(ReasonKind.BECAUSE_OF_HISTORY, name, because, cause.share, event=int(batch.types[part][cause.places[0]]))
 
 
-def _impersonal(name: SourceName, query: Query) -> Reason:
-    if name is SourceName.FRESH:
-        return Reason(ReasonKind.FRESH, name)
-    return Reason(ReasonKind.POPULAR, SourceName.POPULAR, category=query.category)
+def _impersonal(query: Query, *, popular: bool) -> Reason:
+    """The reason of an item that nothing personal spoke for; one that nobody ever consumed only completes the list."""
+    return Reason(ReasonKind.POPULAR if popular else ReasonKind.FILL, SourceName.POPULAR, category=query.category if popular else "")
 
 
 def reason_text(reason: Reason, titles: Mapping[int, str]) -> str:
     """The reason as an English sentence; `titles` by item number, of which those of `because` are looked up."""
     if reason.kind is ReasonKind.FRESH:
         return "New"
+    if reason.kind is ReasonKind.FILL:
+        return "More to explore"
     if reason.kind is ReasonKind.POPULAR:
         return f"Popular in {reason.category}" if reason.category else "Popular now"
     named = [titles[number] for number in reason.because[:1] if titles.get(number)]

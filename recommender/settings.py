@@ -6,6 +6,7 @@ This is the only place that reads the environment. `docs/settings.md` lists ever
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from recommender.errors import InvalidInput
+from recommender.validation import refusal
 
 ENVIRONMENT_PREFIX = "RECOMMENDER_"
 
@@ -41,6 +43,9 @@ class Settings(BaseSettings):
     page_token_hours: float = Field(default=24.0, gt=0, le=720, description="Hours that a page token is good for.")
     future_tolerance_s: float = Field(
         default=300.0, ge=0, le=86_400, description="Seconds that an event's time may lie ahead of the server's clock."
+    )
+    late_days: int = Field(
+        default=365, ge=1, le=36_500, description="Days that an event may be late when it comes over the network; imports take older ones."
     )
     dedup_days: int = Field(default=14, ge=1, le=90, description="Days within which an event id is recognised whatever its time.")
     decisions_queue: int = Field(
@@ -85,9 +90,9 @@ class Settings(BaseSettings):
 def load_settings(**flags: object) -> Settings:
     """Settings with `flags` on top; a flag that is None was not given. Raises `InvalidInput` naming the setting."""
     try:
-        return Settings.model_validate({}) if not flags else Settings(**{k: v for k, v in flags.items() if v is not None})  # type: ignore[arg-type]
+        return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        allowed = first["msg"] if first["type"] != "extra_forbidden" else f"the settings {', '.join(Settings.model_fields)}"
-        raise InvalidInput(f"setting {name}", first["input"], allowed) from error
+        raise refusal("setting ", error, Settings) from error
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        config = os.environ.get(f"{ENVIRONMENT_PREFIX}CONFIG", "")
+        raise InvalidInput(f"{ENVIRONMENT_PREFIX}CONFIG: {config}", str(error), "a TOML file of settings") from error

@@ -12,6 +12,7 @@ MISSING_TIME = -(2**63)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 DAY_US = 86_400_000_000
+SMALLEST_SECONDS = 100_000_000
 
 
 def to_micros(moment: datetime) -> int:
@@ -29,17 +30,19 @@ def from_micros(micros: int) -> datetime:
 def parse_time(text: str | int | float, field: str = "time") -> datetime:
     """A moment from ISO 8601 text or from seconds since 1970 (number, or text holding one).
 
-    Text without an offset is read as UTC. Raises `InvalidInput` naming `field`.
+    Text without an offset is read as UTC. Numbers below 100,000,000 (March 1973) are refused, since they are years or dates
+    without dashes far more often than seconds. Raises `InvalidInput` naming `field`.
     """
-    allowed = "ISO 8601 (2026-01-31T08:00:00Z) or seconds since 1970, between the years 1 and 9999"
+    allowed = f"ISO 8601 (2026-01-31T08:00:00Z) or seconds since 1970 from {SMALLEST_SECONDS} on, up to the year 9999"
     try:
-        if isinstance(text, int | float):
-            return _EPOCH + timedelta(seconds=text)
-        stripped = text.strip()
         try:
-            return _EPOCH + timedelta(seconds=float(stripped))
+            seconds = float(text)
         except ValueError:
-            moment = datetime.fromisoformat(stripped)
+            moment = datetime.fromisoformat(str(text).strip())
+        else:
+            if not seconds >= SMALLEST_SECONDS:
+                raise InvalidInput(field, text, allowed)
+            return _EPOCH + timedelta(seconds=seconds)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise InvalidInput(field, text, allowed) from error

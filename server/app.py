@@ -13,7 +13,6 @@ from threading import Thread
 
 import faiss
 
-from recommender.conditions import prepare_parser
 from recommender.events import Consent
 from recommender.generation import Generations
 from recommender.placements import Placements, load_placements
@@ -33,7 +32,9 @@ from server.listeners import Listener
 from server.live import Live
 from server.logs import LOGGER_NAME
 from server.metrics import Metrics, MetricsPage
+from server.streams import StreamLimit
 from server.token_keys import parse_keys
+from server.warming import warm_filters
 
 _LOG = logging.getLogger(LOGGER_NAME)
 
@@ -45,6 +46,9 @@ GENERATION = "recommender.v1.GenerationService"
 FRONT_MESSAGE_BYTES = 8 * 2**20
 ADMIN_MESSAGE_BYTES = 256 * 2**20
 """A thousand items with texts of the largest size fit."""
+
+STREAM_SHARE = 4
+"""One in so many threads of a listener may be taken by a streaming call."""
 
 ID_BYTES = 16
 
@@ -92,7 +96,7 @@ class Server:
         generations = Generations(settings.generations_path)
         decisions = DecisionWriter(store, self.metrics, limit=settings.decisions_queue)
         undo.callback(decisions.close)
-        self.live = Live(generations, store, self.metrics, poll_s=settings.generation_poll_s, on_serving=self._feeds_serve)
+        self.live = Live(generations, store, self.metrics, now=now, poll_s=settings.generation_poll_s, on_serving=self._feeds_serve)
         feeds = FeedService(
             Tools(
                 store=store,
@@ -110,7 +114,7 @@ class Server:
         events = EventService(store, signer, self.metrics, consent_default, now)
         catalogue = CatalogService(store, self.live, now)
         builds = GenerationService(generations, self.live, now)
-        interceptor = CallInterceptor(self.metrics)
+        streams = max(1, settings.threads // STREAM_SHARE)
         self._front = Listener(
             "listen",
             Address.parse(settings.listen, "listen"),
@@ -118,7 +122,7 @@ class Server:
                 FEED: partial(feed_pb2_grpc.add_FeedServiceServicer_to_server, feeds),
                 EVENT: partial(event_pb2_grpc.add_EventServiceServicer_to_server, events),
             },
-            interceptor,
+            CallInterceptor(self.metrics, StreamLimit(streams)),
             threads=settings.threads,
             message_bytes=FRONT_MESSAGE_BYTES,
         )
@@ -130,7 +134,7 @@ class Server:
                 CATALOG: partial(catalog_pb2_grpc.add_CatalogServiceServicer_to_server, catalogue),
                 GENERATION: partial(generation_pb2_grpc.add_GenerationServiceServicer_to_server, builds),
             },
-            interceptor,
+            CallInterceptor(self.metrics, StreamLimit(streams)),
             threads=settings.threads,
             message_bytes=ADMIN_MESSAGE_BYTES,
         )
@@ -171,9 +175,9 @@ class Server:
         self._front.start()
         self._admin.start()
         self.live.start()
-        # Building the filter parser takes a third of a second, which the first filtered feed is not to wait for.
-        Thread(target=prepare_parser, name="filter parser", daemon=True).start()
         self.live.wait_for_first_look()
+        # After all that the first feed without a filter needs, and long before the next generation.
+        Thread(target=warm_filters, name="filters", daemon=True).start()
         _LOG.info("listening", extra=asdict(self.addresses))
 
     def _feeds_serve(self) -> None:

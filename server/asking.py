@@ -1,6 +1,6 @@
 """Who asks, and in what moment: what of a person and of the request may shape an answer.
 
-Consent comes first: the request's own, else what the person's newest event said, else the deployment's default. Without
+Consent comes first: the request's own, else what the person last said, else the deployment's default of today. Without
 `personalise` nothing that is known of the person is used at all, neither the history nor what was consumed or dismissed;
 what the request itself brings along is used in any case.
 """
@@ -15,13 +15,17 @@ import numpy.typing as npt
 from pyroaring import BitMap
 
 from recommender.engine import Recommender
+from recommender.event_table import event_weights
 from recommender.events import Consent, EventType, Subject, SubjectKind
-from recommender.feeds import Basis
+from recommender.feeds import Basis, Feed, SourceName
 from recommender.people import HISTORY_DTYPE, HISTORY_LIMIT, History, empty_history
 from recommender.store import Store
 from recommender.times import to_micros
 from server.live import Live
 from server.reading import Context
+
+_BY_HISTORY = [int(name) - 1 for name in (SourceName.CONTENT, SourceName.COLLABORATIVE, SourceName.ITEM_ITEM)]
+"""Columns of a feed's contributions that a history moves."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,21 +42,14 @@ class Asker:
     dismissed: BitMap
 
     @classmethod
-    def nobody(cls) -> Asker:
-        """For answers that are the same for everybody."""
-        return cls(None, Consent.ALL, empty_history(), BitMap(), BitMap())
+    def nobody(cls, consent: Consent | None = None) -> Asker:
+        """For answers that are the same for everybody; `consent` where the request brings one."""
+        return cls(None, Consent.ALL if consent is None else consent, empty_history(), BitMap(), BitMap())
 
     @property
     def recorded_as(self) -> Subject | None:
         """Who the served record names: nobody, where the person does not allow to be counted."""
         return self.subject if Consent.MEASURE in self.consent else None
-
-    @property
-    def basis(self) -> Basis:
-        """What an answer to this asker rests on, given the history."""
-        if self.subject is None or not len(self.history):
-            return Basis.CONTEXTUAL
-        return Basis.PERSONAL if self.subject.kind is SubjectKind.USER else Basis.SESSION
 
 
 def meet(store: Store, live: Live, subject: Subject, consent: Consent | None, default: Consent) -> tuple[Asker, Recommender]:
@@ -61,13 +58,13 @@ def meet(store: Store, live: Live, subject: Subject, consent: Consent | None, de
     Raises `NoGeneration` and what the store raises.
     """
     if consent is not None and Consent.PERSONALISE not in consent:
-        return replace(Asker.nobody(), subject=subject, consent=consent), live.newest()
+        return replace(Asker.nobody(consent), subject=subject), live.newest()
     read = store.read_person(subject)
     engine = live.at_least(read.change)
     if consent is None:
-        consent = read.person.consent if read.known else default
+        consent = read.person.consent if read.said else default
     if Consent.PERSONALISE not in consent:
-        return replace(Asker.nobody(), subject=subject, consent=consent), engine
+        return replace(Asker.nobody(consent), subject=subject), engine
     person = read.person
     return Asker(subject, consent, person.history, person.consumed, person.dismissed), engine
 
@@ -122,8 +119,19 @@ class Moment:
         return np.concatenate([history, entries])[-HISTORY_LIMIT:]
 
 
-def basis_of(asker: Asker, moment: Moment) -> Basis:
-    """What the answer rests on: a history that the client keeps itself counts as the asker's own, where consent allows it."""
-    if asker.basis is not Basis.CONTEXTUAL or asker.subject is None or not len(moment.recent) or Consent.PERSONALISE not in asker.consent:
-        return asker.basis
+def basis_of(asker: Asker, moment: Moment, feed: Feed, engine: Recommender) -> Basis:
+    """What `feed` rests on: the asker's history only where that moved something in it.
+
+    A history that the client keeps itself counts as the asker's own, where consent allows it.
+    """
+    if asker.subject is None or Consent.PERSONALISE not in asker.consent:
+        return Basis.CONTEXTUAL
+    if not (len(moment.recent) or _speaks(asker.history, engine)) or not (feed.contributions[:, _BY_HISTORY] > 0).any():
+        return Basis.CONTEXTUAL
     return Basis.PERSONAL if asker.subject.kind is SubjectKind.USER else Basis.SESSION
+
+
+def _speaks(history: History, engine: Recommender) -> bool:
+    """Whether anything in `history` speaks for an item; otherwise it is the current item that moved the feed."""
+    weights = event_weights(history["type"], history["value"], engine.settings.event_weights.table())
+    return bool(((weights > 0) & (engine.contents.catalogue.rows_of(history["item"]) >= 0)).any())

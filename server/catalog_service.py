@@ -46,13 +46,15 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
         return catalog_pb2.UpsertItemsResponse(results=results, note=_note(waiting))
 
     def _await_reindex(self, upserted: list[Upserted]) -> list[bool]:
-        """Which items the serving generation lacks, or knows with an older text only."""
+        """Which items the serving generation lacks, or was built before the stored version of, whenever that was sent."""
         engine = self._live.engine
         if engine is None:
             return [True] * len(upserted)
-        _, unknown = engine.numbers_of([outcome.item_id for outcome in upserted])
-        missing = set(unknown)
-        return [outcome.text_changed or outcome.item_id in missing for outcome in upserted]
+        ids = list({outcome.item_id for outcome in upserted})
+        _, missing = engine.numbers_of(ids)
+        held = {stored.item.id for stored in self._store.get_items(ids) if stored.change <= engine.eligibility.watermark}
+        held.difference_update(missing)
+        return [outcome.item_id not in held for outcome in upserted]
 
     def GetItems(self, request: catalog_pb2.GetItemsRequest, context: grpc.ServicerContext) -> catalog_pb2.GetItemsResponse:
         """Read items."""
@@ -84,4 +86,7 @@ def _note(waiting: int) -> str:
     if not waiting:
         return ""
     items = "1 item awaits" if waiting == 1 else f"{waiting} items await"
-    return f"{items} the next `recommender reindex`, which embeds the new text; until then feeds go by the old text, if there is one"
+    return (
+        f"{items} the next `recommender reindex`; until then feeds find, rank and filter by the older version, if there is one: "
+        "only validity and state act at once"
+    )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -42,17 +45,29 @@ def run_server(ready_file: Path | None, **flags: Any) -> None:
     # Native libraries read these when they are loaded, which the imports below do: one thread per call, no pools inside.
     for variable in THREAD_VARIABLES:
         os.environ[variable] = "1"
-    from server.app import Server
-    from server.logs import start_logging
-
-    start_logging(settings.log_level)
     asked_to_stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked_to_stop.set())
-    with Server.start(settings) as server:
+    with _without_collections():
+        from server.app import Server
+        from server.logs import start_logging
+
+        start_logging(settings.log_level)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: asked_to_stop.set())
+        started = Server.start(settings)
+    with started as server:
         if ready_file is not None:
             _write_addresses(ready_file, vars(server.addresses))
         asked_to_stop.wait()
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Next to nothing is garbage while modules are imported; looking for it would take a fifth of the time to the start."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _write_addresses(path: Path, addresses: dict[str, str]) -> None:

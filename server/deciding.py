@@ -16,7 +16,7 @@ from recommender.placements import Placements
 from recommender.store import Store
 from recommender.tokens import TokenSigner
 from server.answering import Decided
-from server.asking import Asker
+from server.asking import Asker, Moment, basis_of
 from server.decisions import DecisionWriter, Served
 from server.live import Live
 from server.metrics import Metrics
@@ -45,10 +45,21 @@ class Tools:
 
 
 def decide(
-    tools: Tools, method: str, engine: Recommender, query: Query, asker: Asker, basis: Basis, context: grpc.ServicerContext, now: datetime
+    tools: Tools,
+    method: str,
+    engine: Recommender,
+    query: Query,
+    asker: Asker,
+    moment: Moment | None,
+    context: grpc.ServicerContext,
+    now: datetime,
 ) -> tuple[Decided, Feed]:
-    """The ranking that answers `query`, and what its items will name. Raises `InvalidCondition` for a bad filter."""
+    """The ranking that answers `query`, and what its items will name. Raises `InvalidCondition` for a bad filter.
+
+    `moment`: what shaped the query's history beside the asker's own; None where the history is not the asker's at all.
+    """
     [feed] = engine.feeds([query], now=now, deadline=deadline_of(context))
+    basis = Basis.CONTEXTUAL if moment is None else basis_of(asker, moment, feed, engine)
     decision_id = tools.new_id()
     # A query may bend its placement's settings; what is named is the configured placement.
     placement = tools.placements.get(query.placement.name)

@@ -15,15 +15,15 @@ import grpc
 import numpy as np
 
 from recommender.engine import Recommender
-from recommender.errors import InvalidInput
-from recommender.events import EventType
+from recommender.errors import InvalidInput, InvalidToken
+from recommender.events import Consent, EventType
 from recommender.feeds import Basis, Degradation, Feed, Query, SourceName
 from recommender.paging import Page, binding, take_page
 from recommender.people import HISTORY_DTYPE, History
 from recommender.times import to_micros
 from recommender.v1 import feed_pb2, feed_pb2_grpc, types_pb2
 from server.answering import Decided, Shown, answer_info, ranked_items
-from server.asking import Asker, Moment, basis_of, meet
+from server.asking import Asker, Moment, meet
 from server.deciding import Tools, count_answer, deadline_of, decide
 from server.reading import RANK_LIMIT, SEEDS_LIMIT, Context, Wanted, consent_of, ids_of, label_of, subject_of
 
@@ -69,8 +69,11 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
         unknown = [*unknown, *moment.unknown]
         if request.page_token:
             page = tools.signer.read_page(request.page_token, binding=bound, now=now, max_age=tools.page_age)
+            if page.basis is not Basis.CONTEXTUAL and Consent.PERSONALISE not in asker.consent:
+                given = "a token of a personal feed, which the person no longer allows"
+                raise InvalidToken("page_token", given, "none: start again without page_token")
             return self._later_page(page, engine, query, unknown, context, now, explain=request.explain)
-        decided, feed = decide(tools, "GetFeed", engine, query, asker, basis_of(asker, moment), context, now)
+        decided, feed = decide(tools, "GetFeed", engine, query, asker, moment, context, now)
         shown = Shown.first(feed, wanted.page_size)
         rest = slice(len(shown.numbers), None)
         next_page_token = ""
@@ -131,28 +134,27 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
         wanted = Wanted.of(request, tools.placements)
         liked_ids = ids_of(request.item_ids, "item_ids", SEEDS_LIMIT)
         disliked_ids = ids_of(request.negative_item_ids, "negative_item_ids", SEEDS_LIMIT)
-        if not liked_ids and not disliked_ids:
-            raise InvalidInput("item_ids", "none", f"1 to {SEEDS_LIMIT} ids, here or in negative_item_ids")
+        if not liked_ids:
+            raise InvalidInput("item_ids", "none", f"1 to {SEEDS_LIMIT} ids")
         both = sorted(set(liked_ids) & set(disliked_ids))
         if both:
             raise InvalidInput("negative_item_ids", both[0], "ids that are not in item_ids as well")
+        consent = consent_of(request.consent) if request.HasField("consent") else None
         if request.HasField("subject"):
-            asker, engine = meet(tools.store, tools.live, subject_of(request.subject), None, tools.consent_default)
+            asker, engine = meet(tools.store, tools.live, subject_of(request.subject), consent, tools.consent_default)
         else:
-            asker, engine = Asker.nobody(), tools.live.newest()
+            asker, engine = Asker.nobody(consent), tools.live.newest()
         liked, unknown_liked = engine.numbers_of(liked_ids)
         disliked, unknown_disliked = engine.numbers_of(disliked_ids)
         excluded, unknown = engine.numbers_of(wanted.exclude_ids)
-        seeds = _seeds(liked.tolist(), disliked.tolist(), now)
         query = Query(
-            placement=wanted.placement,
+            # What is not like the given items does not stand in for what is: a short list is the better answer.
+            placement=wanted.placement.model_copy(update={"fallback": "none"}),
             size=wanted.page_size,
-            history=seeds,
+            history=_seeds(liked.tolist(), disliked.tolist(), now),
             consumed=asker.consumed,
             dismissed=asker.dismissed,
             exclude=tuple(excluded.tolist()),
-            # Nothing is like items that nobody knows: the answer is empty then, not what is popular.
-            candidates=None if len(seeds) else np.zeros(0, dtype=np.uint32),
             kinds=wanted.kinds,
             language=wanted.context.language,
             filter=wanted.filter,
@@ -160,7 +162,7 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
             reasons=wanted.page_size,
             seeds_are_items=True,
         )
-        decided, feed = decide(tools, "GetSimilar", engine, query, asker, Basis.CONTEXTUAL, context, now)
+        decided, feed = decide(tools, "GetSimilar", engine, query, asker, None, context, now)
         return feed_pb2.GetSimilarResponse(
             items=self._items(engine, decided, feed, explain=request.explain),
             info=_info(decided, feed, [*unknown_liked, *unknown_disliked, *unknown]),
@@ -184,7 +186,7 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
             sources=POPULAR,
             reasons=wanted.page_size,
         )
-        decided, feed = decide(tools, "GetPopular", engine, query, Asker.nobody(), Basis.CONTEXTUAL, context, now)
+        decided, feed = decide(tools, "GetPopular", engine, query, Asker.nobody(), None, context, now)
         return feed_pb2.GetPopularResponse(items=self._items(engine, decided, feed, explain=False), info=_info(decided, feed, unknown))
 
     def Rank(self, request: feed_pb2.RankRequest, context: grpc.ServicerContext) -> feed_pb2.RankResponse:
@@ -211,7 +213,7 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
             language=given.language,
             reasons=len(numbers),
         )
-        decided, feed = decide(tools, "Rank", engine, query, asker, basis_of(asker, moment), context, now)
+        decided, feed = decide(tools, "Rank", engine, query, asker, moment, context, now)
         return feed_pb2.RankResponse(
             items=self._items(engine, decided, feed, explain=request.explain), info=_info(decided, feed, [*unknown, *moment.unknown])
         )

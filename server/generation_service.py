@@ -8,7 +8,7 @@ from datetime import datetime
 
 import grpc
 
-from recommender.errors import CorruptGeneration, InvalidInput, NoGeneration, NotFound
+from recommender.errors import InvalidInput, NoGeneration, RecommenderError
 from recommender.generation import Generations
 from recommender.v1 import generation_pb2, generation_pb2_grpc
 from server.live import NOTHING_ACTIVE, Live
@@ -36,8 +36,8 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
         for generation_id in self._generations.ids():
             try:
                 manifest = self._generations.manifest(generation_id)
-            except (CorruptGeneration, NotFound) as error:
-                _LOG.warning("generation left out of the list", extra={"generation": generation_id, "why": str(error)})
+            except RecommenderError as error:
+                _LOG.warning("generation left out of the list", extra={"generation_id": generation_id, "why": str(error)})
                 continue
             messages.append(generation_message(manifest, active=generation_id == active, full=False))
         return generation_pb2.ListGenerationsResponse(generations=messages)

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -18,10 +21,24 @@ from recommender.generation import Generations
 from recommender.store import Store
 from server.logs import LOGGER_NAME
 from server.metrics import Metrics
+from server.warming import warm
 
 _LOG = logging.getLogger(f"{LOGGER_NAME}.live")
 
 NOTHING_ACTIVE = "no generation is active; run `recommender reindex`, or `recommender generations activate` if there is one"
+
+RETRY_MOST_S = 60.0
+"""Longest wait before a generation that could not be loaded is tried again; the first is a poll, each next twice as long."""
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """A generation that could not be loaded for a reason that may pass. `retry_at`: a `time.monotonic()` value."""
+
+    generation_id: str
+    why: str
+    wait_s: float
+    retry_at: float
 
 
 class Live:
@@ -30,16 +47,27 @@ class Live:
     `on_serving` is called once, when the first engine is there.
     """
 
-    def __init__(self, generations: Generations, store: Store, metrics: Metrics, *, poll_s: float, on_serving: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        generations: Generations,
+        store: Store,
+        metrics: Metrics,
+        *,
+        now: Callable[[], datetime],
+        poll_s: float,
+        on_serving: Callable[[], None],
+    ) -> None:
         self._generations = generations
         self._store = store
         self._metrics = metrics
+        self._now = now
         self._poll_s = poll_s
         self._on_serving = on_serving
         self._engine: Recommender | None = None
         self._building = threading.Lock()
         self._looking = threading.Lock()
         self._refused_id: str | None = None
+        self._failure: _Failure | None = None
         self._why_none = NOTHING_ACTIVE
         self._stop = threading.Event()
         self._looked = threading.Event()
@@ -92,8 +120,9 @@ class Live:
     def look(self) -> None:
         """Take the active generation into service if it is another one than the serving one.
 
-        One that cannot be loaded is logged by name, counted, and not tried again until another one has been activated or
-        `retry` is called; the old one serves on.
+        One that is corrupt is logged by name, counted, and not tried again until another one has been activated or `retry`
+        is called. One that could not be loaded for another reason is tried again after a while, and logged and counted each
+        time the reason is a new one. The old one serves on.
         """
         with self._looking:
             active = self._generations.current_id()
@@ -101,22 +130,29 @@ class Live:
             if active is None or active == self._refused_id:
                 return
             self._refused_id = None
+            failure = self._failure if self._failure is not None and self._failure.generation_id == active else None
+            if active != serving and failure is not None and time.monotonic() < failure.retry_at:
+                return
+            self._failure = None
             if active == serving:
                 return
             try:
                 self._take(active)
-            except Exception as error:
+            except CorruptGeneration as error:
                 self._refused_id = active
-                self._refuse(active, error, serving)
+                self._refuse(active, str(error), serving)
+            except Exception as error:
+                self._failure = self._failed(active, error, failure, serving)
 
     def retry(self) -> None:
         """Look, and try a generation again that was refused before: somebody has just activated it."""
-        self._refused_id = None
+        self._refused_id = self._failure = None
         self.look()
 
     def _take(self, generation_id: str) -> None:
         generation = self._generations.load(generation_id)
         engine = Recommender.of(generation)
+        warm(engine, self._now())
         with self._building:
             engine = self._with_changes(engine, engine.change)
             first = self._engine is None
@@ -124,27 +160,41 @@ class Live:
         manifest = generation.manifest
         self._metrics.serves(manifest.id, manifest.created_at, manifest.items)
         self._metrics.live_items.set(_live_items(engine))
-        _LOG.info("generation serves", extra={"generation": manifest.id, "items": manifest.items, "change": engine.change})
+        _LOG.info("generation serves", extra={"generation_id": manifest.id, "items": manifest.items, "change": engine.change})
         if first:
             self._on_serving()
 
-    def _refuse(self, generation_id: str, error: Exception, serving: str | None) -> None:
+    def _refuse(self, generation_id: str, why: str, serving: str | None) -> None:
         self._metrics.generation_refusals.inc()
-        why = str(error) if isinstance(error, RecommenderError) else f"generation {generation_id} cannot be loaded ({type(error).__name__})"
         self._why_none = f"{why}; run `recommender generations rollback` or `recommender reindex`"
-        _LOG.error(
-            "generation refused",
-            extra={"generation": generation_id, "why": why, "serving": serving},
-            exc_info=None if isinstance(error, CorruptGeneration) else error,
-        )
+        _LOG.error("generation refused", extra={"generation_id": generation_id, "why": why, "serving": serving})
+
+    def _failed(self, generation_id: str, error: Exception, before: _Failure | None, serving: str | None) -> _Failure:
+        expected = isinstance(error, RecommenderError)
+        why = str(error) if expected else f"generation {generation_id} cannot be loaded now ({type(error).__name__})"
+        wait_s = self._poll_s if before is None else min(2 * before.wait_s, RETRY_MOST_S)
+        if before is None or why != before.why:
+            self._metrics.generation_refusals.inc()
+            self._why_none = f"{why}; it is tried again"
+            _LOG.error(
+                "generation not loaded",
+                extra={"generation_id": generation_id, "why": why, "serving": serving},
+                exc_info=None if expected else error,
+            )
+        return _Failure(generation_id, why, wait_s, time.monotonic() + wait_s)
 
     def _poll(self) -> None:
+        failing: tuple[object, ...] = ()
         while True:
             try:
                 self.look()
-            except Exception:
+                failing = ()
+            except Exception as error:
                 # The folder may be out of reach for a while; whatever serves goes on serving.
-                _LOG.exception("looking for a generation failed")
+                kind = (type(error), getattr(error, "errno", None))
+                if kind != failing:
+                    _LOG.exception("looking for a generation failed")
+                failing = kind
             self._looked.set()
             if self._stop.wait(self._poll_s):
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,6 @@ import numpy.typing as npt
 from indexing.embedding.cache import EmbeddingCache
 from indexing.embedding.model import Embedder
 from indexing.embedding.text import embedding_text
-from recommender.errors import InvalidInput
 from recommender.items import Item
 
 CHUNK = 512
@@ -24,7 +24,8 @@ class CatalogueVectors:
     """`vectors`: shape (n, d), float32, unit rows, zeros where there is nothing to embed; `has_vector`: shape (n,), bool.
 
     `embedder` names what made them, "own" where all are the items' own, "none" where there is nothing to embed. `embedded`
-    counts texts that the model had to encode, `cached` those that it had not.
+    counts texts that the model had to encode, `cached` those that it had not. `own` counts the items that bring a vector, and
+    `misfits` names those of them, by id, whose vector is not of length d: they are left without one.
     """
 
     vectors: npt.NDArray[np.float32]
@@ -32,6 +33,8 @@ class CatalogueVectors:
     embedder: str
     embedded: int
     cached: int
+    own: int = 0
+    misfits: tuple[str, ...] = ()
 
 
 def embed_items(
@@ -44,16 +47,16 @@ def embed_items(
     """Vectors of `items`, in their order. The model is named by `find` when some item brings no vector of its own, and
     loaded when some text is not in the cache.
 
-    `progress(done, total)` counts texts. Raises `InvalidInput` when own vectors and the model's, or each other, differ in length.
+    All vectors have the length of the model's, or of most items' own where no text is embedded. `progress(done, total)` counts
+    texts. Raises what loading the model raises.
     """
     texts = ["" if item.embedding is not None else embedding_text(item) for item in items]
     wanted = sorted({text for text in texts if text})
-    own = {len(item.embedding): item.id for item in items if item.embedding is not None}
-    if len(own) > 1:
-        (first, one), (second, other), *_ = own.items()
-        raise InvalidInput("embedding", f"{first} numbers in item {one}, {second} in item {other}", "one length for all items")
+    lengths = Counter(len(item.embedding) for item in items if item.embedding is not None)
     by_text: dict[str, npt.NDArray[np.float32]] = {}
-    embedder, dimension, cached = "own" if own else "none", next(iter(own), 1), 0
+    embedder, cached = "own" if lengths else "none", 0
+    # Of lengths that are equally common the larger one is taken, so that the order of items does not matter.
+    dimension = max(lengths, key=lambda length: (lengths[length], length), default=1)
     if wanted:
         model = find()
         embedder = model.name
@@ -71,17 +74,17 @@ def embed_items(
                 by_text.update(made)
                 progress(start + len(part), len(missing))
         dimension = len(next(iter(by_text.values())))
-        if own and dimension not in own:
-            length, item_id = next(iter(own.items()))
-            allowed = f"{dimension} numbers, the length of {embedder}, which embeds the items without a vector of their own"
-            raise InvalidInput("embedding", f"{length} numbers in item {item_id}", allowed)
     vectors = np.zeros((len(items), dimension), dtype=np.float32)
+    misfits: list[str] = []
     for row, (item, text) in enumerate(zip(items, texts, strict=True)):
         if item.embedding is not None:
-            vectors[row] = item.embedding
+            if len(item.embedding) == dimension:
+                vectors[row] = item.embedding
+            else:
+                misfits.append(item.id)
         elif text:
             vectors[row] = by_text[text]
     norms = np.linalg.norm(vectors, axis=1)
     has_vector = norms > 0
     vectors[has_vector] /= norms[has_vector, None]
-    return CatalogueVectors(vectors, has_vector, embedder, len(by_text) - cached, cached)
+    return CatalogueVectors(vectors, has_vector, embedder, len(by_text) - cached, cached, sum(lengths.values()), tuple(misfits))

@@ -72,6 +72,16 @@ def check_columns(columns: Sequence[str], mapping: ColumnMap, file: ImportFile) 
     )
 
 
+def check_mapped(absent: Iterable[str], columns: Iterable[str], mapping: ColumnMap, file: ImportFile) -> None:
+    """Raise `InvalidInput` where --map names one of the `absent` foreign columns: a typo there would drop data, such as a
+    refusal of consent, without a word."""
+    lost = set(absent)
+    for ours, theirs in mapping.sources.items():
+        if theirs in lost:
+            found = ", ".join(columns) or "none"
+            raise InvalidInput("map", f"{ours}={theirs}", f"a column that {file.name} has; columns found: {found}")
+
+
 class ColumnPicker:
     """Picks our columns out of the rows of one file, and remembers the names of those that it had no use for."""
 
@@ -79,6 +89,17 @@ class ColumnPicker:
         self._mapping = mapping
         self._ours: dict[str, tuple[str, ...]] = {}
         self._unknown: dict[str, None] = {}
+        self._absent = set(mapping.sources.values())
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """Foreign columns of the map that no row so far had."""
+        return frozenset(self._absent)
+
+    @property
+    def found(self) -> tuple[str, ...]:
+        """Columns that the rows so far had, at most 1,000."""
+        return tuple(self._ours)
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -101,6 +122,7 @@ class ColumnPicker:
 
     def _names_for(self, theirs: str) -> tuple[str, ...]:
         mapping = self._mapping
+        self._absent.discard(theirs)
         names = [ours for ours, source in mapping.sources.items() if source == theirs]
         taken = theirs in mapping.sources or theirs in mapping.constants
         if mapping.schema.knows(theirs) and not taken:

@@ -13,7 +13,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from pyroaring import BitMap
 
-from indexing.importing.column_map import ColumnMap, ColumnPicker, check_columns
+from indexing.importing.column_map import ColumnMap, ColumnPicker, check_columns, check_mapped
 from indexing.importing.files import FileIdentity, ImportFile, identity_of
 from indexing.importing.open_table import open_table
 from indexing.importing.rejects import Problem, RejectLimit, Rejects
@@ -102,6 +102,9 @@ def check(
             stage(rows - before, rows - before)
         _check_same(file, identity, written=0)
         identities.append((file, identity, rows - before))
+        # A file whose rows are all unreadable has other problems than its map.
+        if picker.found:
+            check_mapped(picker.absent, picker.found, mapping, file)
         ignored.update(dict.fromkeys(picker.unknown))
     if limit.exceeded(rejects.count, rows):
         raise ImportRefused(

@@ -85,7 +85,12 @@ EVENTS = Schema(
         Column("custom", False, "text", "The name of a custom event, 1 to 200 characters."),
         Column("token", False, "text", "The item token of the feed that showed the item."),
         Column("context", False, "object", "Texts by name, at most 100 pairs of at most 200 characters."),
-        Column("consent", False, "consent", "What the person allows; the deployment's default where it is empty."),
+        Column(
+            "consent",
+            False,
+            "consent",
+            "What the person allows; where it is empty, what the person last said holds, or the deployment's default.",
+        ),
         Column("consent.personalise", False, "flag", "May shape this person's own feeds."),
         Column("consent.train", False, "flag", "May be learnt from by models that serve everybody."),
         Column("consent.measure", False, "flag", "May be counted in reports and experiments."),

@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from indexing.decay import decay
 from recommender.event_table import EventTable
 from recommender.generation.catalogue import Catalogue
 from recommender.profile import BuildSettings
 from recommender.times import DAY_US
+
+FLOOR = 1e-3
+"""Share of its weight that the oldest event keeps: enough to order what nobody has touched for long, too little to outweigh today."""
 
 
 def item_popularity(events: EventTable, catalogue: Catalogue, settings: BuildSettings) -> npt.NDArray[np.float32]:
@@ -22,12 +26,10 @@ def item_popularity(events: EventTable, catalogue: Catalogue, settings: BuildSet
     kept = np.flatnonzero((rows >= 0) & (weights > 0))
     if not len(kept):
         return np.zeros(catalogue.n, dtype=np.float32)
-    newest = acted.at[kept].max()
     keys = (acted.person[kept], rows[kept], acted.at[kept] // DAY_US)
     order = np.lexsort((-weights[kept], *reversed(keys)))
     first = np.ones(len(kept), dtype=np.bool_)
     first[1:] = np.logical_or.reduce([key[order][1:] != key[order][:-1] for key in keys])
     kept = kept[order[first]]
-    age_days = (newest - acted.at[kept]) / DAY_US
-    decayed = weights[kept] * 0.5 ** (age_days / settings.popularity.half_life_days)
+    decayed = weights[kept] * decay(acted.at[kept], settings.popularity.half_life_days, floor=FLOOR)
     return np.bincount(rows[kept], weights=decayed, minlength=catalogue.n).astype(np.float32)

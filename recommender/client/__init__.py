@@ -12,7 +12,7 @@
 
 from recommender.client.answers import Contribution, Feed, FeedItem
 from recommender.client.connection import Client
-from recommender.client.failures import ClientError, DeadlinePassed, InvalidArgument, Missing, Refused, Unavailable
+from recommender.client.failures import ClientError, DeadlinePassed, InvalidArgument, Missing, Overloaded, Refused, Unavailable
 
 __all__ = [
     "Client",
@@ -23,6 +23,7 @@ __all__ = [
     "FeedItem",
     "InvalidArgument",
     "Missing",
+    "Overloaded",
     "Refused",
     "Unavailable",
 ]

@@ -133,7 +133,7 @@ class Client:
 
     def get_similar(
         self,
-        items: Iterable[str] = (),
+        items: Iterable[str],
         *,
         unlike: Iterable[str] = (),
         user: str = "",
@@ -144,9 +144,10 @@ class Client:
         kinds: Iterable[ItemKind] = (),
         exclude: Iterable[str] = (),
         language: str = "",
+        consent: Consent | None = None,
         explain: bool = False,
     ) -> Feed:
-        """Items like `items` and unlike `unlike`; of a `user` or `session` what was consumed or dismissed is left out."""
+        """Items like `items` (1 to 50) and unlike `unlike`; of a `user` or `session` what was consumed or dismissed is left out."""
         request = feed_pb2.GetSimilarRequest(
             item_ids=items,
             negative_item_ids=unlike,
@@ -158,6 +159,7 @@ class Client:
             subject=subject_of(user, session) if user or session else None,
             explain=explain,
             context=feed_pb2.RequestContext(language=language),
+            consent=consent_message(consent),
         )
         return feed_of(self._call(self._feeds.GetSimilar, request))
 

@@ -7,6 +7,7 @@
     ├── Missing                the placement or generation does not exist
     ├── Refused                the server's state does not allow it, such as a corrupt generation
     ├── Unavailable            nobody serves there, or not yet; also after retries
+    ├── Overloaded             the server has more calls than it can take, or no room to store what was sent
     └── DeadlinePassed         no answer in time
 """
 
@@ -39,6 +40,10 @@ class Unavailable(ClientError):
     """Nobody serves there, or no generation is active yet."""
 
 
+class Overloaded(ClientError):
+    """The server has more calls than it can take, or no room to store what was sent; try again later, and more slowly."""
+
+
 class DeadlinePassed(ClientError):
     """No answer came in time."""
 
@@ -48,6 +53,7 @@ _ERRORS = {
     grpc.StatusCode.NOT_FOUND: Missing,
     grpc.StatusCode.FAILED_PRECONDITION: Refused,
     grpc.StatusCode.UNAVAILABLE: Unavailable,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Overloaded,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlinePassed,
 }
 """A code that is not listed is a plain `ClientError`."""

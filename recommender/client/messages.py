@@ -75,7 +75,7 @@ def subject_of(user: str, session: str) -> types_pb2.Subject:
 
 
 def consent_message(consent: Consent | None) -> types_pb2.Consent | None:
-    """The flags as they are sent; None, for the deployment's default, stays None."""
+    """The flags as they are sent; None, for what the person last said, stays None."""
     if consent is None:
         return None
     return types_pb2.Consent(personalise=Consent.PERSONALISE in consent, train=Consent.TRAIN in consent, measure=Consent.MEASURE in consent)

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.columns import Column, Columns
-from recommender.conditions.check import truth
 from recommender.conditions.frame import Frame, Truth
 from recommender.conditions.refusal import FIELD
 from recommender.conditions.scope import Scope, Uses
@@ -51,9 +50,12 @@ class Condition:
 def compile_condition(expression: str, columns: Columns) -> Condition:
     """Check `expression` against the names and types of `columns` and make it ready.
 
-    The first call of a process also builds the parser, some .3 s (see `prepare_parser`). Raises `InvalidCondition`, whose
-    `field` is "filter", with the part that is wrong, its place, and what is allowed.
+    The first call of a process also imports and builds what filters need, some .4 s (see `prepare_parser`). Raises
+    `InvalidCondition`, whose `field` is "filter", with the part that is wrong, its place, and what is allowed.
     """
+    # Its libraries take a tenth of a second to import, which a server is not to spend before it serves.
+    from recommender.conditions.check import truth
+
     uses = Uses()
     compiled = truth(Scope(expression, columns, uses), parse(expression))
     return Condition(expression, uses.now, MappingProxyType(uses.fields), compiled)

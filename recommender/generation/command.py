@@ -29,22 +29,34 @@ def generations_group() -> None:
 @generations_group.command("list")
 @_DATA
 def list_generations(data: Path | None) -> None:
-    """List all generations, newest first; * marks the active one."""
+    """List all generations, newest first; * marks the active one.
+
+    NDCG@10 is that of the twin's blend on held-out time, with its 95 % interval.
+    """
     generations = _generations(data)
-    table = Table("", "id", "items", "events", "NDCG@10 of the twin's blend", "gate", "MB")
+    ids = generations.ids()
+    if not ids:
+        click.echo("no generation yet; build one with `recommender reindex`")
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("", "id", "items", "events", "NDCG@10", "gate", "MB"):
+        table.add_column(heading, no_wrap=True, justify="right" if heading in ("items", "events", "MB") else "left")
     current = generations.current_id()
-    for generation_id in generations.ids():
+    corrupt: list[CorruptGeneration] = []
+    for generation_id in ids:
         active = "*" if generation_id == current else ""
         try:
             manifest = generations.manifest(generation_id)
         except CorruptGeneration as error:
-            table.add_row(active, generation_id, "", "", "", f"corrupt: {error}", "")
+            corrupt.append(error)
+            table.add_row(active, generation_id, "", "", "", "corrupt", "")
             continue
-        blend = next((f"{m.mean:.4f} [{m.low:.4f}, {m.high:.4f}]" for m in manifest.metrics if m.name == "blend/ndcg@10"), "not judged")
+        blend = next((f"{m.mean:.4f} [{m.low:.3f}, {m.high:.3f}]" for m in manifest.metrics if m.name == "blend/ndcg@10"), "not judged")
         gate = "passed" if manifest.passed else "refused"
-        size = f"{manifest.size_bytes / 1e6:.1f}"
-        table.add_row(active, generation_id, str(manifest.items), str(manifest.events), blend, gate, size)
-    Console().print(table)
+        table.add_row(active, generation_id, str(manifest.items), str(manifest.events), blend, gate, f"{manifest.size_bytes / 1e6:.1f}")
+    Console(highlight=False).print(table)
+    for each in corrupt:
+        click.echo(str(each), err=True)
 
 
 @generations_group.command()
@@ -55,7 +67,7 @@ def show(generation_id: str | None, data: Path | None) -> None:
     generations = _generations(data)
     chosen = generation_id or generations.current_id()
     if chosen is None:
-        raise NotFound("generation", "active", "build one with `recommender reindex`")
+        raise NotFound("active generation below", str(generations.root), "build one with `recommender reindex`")
     click.echo(json.dumps(generations.manifest(chosen).model_dump(mode="json"), indent=2))
 
 
@@ -85,6 +97,8 @@ def verify(generation_id: str | None, data: Path | None) -> None:
     """Check every file of a generation (of all without an id) against its manifest."""
     generations = _generations(data)
     chosen = [generation_id] if generation_id else generations.ids()
+    if not chosen:
+        click.echo("no generation yet; build one with `recommender reindex`")
     bad: list[CorruptGeneration] = []
     for each in chosen:
         try:

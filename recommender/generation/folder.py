@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -71,7 +72,10 @@ class Generations:
             return None
 
     def manifest(self, generation_id: str) -> Manifest:
-        """The manifest of a generation. Raises `NotFound`, or `CorruptGeneration` when it cannot be read."""
+        """The manifest of a generation.
+
+        Raises `NotFound`, `CorruptGeneration` when it is not one, and `RecommenderError` when it cannot be read now.
+        """
         folder = self._folder(generation_id)
         try:
             record = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -80,13 +84,17 @@ class Generations:
                 raise CorruptGeneration(generation_id, MANIFEST, f"format version {version}; this program reads {FORMAT_VERSION}")
             manifest = Manifest.model_validate(record)
         except (OSError, UnicodeDecodeError, json.JSONDecodeError, ValidationError) as error:
-            raise CorruptGeneration(generation_id, MANIFEST, f"cannot be read ({str(error).splitlines()[0]})") from error
+            raise _unreadable(generation_id, MANIFEST, error, folder) from error
         if manifest.id != generation_id:
             raise CorruptGeneration(generation_id, MANIFEST, f"belongs to generation {manifest.id}")
         return manifest
 
     def verify(self, generation_id: str) -> Manifest:
-        """Compare every file with the manifest. Raises `CorruptGeneration` naming the first bad file and why."""
+        """Compare every file with the manifest.
+
+        Raises `NotFound`, `CorruptGeneration` naming the first bad file and why, and `RecommenderError` when one cannot be
+        read now.
+        """
         manifest = self.manifest(generation_id)
         folder = self._folder(generation_id)
         for name in file_names():
@@ -94,23 +102,27 @@ class Generations:
                 raise CorruptGeneration(generation_id, name, "is not in the manifest")
         for name, entry in manifest.files.items():
             path = folder / name
-            if not path.is_file():
-                raise CorruptGeneration(generation_id, name, "is missing")
-            size = path.stat().st_size
-            if size != entry.size:
-                raise CorruptGeneration(generation_id, name, f"has {size} bytes, the manifest says {entry.size}")
-            if _sha256(path) != entry.sha256:
-                raise CorruptGeneration(generation_id, name, "has another checksum than the manifest says")
+            try:
+                why = _difference(path, entry)
+            except OSError as error:
+                raise _unreadable(generation_id, name, error, folder) from error
+            if why:
+                raise CorruptGeneration(generation_id, name, why)
         return manifest
 
     def load(self, generation_id: str, *, verify: bool = True) -> Generation:
-        """Load a generation, by default after checking every file. Raises `NotFound` or `CorruptGeneration`."""
+        """Load a generation, by default after checking every file.
+
+        Raises `NotFound`, `CorruptGeneration`, and `RecommenderError` when it cannot be read now, such as for want of memory
+        or file handles.
+        """
         manifest = self.verify(generation_id) if verify else self.manifest(generation_id)
+        folder = self._folder(generation_id)
         try:
-            contents = Contents.read(self._folder(generation_id))
+            contents = Contents.read(folder)
             settings = BuildSettings.model_validate(manifest.profile)
         except (OSError, EOFError, ValueError, RuntimeError, KeyError) as error:
-            raise CorruptGeneration(generation_id, "contents", (str(error) or type(error).__name__).splitlines()[0]) from error
+            raise _unreadable(generation_id, "contents", error, folder) from error
         return Generation(generation_id, manifest, settings, contents)
 
     def add(self, contents: Contents, describe: Callable[[str, dict[str, FileEntry]], Manifest], *, now: datetime) -> Manifest:
@@ -171,6 +183,8 @@ class Generations:
                 f"generation {generation_id} did not pass its gate ({failed}); give a reason to activate it all the same"
             )
         with self._writing("the active generation's name"), self._activating() as log:
+            # It may have been pruned while its files were checked.
+            self._folder(generation_id)
             previous = self.current_id()
             entry = {
                 "at": now.isoformat(),
@@ -213,7 +227,7 @@ class Generations:
         current = self.current_id()
         target = self._before(current)
         if current is None or target is None:
-            raise NotFound("generation", "to go back to", "the first activation has no predecessor that still exists")
+            raise NotFound("generation before", current or "the first", "nothing earlier was activated that still exists")
         self._activate(target, now, reason or f"rollback from {current}", rollback=True)
         return target, current
 
@@ -259,15 +273,19 @@ class Generations:
 
     def prune(self, keep: int) -> list[str]:
         """Remove all but the newest `keep` generations, the active one and its predecessor; returns the removed ids."""
-        current = self.current_id()
-        protected = {*self.ids()[:keep], current, self._before(current)}
-        removed = [generation_id for generation_id in self.ids() if generation_id not in protected]
+        if not self.ids()[keep:]:
+            return []
         with self._writing("anything"):
-            # Renamed first, so that a kill leaves no generation that lacks some of its files.
-            for generation_id in removed:
-                (self.root / generation_id).rename(self.root / f"{REMOVED}{generation_id}")
-            if removed:
-                _sync_folder(self.root)
+            # No other one may become active between the choice and the removal.
+            with self._activating():
+                current = self.current_id()
+                protected = {*self.ids()[:keep], current, self._before(current)}
+                removed = [generation_id for generation_id in self.ids() if generation_id not in protected]
+                # Renamed first, so that a kill leaves no generation that lacks some of its files.
+                for generation_id in removed:
+                    (self.root / generation_id).rename(self.root / f"{REMOVED}{generation_id}")
+                if removed:
+                    _sync_folder(self.root)
             for generation_id in removed:
                 shutil.rmtree(self.root / f"{REMOVED}{generation_id}")
         return removed
@@ -278,6 +296,41 @@ class Generations:
             there = ", ".join(self.ids()[:5]) or "none yet; run `recommender reindex`"
             raise NotFound("generation", generation_id, f"there are: {there}")
         return self.root / generation_id
+
+
+_LASTING = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL, None}
+"""What the system says of files that are missing or no such files; whatever else it says, such as too many open files or an
+I/O error, may pass."""
+
+_PASSING = tuple(os.strerror(number) for number in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EACCES))
+"""The same by their texts, since FAISS hands on only those."""
+
+
+def _unreadable(generation_id: str, file: str, error: Exception, folder: Path) -> RecommenderError:
+    """What a failure to read `file` means: corruption, unless trying again may help. Says nothing of where `folder` is."""
+    if isinstance(error, OSError) and error.strerror:
+        passes, why = error.errno not in _LASTING, error.strerror
+        if isinstance(error.filename, str):
+            why = f"{Path(error.filename).name}: {why}"
+    else:
+        why = (str(error) or type(error).__name__).splitlines()[0].replace(f"{folder}{os.sep}", "")
+        passes = isinstance(error, RuntimeError) and any(text in why for text in _PASSING)
+    if passes:
+        return RecommenderError(f"generation {generation_id} cannot be read now: {file}: {why}; try again")
+    return CorruptGeneration(generation_id, file, f"cannot be read ({why})")
+
+
+def _difference(path: Path, entry: FileEntry) -> str:
+    """How the file differs from what the manifest says, empty where it does not. Raises OSError when it cannot be read."""
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return "is missing"
+    if not path.is_file():
+        return "is not a file"
+    if size != entry.size:
+        return f"has {size} bytes, the manifest says {entry.size}"
+    return "" if _sha256(path) == entry.sha256 else "has another checksum than the manifest says"
 
 
 def _up_to(generation_id: str | None, stack: list[str]) -> list[str]:

@@ -64,11 +64,11 @@ def _shifted(progress: Callable[[int, int], None], before: int, total: int, done
 def comparison_table(comparison: Comparison, title: str) -> Table:
     """The comparison for a terminal of 80 columns: each variant's metrics, and the blend's lead over it, with 95 % intervals.
 
-    "shown" counts the different items in anybody's first ten.
+    "lead" is the blend's mean less the variant's, "items" counts the different items in anybody's first ten.
     """
     table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column("variant", no_wrap=True)
-    for heading in ("NDCG@10", "Recall@10", "blend − it, NDCG@10", "shown"):
+    for heading in ("NDCG@10", "Recall@10", "blend's lead, NDCG@10", "items"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, judgement in comparison.judgements.items():
         cells = [shown_interval(judgement.intervals[metric]) for metric in ("ndcg@10", "recall@10")]

@@ -39,6 +39,7 @@ class Committer:
 
     Between processes the file lock keeps order; it is taken anew for each group. A job that fails alone is rolled back alone
     and its error raised in its caller; where the commit fails, every job of the group fails and nothing of it is kept.
+    Nothing that goes wrong ends the thread: it is raised in the callers whose jobs it hit, and the next group starts afresh.
     """
 
     def __init__(self, path: Path, *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
@@ -93,11 +94,13 @@ class Committer:
                     self._changed.wait()
                 if not self._waiting:
                     break
+            group: list[_Job] | None = None
             try:
                 with self._lock.held():
-                    self._commit(self._next_group())
-            except StoreError as error:
-                self._fail(self._next_group(), error)
+                    group = self._next_group()
+                    self._commit(group)
+            except BaseException as error:
+                self._fail(self._next_group() if group is None else group, _meaning(error, self._path))
         if self._connection is not None:
             self._connection.close()
 
@@ -120,19 +123,18 @@ class Committer:
             connection.execute("BEGIN IMMEDIATE")
             done = [job for job in group if self._done(connection, job)]
             connection.execute("COMMIT")
-        except Exception as error:
+        except BaseException:
             self._discard()
-            self._fail(group, _meaning(error, self._path))
-        else:
-            for job in done:
-                job.future.set_result(job.result)
+            raise
+        for job in done:
+            job.future.set_result(job.result)
 
     def _done(self, connection: sqlite3.Connection, job: _Job) -> bool:
         """Whether the job succeeded; raises where the whole transaction is lost."""
         connection.execute("SAVEPOINT job")
         try:
             job.result = job.work(connection)
-        except Exception as error:
+        except BaseException as error:
             # After some errors, a full disk among them, SQLite has rolled back everything by itself.
             if not connection.in_transaction:
                 raise
@@ -150,9 +152,9 @@ class Committer:
 
     def _discard(self) -> None:
         """Roll back by closing: the next group starts on a fresh connection, whatever state this one was in."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _fail(self, group: list[_Job], error: StoreError) -> None:
         for job in group:
@@ -160,7 +162,7 @@ class Committer:
                 job.future.set_exception(type(error)(*error.args))
 
 
-def _meaning(error: Exception, path: Path) -> StoreError:
+def _meaning(error: BaseException, path: Path) -> StoreError:
     if isinstance(error, StoreError):
         return error
     return store_error(error, path) if isinstance(error, sqlite3.Error) else StoreError(f"{path}: {error!r}")

@@ -49,10 +49,13 @@ def first_recent_day(now: datetime, dedup_days: int) -> str:
     return day_text(today - timedelta(days=min(dedup_days, today.toordinal() - 1)))
 
 
-def prepare(events: Sequence[Event], *, now: datetime, tolerance_s: float) -> tuple[list[Arrival], dict[int, EventOutcome]]:
+def prepare(
+    events: Sequence[Event], *, now: datetime, tolerance_s: float, oldest: datetime | None
+) -> tuple[list[Arrival], dict[int, EventOutcome]]:
     """The events whose time may be taken, and the outcomes of the others by their place in the call."""
     arrived_at = storable_micros(now, "now")
     latest = arrived_at + round(tolerance_s * 1_000_000)
+    earliest = None if oldest is None else storable_micros(oldest, "oldest")
     arrivals: list[Arrival] = []
     refused: dict[int, EventOutcome] = {}
     for place, event in enumerate(events):
@@ -61,6 +64,8 @@ def prepare(events: Sequence[Event], *, now: datetime, tolerance_s: float) -> tu
             if at > latest:
                 allowed = f"at most {tolerance_s:g} s after this server's time, which is {now.isoformat()}"
                 raise InvalidInput("at", "" if event.at is None else event.at.isoformat(), allowed)
+            if earliest is not None and oldest is not None and event.at is not None and at < earliest:
+                raise InvalidInput("at", event.at.isoformat(), f"{oldest.isoformat()} or later; older events can be imported")
         except InvalidInput as error:
             refused[place] = EventOutcome(event.id, EventStatus.REJECTED, str(error))
             continue
@@ -168,18 +173,23 @@ def _consents(known: people.KnownPerson, arrivals: Sequence[Arrival], default: C
     """The consent of each arrival by its place, and the person with the consent that holds after them.
 
     An event that says nothing follows what the person last said by then, or `default` for somebody who never said anything: a
-    sender that forgets the field must not undo a refusal.
+    sender that forgets the field must not undo a refusal. Of an event from before their last word it is not known which
+    earlier word held then, if any: it gets what `default` and everything that they ever said allow, so never more than held.
     """
-    consent, consent_at = known.person.consent, known.consent_at
+    consent, consent_at, floor = known.person.consent, known.consent_at, known.consent_floor
     if consent_at == MISSING_TIME:
         consent = default
     consents: dict[int, Consent] = {}
     for arrival in sorted(arrivals, key=lambda arrival: arrival.at):
         said = arrival.event.consent
-        if said is not None and arrival.at >= consent_at:
+        if said is None:
+            consents[arrival.place] = consent if arrival.at >= consent_at else default & floor
+            continue
+        consents[arrival.place] = said
+        floor &= said
+        if arrival.at >= consent_at:
             consent, consent_at = said, arrival.at
-        consents[arrival.place] = consent if said is None else said
-    return consents, replace(known, person=replace(known.person, consent=consent), consent_at=consent_at)
+    return consents, replace(known, person=replace(known.person, consent=consent), consent_at=consent_at, consent_floor=floor)
 
 
 def _applied(

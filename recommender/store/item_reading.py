@@ -16,7 +16,7 @@ _BY_ID = f"SELECT {READ_COLUMNS} FROM items WHERE state <> {_DELETED} AND id IN 
 _BY_NUMBER = f"SELECT {READ_COLUMNS} FROM items WHERE state <> {_DELETED} AND number IN ({{}})"
 _NUMBERS = f"SELECT id, number FROM items WHERE state <> {_DELETED} AND id IN ({{}})"
 _WALK = f"SELECT {READ_COLUMNS} FROM items WHERE number > ? AND state <> {_DELETED} AND first_change <= ? ORDER BY number LIMIT ?"
-_CHANGES = "SELECT change, number, state, valid_from, valid_to FROM items WHERE change > ? ORDER BY change"
+_CHANGES = "SELECT change, number, state, first_change, valid_from, valid_to FROM items WHERE change > ? ORDER BY change"
 
 
 def by_id(readers: Readers, item_ids: Sequence[str]) -> list[StoredItem]:
@@ -38,7 +38,7 @@ def numbers(execute: Execute, item_ids: Sequence[str]) -> dict[str, int]:
 
 
 def walk(readers: Readers, *, upto: int, batch: int) -> Iterator[list[StoredItem]]:
-    """Undeleted items that were there at `upto`, by number, `batch` at a time."""
+    """Undeleted items that were there at `upto` and not deleted since, by number, `batch` at a time."""
     last = 0
     while rows := readers.all(_WALK, (last, upto, batch)):
         yield [stored_item(row) for row in rows]
@@ -52,8 +52,9 @@ def changes(readers: Readers, since: int) -> list[Change]:
             sequence=sequence,
             number=number,
             state=ItemState(state),
+            first_change=first_change,
             valid_from=MISSING_TIME if begins is None else begins,
             valid_to=MISSING_TIME if ends is None else ends,
         )
-        for sequence, number, state, begins, ends in readers.all(_CHANGES, (since,))
+        for sequence, number, state, first_change, begins, ends in readers.all(_CHANGES, (since,))
     ]

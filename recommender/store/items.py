@@ -19,9 +19,13 @@ _INSERT = (
     f"INSERT INTO items (number, id, state, change, first_change, updated_at, {CONTENT_COLUMNS}) "
     f"VALUES (?, ?, ?, ?, ?, ?, {', '.join('?' * len(_CONTENT))})"
 )
-_REPLACE = f"UPDATE items SET state = ?, change = ?, updated_at = ?, {', '.join(f'{name} = ?' for name in _CONTENT)} WHERE number = ?"
+_REPLACE = (
+    "UPDATE items SET state = ?, change = ?, first_change = ?, updated_at = ?, "
+    f"{', '.join(f'{name} = ?' for name in _CONTENT)} WHERE number = ?"
+)
+_BLANK = f"UPDATE items SET state = ?, change = ?, updated_at = ?, {', '.join(f'{name} = ?' for name in _CONTENT)} WHERE number = ?"
 _SET_STATE = "UPDATE items SET state = ?, change = ?, updated_at = ? WHERE number = ?"
-_STORED = "SELECT id, number, state, digest, text_digest FROM items WHERE id IN ({})"
+_STORED = "SELECT id, number, state, first_change, digest, text_digest FROM items WHERE id IN ({})"
 _STATES = "SELECT id, number, state FROM items WHERE id IN ({})"
 
 
@@ -36,7 +40,7 @@ def upsert(connection: sqlite3.Connection, rows: Sequence[ItemRow], now: datetim
     stored = {found[0]: found[1:] for found in rows_in(executing(connection), _STORED, list(latest))}
     new = [row for row in latest.values() if row.id not in stored]
     # The digests of a deleted item are blank, so that whatever comes differs from it.
-    changed = [row for row in latest.values() if row.id in stored and row.digest != stored[row.id][2]]
+    changed = [row for row in latest.values() if row.id in stored and row.digest != stored[row.id][3]]
     results = {item_id: Upserted(item_id, found[0], UpsertStatus.UNCHANGED, False) for item_id, found in stored.items()}
     moment = to_micros(now)
 
@@ -48,9 +52,12 @@ def upsert(connection: sqlite3.Connection, rows: Sequence[ItemRow], now: datetim
         results[row.id] = Upserted(row.id, number, UpsertStatus.CREATED, True)
     replacements: list[tuple[object, ...]] = []
     for row in changed:
-        number, state, _, text_digest = stored[row.id]
-        revived = state == ItemState.DELETED
-        replacements.append((int(ItemState.LIVE) if revived else state, next(sequence), moment, *row.content, number))
+        number, state, first_change, _, text_digest = stored[row.id]
+        change, revived = next(sequence), state == ItemState.DELETED
+        if revived:
+            # Generations from before hold the deleted content under this number; only a later one may show the item again.
+            state, first_change = int(ItemState.LIVE), change
+        replacements.append((state, change, first_change, moment, *row.content, number))
         status = UpsertStatus.CREATED if revived else UpsertStatus.UPDATED
         results[row.id] = Upserted(row.id, number, status, row.text_digest != text_digest)
     connection.executemany(_INSERT, inserts)
@@ -72,8 +79,8 @@ def set_state(connection: sqlite3.Connection, ids: Sequence[str], state: ItemSta
     moment = to_micros(now)
     sequence = take(connection, "sequence", len(numbers))
     if state is ItemState.DELETED:
-        replacements = [(int(state), change, moment, *BLANK, number) for number, change in zip(numbers, sequence, strict=True)]
-        connection.executemany(_REPLACE, replacements)
+        blanks = [(int(state), change, moment, *BLANK, number) for number, change in zip(numbers, sequence, strict=True)]
+        connection.executemany(_BLANK, blanks)
     else:
         connection.executemany(_SET_STATE, [(int(state), change, moment, number) for number, change in zip(numbers, sequence, strict=True)])
     return len(numbers), [item_id for item_id in ids if item_id not in known]

@@ -18,16 +18,16 @@ from recommender.store.records import PersonRead
 from recommender.times import MISSING_TIME
 
 _STATE = "consent, history, consumed, dismissed, seen"
-_READ = f"SELECT (SELECT max(change) FROM items), {_STATE} FROM (SELECT 1) LEFT JOIN people ON kind = ? AND id = ?"
-_KNOWN = f"SELECT id, number, consent_at, {_STATE} FROM people WHERE kind = ? AND id IN ({{}})"
+_READ = f"SELECT (SELECT max(change) FROM items), consent_at, {_STATE} FROM (SELECT 1) LEFT JOIN people ON kind = ? AND id = ?"
+_KNOWN = f"SELECT id, number, consent_at, consent_floor, {_STATE} FROM people WHERE kind = ? AND id IN ({{}})"
 _WALK = f"SELECT number, kind, id, {_STATE} FROM people WHERE number > ? ORDER BY number LIMIT ?"
 _WALK_KIND = f"SELECT number, kind, id, {_STATE} FROM people WHERE number > ? AND kind = ? ORDER BY number LIMIT ?"
 _WRITE = """
-    INSERT INTO people (number, kind, id, consent, consent_at, history, consumed, dismissed, seen)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO people (number, kind, id, consent, consent_at, consent_floor, history, consumed, dismissed, seen)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (number) DO UPDATE SET
-        consent = excluded.consent, consent_at = excluded.consent_at, history = excluded.history,
-        consumed = excluded.consumed, dismissed = excluded.dismissed, seen = excluded.seen
+        consent = excluded.consent, consent_at = excluded.consent_at, consent_floor = excluded.consent_floor,
+        history = excluded.history, consumed = excluded.consumed, dismissed = excluded.dismissed, seen = excluded.seen
 """
 
 WALK_BATCH = 1_000
@@ -35,20 +35,26 @@ WALK_BATCH = 1_000
 
 @dataclass(frozen=True, eq=False)
 class KnownPerson:
-    """A person's row: number, state, and the event time (µs) from which the state's consent is."""
+    """A person's row: number, state, and what they said about consent.
+
+    `consent_at`: event time (µs) of their last word, which is the state's consent; `MISSING_TIME` where they never said
+    anything. `consent_floor`: what everything they ever said allows; `Consent.ALL` where they never said anything.
+    """
 
     number: int
     subject: Subject
     person: Person
     consent_at: int
+    consent_floor: Consent
 
 
 def read(readers: Readers, subject: Subject) -> PersonRead:
     """State of `subject` and the newest catalogue change, in one statement."""
     row = readers.one(_READ, (int(subject.kind), subject.id))
-    known = row is not None and row[1] is not None
-    person = _person(row[1:]) if row is not None and known else Person.unknown()
-    return PersonRead(person=person, known=known, change=0 if row is None or row[0] is None else row[0])
+    change, consent_at, *state = (None, None) if row is None else row
+    known = consent_at is not None
+    person = _person(tuple(state)) if known else Person.unknown()
+    return PersonRead(person=person, known=known, said=known and consent_at != MISSING_TIME, change=change or 0)
 
 
 def walk(readers: Readers, *, kind: SubjectKind | None, limit: int | None) -> Iterator[tuple[Subject, Person]]:
@@ -73,10 +79,10 @@ def found_or_new(connection: sqlite3.Connection, subjects: Iterable[Subject]) ->
         ids = [subject.id for subject in wanted if subject.kind is kind]
         for row in rows_in(executing(connection), _KNOWN, ids, before=(int(kind),)):
             subject = Subject(kind, row[0])
-            found[subject] = KnownPerson(number=row[1], subject=subject, person=_person(row[3:]), consent_at=row[2])
+            found[subject] = KnownPerson(row[1], subject, _person(row[4:]), consent_at=row[2], consent_floor=Consent(row[3]))
     new = [subject for subject in wanted if subject not in found]
     for subject, number in zip(new, take(connection, "person", len(new)), strict=True):
-        found[subject] = KnownPerson(number, subject, Person.unknown(), MISSING_TIME)
+        found[subject] = KnownPerson(number, subject, Person.unknown(), MISSING_TIME, Consent.ALL)
     return found
 
 
@@ -93,6 +99,7 @@ def _row(known: KnownPerson) -> tuple[object, ...]:
         subject.id,
         int(person.consent),
         known.consent_at,
+        int(known.consent_floor),
         person.history.tobytes(),
         _blob(person.consumed),
         _blob(person.dismissed),

@@ -18,8 +18,11 @@ HistoryRow = tuple[int, int, float, int]
 
 
 def history_row(event: Event, item: int, at: int) -> HistoryRow:
-    """What the history keeps of `event`: portion for read and watch where given, else value, else NaN."""
-    value = event.portion if event.type in WITH_PORTION and event.portion is not None else event.value
+    """What the history keeps of `event`: for read and watch the portion, for other types the value; NaN where absent.
+
+    The value of a read or watch, such as a rating or a price, is no portion, and must not be taken for one.
+    """
+    value = event.portion if event.type in WITH_PORTION else event.value
     return item, int(event.type), float("nan") if value is None else value, at
 
 

@@ -69,20 +69,30 @@ class EventOutcome:
 
 @dataclass(frozen=True, eq=False)
 class PersonRead:
-    """A person's state, and the newest catalogue change's sequence value in the same snapshot (0 before the first)."""
+    """A person's state, and the newest catalogue change's sequence value in the same snapshot (0 before the first).
+
+    `known`: there is an event of theirs. `said`: they once said something about consent; where they never did, the
+    deployment's default of today holds for them, whatever `person.consent` was when their last event came.
+    """
 
     person: Person
     known: bool
+    said: bool
     change: int
 
 
 @dataclass(frozen=True)
 class Change:
-    """The newest change of one item. `valid_from` and `valid_to` in µs since 1970, `MISSING_TIME` where open."""
+    """The newest change of one item.
+
+    `first_change`: the change with which the item's present life began, which is the one that made it, or the newest that
+    brought it back after a deletion. `valid_from` and `valid_to` in µs since 1970, `MISSING_TIME` where open.
+    """
 
     sequence: int
     number: int
     state: ItemState
+    first_change: int
     valid_from: int
     valid_to: int
 

@@ -78,7 +78,8 @@ class Store:
         """Add items or replace them whole, in one transaction; one result per given item, in order.
 
         Of several items with one id the last counts, and all of them report what became of it. A HIDDEN item stays HIDDEN; a
-        DELETED one becomes LIVE again under its old number. Items that equal what is stored take no sequence value.
+        DELETED one becomes LIVE again under its old number, and no generation from before shows it. Items that equal what is
+        stored take no sequence value.
         """
         if not items_given:
             return []
@@ -112,7 +113,7 @@ class Store:
         """All LIVE and HIDDEN items that were there at sequence value `upto`, by number, in lists of at most `batch`.
 
         Each list is a short read of its own, so that a long walk holds nobody up; an item that changed after `upto` comes in
-        its present form, and one that was deleted meanwhile does not come.
+        its present form, and one that was deleted meanwhile does not come, not even where it was made anew.
         """
         return item_reading.walk(self._readers, upto=upto, batch=batch)
 
@@ -126,17 +127,23 @@ class Store:
 
     # Events
 
-    def record_events(self, events_given: Sequence[Event], *, now: datetime, consent_default: Consent) -> list[EventOutcome]:
+    def record_events(
+        self, events_given: Sequence[Event], *, now: datetime, consent_default: Consent, oldest: datetime | None = None
+    ) -> list[EventOutcome]:
         """Keep events and apply them to their people's state, in one transaction; one outcome per event, in order.
 
-        An event is REJECTED where no (undeleted) item has its item id, or where its time lies further ahead of `now` than the
-        tolerance; DUPLICATE where its id came earlier in the call, is stored on the same UTC day as its own time, or on any
-        of the last `dedup_days` days before `now`. `now` stands in for an absent time; for an absent consent stands what the
-        person last said, or `consent_default` where they never said anything.
+        An event is REJECTED where no (undeleted) item has its item id, or where its time lies before `oldest` (None: no bound)
+        or further ahead of `now` than the tolerance; DUPLICATE where its id came earlier in the call, is stored on the same
+        UTC day as its own time, or on any of the last `dedup_days` days before `now`. Each day with events has a table of its
+        own, so that senders who are not trusted need an `oldest`.
+
+        `now` stands in for an absent time. For an absent consent stands what the person last said, or `consent_default` where
+        they never said anything; an event from before their last word gets only what `consent_default` and everything that
+        they ever said allow. Events that are kept already stay as they are when an earlier word comes late.
         """
         if not events_given:
             return []
-        arrivals, outcomes = events.prepare(events_given, now=now, tolerance_s=self._future_tolerance_s)
+        arrivals, outcomes = events.prepare(events_given, now=now, tolerance_s=self._future_tolerance_s, oldest=oldest)
         recent = events.first_recent_day(now, self._dedup_days)
         return self._committer.run(
             lambda connection: events.record(connection, arrivals, outcomes, recent, consent_default), weight=len(events_given)

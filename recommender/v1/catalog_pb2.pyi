@@ -94,7 +94,10 @@ class UpsertResult(_message.Message):
     message: _builtins.str
     """For rejected items: the field, what was given and what is allowed."""
     awaits_reindex: _builtins.bool
-    """Whether the item waits for the next reindex before it can be recommended with its new text."""
+    """Whether the item waits for the next reindex: the serving generation was built before this version, and until the next
+    one the item is found, ranked and filtered by its older version, if there is one. Only state and validity act at once. A
+    change of the state alone may set this as well.
+    """
     def __init__(
         self,
         *,

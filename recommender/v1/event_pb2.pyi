@@ -179,7 +179,9 @@ class Event(_message.Message):
 
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
-        """When it happened; on arrival when absent. Late is fine; the future is refused beyond a tolerance."""
+        """When it happened; on arrival when absent. Late is fine up to a setting (a year);
+        the future is refused beyond a tolerance.
+        """
 
     @_builtins.property
     def context(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -188,7 +190,8 @@ class Event(_message.Message):
     @_builtins.property
     def consent(self) -> _types_pb2.Consent:
         """What the person allows to be done with this event. When absent, what the person last said holds, or the deployment's
-        default where nothing was ever said.
+        default where nothing was ever said. A late event without it, from before what the person last said, gets only what
+        the default and everything that the person ever said allow.
         """
 
     def __init__(

@@ -173,6 +173,7 @@ class GetSimilarRequest(_message.Message):
     SUBJECT_FIELD_NUMBER: _builtins.int
     EXPLAIN_FIELD_NUMBER: _builtins.int
     CONTEXT_FIELD_NUMBER: _builtins.int
+    CONSENT_FIELD_NUMBER: _builtins.int
     placement: _builtins.str
     """The placement's name; empty for the first configured one."""
     page_size: _builtins.int
@@ -183,11 +184,11 @@ class GetSimilarRequest(_message.Message):
     """Whether to say how each score came about."""
     @_builtins.property
     def item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Required, unless negative_item_ids is given. Items to be like, at most 50."""
+        """Required. Items to be like, 1 to 50."""
 
     @_builtins.property
     def negative_item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Items to be unlike, at most 50."""
+        """Items to be unlike, at most 50; optional."""
 
     @_builtins.property
     def exclude_item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -205,6 +206,12 @@ class GetSimilarRequest(_message.Message):
     def context(self) -> Global___RequestContext:
         """The moment; only `language` has a meaning here."""
 
+    @_builtins.property
+    def consent(self) -> _types_pb2.Consent:
+        """Consent for this request, as in GetFeedRequest; where it does not allow `personalise`, nothing that is known of the
+        subject is left out.
+        """
+
     def __init__(
         self,
         *,
@@ -218,10 +225,11 @@ class GetSimilarRequest(_message.Message):
         subject: _types_pb2.Subject | None = ...,
         explain: _builtins.bool = ...,
         context: Global___RequestContext | None = ...,
+        consent: _types_pb2.Consent | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "subject", b"subject"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent", "context", b"context", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "exclude_item_ids", b"exclude_item_ids", "explain", b"explain", "filter", b"filter", "item_ids", b"item_ids", "kinds", b"kinds", "negative_item_ids", b"negative_item_ids", "page_size", b"page_size", "placement", b"placement", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent", "context", b"context", "exclude_item_ids", b"exclude_item_ids", "explain", b"explain", "filter", b"filter", "item_ids", b"item_ids", "kinds", b"kinds", "negative_item_ids", b"negative_item_ids", "page_size", b"page_size", "placement", b"placement", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -237,7 +245,7 @@ class GetSimilarResponse(_message.Message):
     INFO_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.RankedItem]:
-        """The items, most similar first; the given ones are not among them."""
+        """The items, most similar first, fewer than asked for where no more are like the given ones; those are not among them."""
 
     @_builtins.property
     def info(self) -> _types_pb2.AnswerInfo:

@@ -156,6 +156,8 @@ class _ReasonKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReasonKind
     """Recently published."""
     REASON_KIND_SIMILAR_TO_SEED: _ReasonKind.ValueType  # 4
     """Similar to the given items."""
+    REASON_KIND_FILL: _ReasonKind.ValueType  # 5
+    """Nothing spoke for it; it completes a list that would be short."""
 
 class ReasonKind(_ReasonKind, metaclass=_ReasonKindEnumTypeWrapper):
     """The kind of a reason."""
@@ -170,6 +172,8 @@ REASON_KIND_FRESH: ReasonKind.ValueType  # 3
 """Recently published."""
 REASON_KIND_SIMILAR_TO_SEED: ReasonKind.ValueType  # 4
 """Similar to the given items."""
+REASON_KIND_FILL: ReasonKind.ValueType  # 5
+"""Nothing spoke for it; it completes a list that would be short."""
 Global___ReasonKind: _TypeAlias = ReasonKind  # noqa: Y015
 
 @_typing.final
@@ -202,8 +206,8 @@ Global___Subject: _TypeAlias = Subject  # noqa: Y015
 
 @_typing.final
 class Consent(_message.Message):
-    """What a person allows. Where the message is absent, the deployment's default applies; where it is present, a field that
-    is not set means "not allowed".
+    """What a person allows. Where the message is absent, what the person last said holds, or the deployment's default where
+    nothing was ever said; where it is present, a field that is not set means "not allowed".
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -16,7 +16,7 @@ from recommender.client import Client
 from recommender.generation import Generations
 from recommender.settings import load_settings
 from server.demo.scenes import FILTER, KNOWN_USER, judged_table, play
-from server.demo.steps import published, run, serving
+from server.demo.steps import command_path, published, run, serving
 
 
 @click.command(short_help="Import MovieLens-100K, build a generation, serve it and print feeds.")
@@ -74,7 +74,7 @@ def _keep(console: Console, address: str) -> None:
     request = json.dumps({"subject": {"user_id": KNOWN_USER}, "page_size": 5})
     lines = (
         f"grpcurl -plaintext -d '{request}' {address} recommender.v1.FeedService/GetFeed",
-        f"recommender feed --target {address} --user {KNOWN_USER} --filter '{FILTER}' --explain",
+        f"{command_path()} feed --target {address} --user {KNOWN_USER} --filter '{FILTER}' --explain",
     )
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)

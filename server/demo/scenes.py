@@ -14,6 +14,8 @@ from rich.table import Table
 from recommender.client import Client, Feed, FeedItem
 from recommender.events import Event, EventType, Subject
 from recommender.generation import Manifest
+from recommender.judging import Interval
+from recommender.judging.comparison import shown_interval
 from recommender.settings import load_settings
 from recommender.store import open_store
 
@@ -28,14 +30,15 @@ FILTER = '"Comedy" in categories && attributes.year >= 1995'
 
 
 def judged_table(manifest: Manifest) -> Table:
-    """What the build measured on held-out time, from its manifest."""
+    """What the build measured on held-out time, from its manifest; "at-cut" rows reveal nothing after the cut."""
     table = Table(title=f"Judged: {manifest.judged}", title_justify="left", box=None, padding=(0, 2, 0, 0))
     for heading in ("variant", "NDCG@10", "Recall@10"):
         table.add_column(heading, justify="left" if heading == "variant" else "right", no_wrap=True)
     figures = {metric.name: metric for metric in manifest.metrics}
-    for variant in dict.fromkeys(name.split("/")[0] for name in figures):
+    for variant in dict.fromkeys(name.rsplit("/", 1)[0] for name in figures):
         cells = (figures[f"{variant}/{metric}"] for metric in ("ndcg@10", "recall@10"))
-        table.add_row(variant, *(f"{m.mean:.4f} [{m.low:.3f}, {m.high:.3f}]" for m in cells), style="bold" if variant == "blend" else "")
+        shown = (shown_interval(Interval(m.mean, m.low, m.high)) for m in cells)
+        table.add_row(variant, *shown, style="bold" if variant == "blend" else "")
     return table
 
 

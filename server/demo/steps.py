@@ -15,7 +15,7 @@ from pathlib import Path
 
 from recommender.errors import CorruptGeneration, RecommenderError
 from recommender.generation import Generations
-from recommender.settings import load_settings
+from recommender.settings import ENVIRONMENT_PREFIX, load_settings
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
@@ -26,9 +26,21 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "recommender", *arguments]
 
 
+def command_path() -> str:
+    """How to type the `recommender` command of this installation from the working directory."""
+    beside = Path(sys.executable).with_name("recommender")
+    here = Path.cwd()
+    return str(beside.relative_to(here) if beside.is_relative_to(here) else beside)
+
+
+def _environment() -> dict[str, str]:
+    """Ours without the settings of another deployment, which the demo is none of."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)}
+
+
 def run(*arguments: str) -> None:
     """Run a sub-command to its end, its output going where ours goes. Raises `RecommenderError` when it fails."""
-    finished = subprocess.run(command(*arguments), check=False)
+    finished = subprocess.run(command(*arguments), env=_environment(), check=False)
     if finished.returncode:
         raise RecommenderError(f"`recommender {' '.join(arguments)}` ended with status {finished.returncode}; its message stands above")
 
@@ -65,6 +77,7 @@ def serving(data: Path, *, listen: str, admin_listen: str, metrics_listen: str, 
             ),
             stdout=output,
             stderr=subprocess.STDOUT,
+            env=_environment(),
             # Ctrl-C is ours to pass on, so that the server outlives the demo's last question.
             preexec_fn=os.setpgrp,
         )

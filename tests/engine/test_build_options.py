@@ -137,7 +137,7 @@ OPTIONS: dict[str, Other] = {
     "content.interests": Other(1),
     "content.same_interest": Other(0.95),
     "content.history_decay": Other(0.1),
-    "content.exact_limit": Other(1_000, search_among_many),
+    "content.exact_limit": Other(20_000, search_among_many),
     "popularity.half_life_days": Other(0.5),
     "judging.share": Other(0.5, judgement),
     "judging.reveal": Other(0.0, judgement),

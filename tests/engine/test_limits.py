@@ -181,8 +181,9 @@ def test_a_moment_without_its_offset_is_refused() -> None:
         feed_of(ENGINE, Query(HOME, 5), now=datetime(2026, 3, 1))
 
 
-def change_of(row: int, state: ItemState, *, start: int = MISSING_TIME, end: int = MISSING_TIME) -> Change:
-    return Change(sequence=1, number=number_of(row), state=state, valid_from=start, valid_to=end)
+def change_of(row: int, state: ItemState, *, start: int = MISSING_TIME, end: int = MISSING_TIME, born: int = 0) -> Change:
+    """A change of an item whose present life began with change `born`; the generation was read at change 0."""
+    return Change(sequence=1, number=number_of(row), state=state, first_change=born, valid_from=start, valid_to=end)
 
 
 def shown_by(engine: Recommender, row: int, now: datetime = NOW) -> bool:
@@ -210,8 +211,14 @@ def test_a_deleted_item_is_neither_shown_nor_known() -> None:
     assert not shown_by(gone, 5)
     assert gone.numbers_of(["item-5", "item-6"])[1] == ["item-5"]
     assert ENGINE.numbers_of(["item-5"])[0].tolist() == [number_of(5)]
-    back = gone.with_changes([change_of(5, ItemState.LIVE)], 2)
-    assert back.numbers_of(["item-5"])[0].tolist() == [number_of(5)]
+
+
+def test_a_deleted_item_that_is_made_anew_waits_for_the_next_generation() -> None:
+    anew = ENGINE.with_changes([change_of(5, ItemState.DELETED)], 1).with_changes([change_of(5, ItemState.LIVE, born=2)], 2)
+    at_once = ENGINE.with_changes([change_of(5, ItemState.LIVE, born=2)], 2)
+    for engine in (anew, at_once):
+        assert not shown_by(engine, 5)
+        assert engine.numbers_of(["item-5"])[1] == ["item-5"]
 
 
 def test_a_hidden_item_is_known_though_not_shown() -> None:

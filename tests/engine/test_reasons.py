@@ -154,7 +154,7 @@ def test_a_fallback_item_is_called_new_only_when_it_has_a_date() -> None:
     items = some_items(4)
     items[1] = replace(items[1], published_at=None)
     feed = feed_of(engine_of(contents_of(items)), Query(HOME.model_copy(update={"fallback": "fresh"}), 4, sources=frozenset(), reasons=4))
-    assert [reason.kind for reason in feed.reasons] == [ReasonKind.FRESH] * 3 + [ReasonKind.POPULAR]
+    assert [reason.kind for reason in feed.reasons] == [ReasonKind.FRESH] * 3 + [ReasonKind.FILL]
 
 
 def test_a_later_page_gets_the_reasons_that_the_first_would_have_given() -> None:
@@ -171,12 +171,12 @@ def test_reasons_survive_a_history_that_changed_between_pages() -> None:
     assert {reason.kind for reason in reasons} <= {ReasonKind.POPULAR, ReasonKind.FRESH}
 
 
-def test_an_item_that_the_generation_lacks_passes_as_popular() -> None:
+def test_an_item_that_the_generation_lacks_gets_no_cause_of_another_item() -> None:
     unknown = np.array([number_of(0), 999_999], dtype=np.uint32)
     sources = np.array([SourceName.CONTENT, SourceName.CONTENT], dtype=np.uint8)
     known, lost = ENGINE.reasons(Query(HOME, 2, history=history_of(2, 4)), unknown, sources, now=NOW)
     assert known.kind is ReasonKind.BECAUSE_OF_HISTORY
-    assert lost.kind is ReasonKind.POPULAR
+    assert lost.kind is ReasonKind.FILL
 
 
 TITLES = {1: "Heat (1995)", 2: ""}
@@ -186,6 +186,7 @@ TITLES = {1: "Heat (1995)", 2: ""}
     ("reason", "text"),
     [
         (Reason(ReasonKind.FRESH, SourceName.FRESH), "New"),
+        (Reason(ReasonKind.FILL, SourceName.POPULAR), "More to explore"),
         (Reason(ReasonKind.POPULAR, SourceName.POPULAR), "Popular now"),
         (Reason(ReasonKind.POPULAR, SourceName.POPULAR, category="sport"), "Popular in sport"),
         (Reason(ReasonKind.SIMILAR_TO_SEED, SourceName.CONTENT, (1, 3)), "Similar to Heat (1995)"),

@@ -58,6 +58,7 @@ PUBLIC: dict[str, list[str]] = {
         "FeedItem",
         "InvalidArgument",
         "Missing",
+        "Overloaded",
         "Refused",
         "Unavailable",
     ],

@@ -72,7 +72,7 @@ def test_a_refused_import_is_one_line_on_standard_error_and_exit_code_1(deployme
 
 def test_a_dry_run_of_events_says_what_would_be_written(deployment: Any, capsys: pytest.CaptureFixture[str]) -> None:
     deployment.items(deployment.jsonl("items.jsonl", [{"id": "a", "kind": "media"}]))
-    file = deployment.jsonl("events.jsonl", [{"type": "like", "user_id": "u", "item_id": "a", "at": 0}])
+    file = deployment.jsonl("events.jsonl", [{"type": "like", "user_id": "u", "item_id": "a", "at": 1_700_000_000}])
 
     assert command("events", file, "--data", deployment.settings.data, "--dry-run") == 0
 

@@ -335,3 +335,18 @@ def test_an_item_that_goes_while_its_events_are_imported_costs_only_those_events
 
     assert (report.counts, report.rejected) == ({"accepted": 2, "duplicates": 0}, 1)
     assert [row["line"] for row in deployment.rejects(report)] == [2]
+
+
+@pytest.mark.parametrize("name", ["events.csv", "events.jsonl", "events.parquet"])
+def test_a_map_to_a_column_that_the_file_lacks_is_refused_before_anything_is_written(deployment: Any, name: str) -> None:
+    row = {"user_id": "u", "item_id": "i", "type": "click", "at": "2026-01-01", "konsent": "none"}
+    deployment.items(deployment.jsonl("items.jsonl", [{"id": "i", "kind": "media"}]))
+    if name.endswith("csv"):
+        path = deployment.file(name, ",".join(row) + "\n" + ",".join(row.values()) + "\n")
+    else:
+        path = deployment.jsonl(name, [row]) if name.endswith("jsonl") else deployment.parquet(name, [row])
+    with pytest.raises(InvalidInput, match=r"consent=consent_flag.*columns found: .*konsent"):
+        deployment.events(path, maps=["consent=consent_flag"])
+    with deployment.store() as store:
+        assert store.counts().events == 0
+    assert deployment.events(path, maps=["consent=konsent"]).counts["accepted"] == 1

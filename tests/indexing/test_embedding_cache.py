@@ -13,7 +13,7 @@ from worlds import films
 
 from indexing.embedding import CatalogueVectors, Embedder, embed_items, find_embedder
 from indexing.embedding.cache import FILE, EmbeddingCache
-from recommender.errors import InvalidInput, RecommenderError
+from recommender.errors import RecommenderError
 from recommender.items import Item, ItemKind
 
 
@@ -162,18 +162,24 @@ def test_own_and_embedded_vectors_stand_side_by_side(nights: Nights) -> None:
     np.testing.assert_array_equal(made.vectors[0], nights.embed([item]).vectors[0])
 
 
-def test_own_vectors_of_two_lengths_are_refused_by_item() -> None:
-    items = [Item("short", ItemKind.MEDIA, embedding=[1, 0]), Item("long", ItemKind.MEDIA, embedding=[1, 0, 0])]
-    with pytest.raises(InvalidInput) as caught:
-        embed_items(items, never, Path("unused"))
-    assert "2 numbers in item short, 3 in item long" in str(caught.value)
+def test_own_vectors_of_another_length_than_most_are_left_out_and_named() -> None:
+    pair = [Item(f"pair-{n}", ItemKind.MEDIA, embedding=[1, n]) for n in range(1, 4)]
+    made = embed_items([Item("long", ItemKind.MEDIA, embedding=[1, 0, 0]), *pair], never, Path("unused"))
+    assert made.vectors.shape == (4, 2)
+    assert made.has_vector.tolist() == [False, True, True, True]
+    assert (made.own, made.misfits) == (4, ("long",))
 
 
-def test_an_own_vector_of_another_length_than_the_models_is_refused_by_item(nights: Nights) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        nights.embed([*films(3), Item("short", ItemKind.MEDIA, embedding=[1, 0])])
-    assert "2 numbers in item short" in str(caught.value)
-    assert "16 numbers, the length of " in str(caught.value)
+def test_an_own_vector_of_another_length_than_the_models_is_left_out_and_named(nights: Nights) -> None:
+    made = nights.embed([*films(3), Item("short", ItemKind.MEDIA, embedding=[1, 0])])
+    assert made.vectors.shape == (4, 16)
+    assert made.has_vector.tolist() == [True, True, True, False]
+    assert made.misfits == ("short",)
+
+
+def test_an_own_vector_of_huge_numbers_keeps_its_direction() -> None:
+    made = embed_items([Item("huge", ItemKind.MEDIA, embedding=[3e38, 3e38])], never, Path("unused"))
+    assert made.vectors[0] == pytest.approx([0.5**0.5] * 2)
 
 
 def test_items_with_nothing_to_embed_have_no_vector(nights: Nights, tmp_path: Path) -> None:

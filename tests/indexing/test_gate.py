@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from worlds import NOW, World, films
 
-from indexing.gate import check_contents, check_feeds, check_judgement
+from indexing.embedding import CatalogueVectors
+from indexing.gate import check_contents, check_feeds, check_judgement, check_vectors
 from indexing.snapshot import read_snapshot
 from indexing.twin import judge_twin
 from recommender.engine import Recommender
@@ -68,6 +69,18 @@ def test_a_vector_whose_length_is_not_one_is_refused(contents: Contents, factor:
     vectors[5] *= factor
     broken = replace(contents, vectors=VectorIndex.build(vectors, exact_limit=1_000, seed=0))
     assert failed(check_contents(broken, None, 0))["unit-norms"] == f"60 vectors, furthest from length 1 by {worst}"
+
+
+@pytest.mark.parametrize(
+    ("own", "misfits", "passed"), [(0, 0, True), (60, 10, True), (60, 11, False), (1_000, 50, True), (1_000, 51, False)]
+)
+def test_a_few_own_vectors_that_do_not_fit_stop_no_night_and_many_do(own: int, misfits: int, passed: bool) -> None:
+    names = tuple(f"item-{number}" for number in range(misfits))
+    vectors = CatalogueVectors(np.zeros((1, 4), dtype=np.float32), np.zeros(1, dtype=np.bool_), "own", 0, 0, own, names)
+    check = check_vectors(vectors)
+    assert check.passed is passed
+    assert check.message.startswith(f"{misfits} of {own} do not fit")
+    assert ("item-0" in check.message) is bool(misfits)
 
 
 def test_a_vector_that_is_not_a_number_is_refused(contents: Contents) -> None:

@@ -107,8 +107,8 @@ def test_an_update_is_seen_in_every_field_and_says_whether_the_text_changed(
     (stored,) = store.get_items(["film/1"])
     assert (stored.updated_at, stored.change) == (now + LATER, 2)
     (name,) = changes
-    shown = getattr(stored.item, name)
-    assert np.array_equal(shown, changes[name]) if name == "embedding" and shown is not None else shown == changes[name]
+    shown, wanted = getattr(stored.item, name), getattr(a_film(**changes), name)
+    assert np.array_equal(shown, wanted) if name == "embedding" and shown is not None else shown == wanted
 
 
 def test_the_last_of_several_items_with_one_id_counts_and_all_of_them_say_so(store: Store, now: datetime) -> None:
@@ -167,6 +167,23 @@ def test_setting_a_state_counts_changes_and_names_unknown_ids(shop: Store, now: 
 def test_deleting_is_not_a_state_to_be_set(shop: Store, now: datetime) -> None:
     with pytest.raises(InvalidInput, match="live or hidden"):
         shop.set_state(["i1"], ItemState.DELETED, now=now)
+
+
+def test_a_change_tells_when_the_items_present_life_began(store: Store, now: datetime) -> None:
+    def first_changes() -> list[int]:
+        return [change.first_change for change in sorted(store.catalogue_changes(0), key=lambda change: change.number)]
+
+    store.upsert_items([Item(item_id, ItemKind.ARTICLE) for item_id in "ab"], now=now)
+    assert first_changes() == [1, 2]
+    store.upsert_items([Item("a", ItemKind.ARTICLE, title="new")], now=now)
+    store.set_state(["a"], ItemState.HIDDEN, now=now)
+    store.delete_items(["b"], now=now)
+    assert first_changes() == [1, 2]
+    store.upsert_items([Item("b", ItemKind.ARTICLE, title="anew")], now=now)
+    assert first_changes() == [1, 6]
+    store.upsert_items([Item("b", ItemKind.ARTICLE, title="newer")], now=now)
+    store.set_state(["b"], ItemState.HIDDEN, now=now)
+    assert first_changes() == [1, 6]
 
 
 def test_changes_hold_the_newest_of_each_item_by_sequence(store: Store, now: datetime) -> None:

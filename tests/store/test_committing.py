@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -115,6 +116,50 @@ def test_a_job_that_fails_is_undone_alone_and_its_caller_told(made: Path) -> Non
         doubled.result()
     assert names(made) == {"a", "b"}
     committer.close()
+
+
+class Panic(BaseException):
+    """What is no `Exception`, as libraries written in other languages raise it."""
+
+
+def test_whatever_a_job_raises_its_caller_gets_it_and_the_next_ones_are_done(made: Path) -> None:
+    def panics(connection: sqlite3.Connection) -> None:
+        noting("half")(connection)
+        raise Panic
+
+    committer = Committer(made, lock_timeout_s=5)
+    before, broken, after = in_one_group(committer, made, [noting("a"), panics, noting("b")])
+    assert (before.result(), after.result()) == (1, 1)
+    with pytest.raises(Panic):
+        broken.result()
+    assert committer.run(noting("c"), weight=1) == 1
+    assert names(made) == {"a", "b", "c"}
+    committer.close()
+
+
+def test_a_job_that_spoils_the_connection_costs_its_group_only(made: Path) -> None:
+    committer = Committer(made, lock_timeout_s=5)
+    for future in in_one_group(committer, made, [noting("a"), lambda connection: connection.close(), noting("b")]):
+        with pytest.raises(StoreError):
+            future.result()
+    assert committer.run(noting("c"), weight=1) == 1
+    assert names(made) == {"c"}
+    committer.close()
+
+
+def test_a_lock_that_cannot_be_let_go_is_said_and_writes_go_on_once_it_is_mended(made: Path) -> None:
+    committer = Committer(made, lock_timeout_s=5)
+    assert committer.run(noting("a"), weight=1) == 1
+    descriptor = committer._lock._descriptor
+    kept = os.dup(descriptor)
+    committer.run(lambda connection: os.close(descriptor), weight=1)
+    with pytest.raises(StoreUnwritable, match="cannot be locked"):
+        committer.run(noting("b"), weight=1)
+    os.dup2(kept, descriptor)
+    os.close(kept)
+    assert committer.run(noting("c"), weight=1) == 1
+    committer.close()
+    assert names(made) == {"a", "c"}
 
 
 def test_a_commit_that_fails_fails_all_of_its_jobs_and_none_after_it(made: Path) -> None:

@@ -91,6 +91,24 @@ def test_the_future_is_refused_beyond_the_tolerance(shop: Store, now: datetime) 
     assert "at most 300 s after" in rejected.message
 
 
+def test_events_from_before_the_oldest_time_allowed_are_refused_and_make_no_day(shop: Store, now: datetime) -> None:
+    oldest = now - timedelta(days=30)
+    events = [
+        click("a", at=oldest),
+        click("b", at=oldest - timedelta(microseconds=1)),
+        click("c"),
+        click("d", at=datetime.min.replace(tzinfo=UTC)),
+    ]
+    outcomes = shop.record_events(events, now=now, consent_default=Consent.ALL, oldest=oldest)
+    assert [outcome.status for outcome in outcomes] == [ACCEPTED, REJECTED, ACCEPTED, REJECTED]
+    assert outcomes[1].message == (
+        "at: given '2026-02-12T11:59:59.999999+00:00', allowed: 2026-02-12T12:00:00+00:00 or later; older events can be imported"
+    )
+    assert shop.event_days() == [date(2026, 2, 12), date(2026, 3, 14)]
+    assert shop.read_person(ANN).person.history["at"].tolist() == [to_micros(oldest), to_micros(now)]
+    assert recorded(shop, events[1], now=now) == [ACCEPTED]
+
+
 def test_unknown_and_deleted_items_are_refused_and_hidden_ones_taken(shop: Store, now: datetime) -> None:
     shop.delete_items(["i2"], now=now)
     shop.set_state(["i3"], ItemState.HIDDEN, now=now)

@@ -17,6 +17,7 @@ from recommender.times import to_micros
 ANN = Subject.user("ann")
 CONTEXT_ONLY = Consent.TRAIN | Consent.MEASURE
 MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
 
 
 class Diary:
@@ -78,15 +79,12 @@ def test_the_history_keeps_the_newest_and_the_consumed_set_keeps_all(diary: Diar
     assert person.history["item"].tolist() == [*range(199, 0, -1), 500]
 
 
-def test_the_value_of_the_history_is_the_portion_where_there_is_one(diary: Diary) -> None:
-    person = diary.write(
-        diary.event(EventType.WATCH, 1, portion=0.5, value=4.0),
-        diary.event(EventType.READ, 2, value=3.0),
-        diary.event(EventType.PURCHASE, 3, value=19.5),
-        diary.event(EventType.CLICK, 4),
-    )
-    assert np.array_equal(person.history["value"], np.array([0.5, 3.0, 19.5, np.nan], dtype=np.float32), equal_nan=True)
-    assert person.history["type"].tolist() == [EventType.WATCH, EventType.READ, EventType.PURCHASE, EventType.CLICK]
+def test_the_value_of_the_history_is_the_portion_for_read_and_watch_and_never_their_value(diary: Diary) -> None:
+    kinds = (EventType.WATCH, EventType.READ, EventType.WATCH, EventType.PURCHASE, EventType.CLICK)
+    given: list[dict[str, float]] = [{"portion": 0.5, "value": 4.0}, {"value": 0.0}, {"value": 1.0}, {"value": 19.5}, {}]
+    person = diary.write(*[diary.event(kind, 1, **fields) for kind, fields in zip(kinds, given, strict=True)])
+    np.testing.assert_array_equal(person.history["value"], np.array([0.5, np.nan, np.nan, 19.5, np.nan], dtype=np.float32))
+    assert person.history["type"].tolist() == list(kinds)
 
 
 @pytest.mark.parametrize("kind", list(EventType))
@@ -245,6 +243,55 @@ def test_an_event_that_says_nothing_follows_what_the_person_last_said(diary: Dia
     assert not len(person.history)
     (batch,) = diary.store.iter_events(upto=diary.store.change_sequence())
     assert batch.column("consent").to_pylist() == [CONTEXT_ONLY, CONTEXT_ONLY]
+
+
+def stored_consents(store: Store) -> list[int]:
+    """Consent of every event, by its time."""
+    batches = store.iter_events(upto=store.change_sequence())
+    rows = [row for batch in batches for row in zip(batch["at"].to_pylist(), batch["consent"].to_pylist(), strict=True)]
+    return [consent for _, consent in sorted(rows)]
+
+
+def test_a_late_event_that_says_nothing_does_not_take_what_was_said_after_it(diary: Diary) -> None:
+    diary.write(diary.event(EventType.CLICK, 1, ago=10 * DAY, consent=Consent.NONE))
+    diary.write(diary.event(EventType.CLICK, 2, ago=1 * DAY, consent=Consent.ALL))
+    person = diary.write(diary.event(EventType.CLICK, 3, ago=5 * DAY))
+    assert stored_consents(diary.store) == [Consent.NONE, Consent.NONE, Consent.ALL]
+    assert person.history["item"].tolist() == [2]
+    assert person.consent == Consent.ALL
+    assert diary.write(diary.event(EventType.CLICK, 4)).history["item"].tolist() == [2, 4]
+
+
+def test_a_late_event_that_says_nothing_gets_what_the_default_and_all_that_was_said_allow(diary: Diary) -> None:
+    diary.write(diary.event(EventType.CLICK, 1, ago=1 * DAY, consent=Consent.ALL))
+    diary.write(diary.event(EventType.CLICK, 2, ago=3 * DAY), consent=Consent.ALL)
+    diary.write(diary.event(EventType.CLICK, 3, ago=4 * DAY), consent=Consent.NONE)
+    diary.write(diary.event(EventType.CLICK, 4, ago=9 * DAY, consent=CONTEXT_ONLY))
+    diary.write(diary.event(EventType.CLICK, 5, ago=5 * DAY), consent=Consent.ALL)
+    diary.write(diary.event(EventType.CLICK, 6, ago=6 * DAY), consent=Consent.PERSONALISE | Consent.TRAIN)
+    assert stored_consents(diary.store) == [CONTEXT_ONLY, Consent.TRAIN, CONTEXT_ONLY, Consent.NONE, Consent.ALL, Consent.ALL]
+
+
+def test_events_of_one_call_follow_what_was_said_by_their_time(diary: Diary) -> None:
+    diary.write(
+        diary.event(EventType.CLICK, 3, ago=5 * DAY),
+        diary.event(EventType.CLICK, 4, ago=1 * DAY, consent=Consent.ALL),
+        diary.event(EventType.CLICK, 1, ago=15 * DAY),
+        diary.event(EventType.CLICK, 5),
+        diary.event(EventType.CLICK, 2, ago=10 * DAY, consent=Consent.NONE),
+    )
+    assert stored_consents(diary.store) == [Consent.ALL, Consent.NONE, Consent.NONE, Consent.ALL, Consent.ALL]
+
+
+def test_a_read_tells_whether_the_person_ever_said_anything_about_consent(diary: Diary) -> None:
+    store = diary.store
+    assert not store.read_person(ANN).said
+    diary.write(diary.event(EventType.CLICK, 1), consent=Consent.ALL)
+    assert (store.read_person(ANN).known, store.read_person(ANN).said) == (True, False)
+    diary.write(diary.event(EventType.CLICK, 2, ago=9 * MINUTE, consent=CONTEXT_ONLY))
+    assert store.read_person(ANN).said
+    diary.write(diary.event(EventType.CLICK, 3))
+    assert (store.read_person(ANN).said, store.read_person(ANN).person.consent) == (True, CONTEXT_ONLY)
 
 
 def test_the_default_holds_for_somebody_who_never_said_anything_even_when_it_changes(diary: Diary) -> None:

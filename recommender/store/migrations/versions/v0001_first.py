@@ -21,7 +21,8 @@ STATEMENTS = (
     ) WITHOUT ROWID
     """,
     "INSERT INTO counters (name, value) VALUES ('sequence', 0), ('item', 0), ('person', 0)",
-    # Times are microseconds since 1970 in UTC. A deleted item keeps number, id, state and change; all else is blank.
+    # Times are microseconds since 1970 in UTC. A deleted item keeps number, id, state and its changes; all else is blank.
+    # `first_change` is when the item's present life began: the change that made it, or brought it back after its deletion.
     """
     CREATE TABLE items (
         number INTEGER NOT NULL PRIMARY KEY CHECK (number BETWEEN 1 AND 4294967295),
@@ -51,7 +52,8 @@ STATEMENTS = (
     )
     """,
     # Holds all that a list of changes shows, so that it is read without touching the items themselves.
-    "CREATE INDEX items_by_change ON items (change, state, valid_from, valid_to)",
+    "CREATE INDEX items_by_change ON items (change, state, first_change, valid_from, valid_to)",
+    # `consent` is what was last said, at `consent_at`; `consent_floor` what everything ever said allows.
     """
     CREATE TABLE people (
         number INTEGER NOT NULL PRIMARY KEY CHECK (number BETWEEN 1 AND 4294967295),
@@ -59,6 +61,7 @@ STATEMENTS = (
         id TEXT NOT NULL,
         consent INTEGER NOT NULL,
         consent_at INTEGER NOT NULL,
+        consent_floor INTEGER NOT NULL,
         history BLOB NOT NULL,
         consumed BLOB NOT NULL,
         dismissed BLOB NOT NULL,

@@ -1,0 +1,49 @@
+"""Does once what the first requests would otherwise wait for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+
+from recommender.columns import Columns
+from recommender.conditions import compile_condition
+from recommender.engine import Recommender
+from recommender.events import EventType
+from recommender.feeds import Query
+from recommender.generation.catalogue import FILTER_FIELDS
+from recommender.people import HISTORY_DTYPE, History, empty_history
+from recommender.placements import Placement
+from recommender.times import to_micros
+
+PLACEMENT = Placement(name="warming")
+
+COSTLY_FIELDS = ("id", "title")
+"""Fields with a text of its own for every item, which few filters name."""
+
+
+def warm(engine: Recommender, now: datetime) -> None:
+    """Make the columns that filters and categories go by, and whatever feeds with and without a history need, before it serves."""
+    catalogue = engine.contents.catalogue
+    for name in FILTER_FIELDS:
+        if name not in COSTLY_FIELDS:
+            catalogue.columns.by_name[name]
+    catalogue.category_members  # noqa: B018
+    histories = [empty_history(), _most_popular(engine, now)]
+    engine.feeds([Query(PLACEMENT, PLACEMENT.page_size, history=history, reasons=1) for history in histories], now=now)
+
+
+def warm_filters() -> None:
+    """Import and build what every filter needs, once per process; it takes some .4 s."""
+    compile_condition("true", Columns(0, {}))
+
+
+def _most_popular(engine: Recommender, now: datetime) -> History:
+    """A click on the most popular item, if there is any item."""
+    history = np.zeros(min(engine.contents.catalogue.n, 1), dtype=HISTORY_DTYPE)
+    if len(history):
+        history["item"] = engine.contents.catalogue.numbers[engine.contents.popularity.argmax()]
+        history["type"] = EventType.CLICK
+        history["value"] = np.nan
+        history["at"] = to_micros(now)
+    return history

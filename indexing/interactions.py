@@ -10,6 +10,9 @@ from recommender.event_table import EventTable, strongest_per_key
 from recommender.generation.catalogue import Catalogue
 from recommender.profile import BuildSettings
 
+FLOOR = 0.05
+"""Share of its weight that even the oldest event keeps."""
+
 
 def interaction_matrix(events: EventTable, catalogue: Catalogue, settings: BuildSettings) -> sp.csr_array:
     """People by items, shape (p, n), CSR, float32: decayed event weights, one entry a pair, negative for dismissals.
@@ -24,7 +27,8 @@ def interaction_matrix(events: EventTable, catalogue: Catalogue, settings: Build
     kept = np.flatnonzero((rows >= 0) & (weights != 0))
     people, person = np.unique(events.person[kept], return_inverse=True)
     places, strongest = strongest_per_key(person * np.int64(catalogue.n) + rows[kept], weights[kept])
-    factors = decay(events.at[kept][places], settings.half_life_days)
+    at = events.at[kept][places]
+    factors = decay(at, int(at.max(initial=0)), settings.half_life_days, floor=FLOOR)
     # Decay moves weight from old events to new ones; the mean stays, so that regularisation means the same for any age of data.
     decayed = (strongest * factors / factors.mean()).astype(np.float32) if len(factors) else strongest
     matrix = sp.csr_array((decayed, (person[places], rows[kept][places])), shape=(len(people), catalogue.n))

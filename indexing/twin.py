@@ -111,11 +111,11 @@ def judge_twin(
     cut = cut_at_share(events, 1 - judging.share)
     some = of_later_people(events, cut, SPARE * judging.people, seed=settings.seed)
     held_out = sampled(hold_out(some, settings.event_weights, cut=cut, reveal=judging.reveal), judging.people, seed=settings.seed)
-    if not len(interaction_matrix(events.before(cut).consenting(Consent.TRAIN), catalogue, settings).data):
-        why_not = f"no event to learn from lies before {from_micros(cut):%Y-%m-%d %H:%M} UTC, where the newest {judging.share:.0%} begin"
-        return TwinReport(f"not judged: {why_not}", None, why_not, None)
     if len(held_out) < judging.fewest:
         why_not = f"{len(held_out)} people took up something new in the last {judging.share:.0%} of events, {judging.fewest} are needed"
+        return TwinReport(f"not judged: {why_not}", None, why_not, None)
+    if not len(interaction_matrix(events.before(cut).consenting(Consent.TRAIN), catalogue, settings).data):
+        why_not = f"no event to learn from lies before {from_micros(cut):%Y-%m-%d %H:%M} UTC, where the newest {judging.share:.0%} begin"
         return TwinReport(f"not judged: {why_not}", None, why_not, None)
     twin = fit_twin(catalogue, vectors, has_vector, events, settings, cut)
     comparison = compare(twin, held_out, placement, seed=settings.seed, progress=progress)

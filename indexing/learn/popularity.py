@@ -26,10 +26,11 @@ def item_popularity(events: EventTable, catalogue: Catalogue, settings: BuildSet
     kept = np.flatnonzero((rows >= 0) & (weights > 0))
     if not len(kept):
         return np.zeros(catalogue.n, dtype=np.float32)
+    newest = int(acted.at[kept].max())
     keys = (acted.person[kept], rows[kept], acted.at[kept] // DAY_US)
     order = np.lexsort((-weights[kept], *reversed(keys)))
     first = np.ones(len(kept), dtype=np.bool_)
     first[1:] = np.logical_or.reduce([key[order][1:] != key[order][:-1] for key in keys])
     kept = kept[order[first]]
-    decayed = weights[kept] * decay(acted.at[kept], settings.popularity.half_life_days, floor=FLOOR)
+    decayed = weights[kept] * decay(acted.at[kept], newest, settings.popularity.half_life_days, floor=FLOOR)
     return np.bincount(rows[kept], weights=decayed, minlength=catalogue.n).astype(np.float32)

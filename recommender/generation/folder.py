@@ -313,8 +313,9 @@ def _unreadable(generation_id: str, file: str, error: Exception, folder: Path) -
         if isinstance(error.filename, str):
             why = f"{Path(error.filename).name}: {why}"
     else:
-        why = (str(error) or type(error).__name__).splitlines()[0].replace(f"{folder}{os.sep}", "")
+        why = (str(error) or type(error).__name__).splitlines()[0]
         passes = isinstance(error, RuntimeError) and any(text in why for text in _PASSING)
+    why = why.replace(f"{folder}{os.sep}", "")
     if passes:
         return RecommenderError(f"generation {generation_id} cannot be read now: {file}: {why}; try again")
     return CorruptGeneration(generation_id, file, f"cannot be read ({why})")

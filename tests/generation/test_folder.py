@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import multiprocessing
+import os
+import resource
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -130,7 +134,7 @@ def test_two_rollbacks_go_back_two(generations: Generations) -> None:
     assert generations.rollback(now=NOW, reason="worse still") == (first, second)
     assert generations.current_id() == first
     assert [entry["reason"] for entry in generations.activations()[-2:]] == [f"rollback from {third}", "worse still"]
-    with pytest.raises(NotFound, match="no predecessor"):
+    with pytest.raises(NotFound, match="no generation before"):
         generations.rollback(now=NOW)
     assert generations.current_id() == first
 
@@ -340,6 +344,42 @@ def test_from_a_current_that_points_to_nothing_one_can_roll_back(generations: Ge
     assert generations.rollback(now=NOW) == (first, second)
 
 
+def test_what_may_pass_is_not_called_corruption(generations: Generations) -> None:
+    sound = add(generations)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    told = []
+    # From no file at all to enough for the arrays but not for all that is mapped.
+    for handles in range(12):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free + handles, hard))
+        try:
+            generations.load(sound)
+        except RecommenderError as error:
+            told.append(error)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(told) > 9
+    assert {type(error) for error in told} == {RecommenderError}
+    for error in told:
+        assert str(error).startswith(f"generation {sound} cannot be read now: ")
+        assert str(error).endswith("Too many open files; try again")
+        assert str(generations.root) not in str(error)
+    assert generations.load(sound).id == sound
+
+
+def test_what_is_told_of_damage_names_no_folder(generations: Generations) -> None:
+    bad = add(generations)
+    for name in ("manifest.json", *file_names()):
+        path = generations.root / bad / name
+        whole = path.read_bytes()
+        path.unlink()
+        with pytest.raises(CorruptGeneration) as caught:
+            generations.load(bad, verify=False)
+        assert str(generations.root) not in str(caught.value)
+        path.write_bytes(whole)
+
+
 # Leftovers and pruning
 
 
@@ -384,6 +424,47 @@ def test_pruning_what_need_not_be_removes_nothing(generations: Generations) -> N
     ids = [add(generations, day) for day in range(2)]
     assert generations.prune(2) == []
     assert len(generations.ids()) == len(ids)
+
+
+def waits(work: Callable[[], object], meanwhile: Callable[[], None], generations: Generations) -> Future[object]:
+    """Start `work` while another one is activating, do `meanwhile`, then let the activation end."""
+    with ThreadPoolExecutor(1) as pool, log_of(generations).open("a+b") as log:
+        fcntl.flock(log, fcntl.LOCK_EX)
+        started = pool.submit(work)
+        # Without a lock to wait for it would be done by then; with one the result is the same whenever it comes.
+        wait([started], timeout=0.3)
+        meanwhile()
+        fcntl.flock(log, fcntl.LOCK_UN)
+    return started
+
+
+def test_pruning_waits_for_an_activation_and_keeps_what_it_chose(generations: Generations) -> None:
+    ids = [add(generations, day) for day in range(4)]
+    generations.activate(ids[3], now=NOW)
+
+    def switch() -> None:
+        (generations.root / "CURRENT").write_text(ids[0] + "\n", encoding="ascii")
+
+    pruned = waits(lambda: generations.prune(1), switch, generations)
+
+    assert ids[0] in generations.ids()
+    assert set(pruned.result()) == {ids[1], ids[2]}  # type: ignore[call-overload]
+    assert generations.load(ids[0]).id == ids[0]
+
+
+def test_what_was_pruned_while_it_was_checked_is_not_activated(generations: Generations) -> None:
+    first, second = add(generations, 0), add(generations, 1)
+    generations.activate(second, now=NOW)
+
+    def prune() -> None:
+        (generations.root / first).rename(generations.root / f".old-{first}")
+
+    activated = waits(lambda: generations.activate(first, now=NOW), prune, generations)
+
+    with pytest.raises(NotFound, match=first):
+        activated.result()
+    assert generations.current_id() == second
+    assert len(generations.activations()) == 1
 
 
 def activate_many(root: Path, ids: list[str], times: int) -> None:

@@ -145,7 +145,10 @@ class Warm:
         program.stdin.write(json.dumps(wanted) + "\n")
         program.stdin.flush()
         stream = pipe.open(encoding="utf-8")
-        return Run(int(program.stdout.readline()), program, stream)
+        # A test that failed before it waited leaves the exit code of its command unread.
+        while not (said := program.stdout.readline()).startswith("pid "):
+            assert said, "the warm program ended"
+        return Run(int(said.removeprefix("pid ")), program, stream)
 
     def run(self, *arguments: str | Path, file_limit: int | None = None) -> tuple[int, Run]:
         """Run a command to its end."""

@@ -52,7 +52,16 @@ def test_the_value_of_other_events_is_no_portion(tables: Any) -> None:
 
 def test_an_event_fades_by_half_with_each_half_life_before_the_newest(tables: Any) -> None:
     rows = [(1, 1, EventType.READ, 30, NONE), (1, 2, EventType.READ, 20, NONE), (2, 3, EventType.READ, 0, NONE)]
-    np.testing.assert_allclose(dense(tables, rows), [[1, 0.5, 0], [0, 0, 0.125]])
+    faded = np.array([1, 0.05 + 0.95 * 0.5, 0.05 + 0.95 * 0.125])
+    one, half, eighth = faded / faded.mean()
+    np.testing.assert_allclose(dense(tables, rows), [[one, half, 0], [0, 0, eighth]], rtol=1e-6)
+
+
+def test_a_few_new_events_do_not_erase_an_old_archive(tables: Any) -> None:
+    archive = [(person, 1 + person % 2, EventType.READ, 0, NONE) for person in range(1, 101)]
+    matrix = dense(tables, [*archive, (200, 3, EventType.READ, 10_000, NONE)])
+    assert matrix[:100].max() == pytest.approx(0.05 / (0.05 * 100 / 101 + 1 / 101), rel=1e-5)
+    assert matrix[100, 2] == pytest.approx(20 * matrix[:100].max(), rel=1e-5)
 
 
 def test_people_stand_in_order_of_their_numbers(tables: Any) -> None:
@@ -62,7 +71,9 @@ def test_people_stand_in_order_of_their_numbers(tables: Any) -> None:
 
 def test_of_several_events_with_one_item_the_strongest_counts_as_new_as_the_newest(tables: Any) -> None:
     rows = [(1, 1, EventType.PURCHASE, 0, NONE), (1, 1, EventType.VIEW, 10, NONE), (2, 2, EventType.VIEW, 20, NONE)]
-    np.testing.assert_allclose(dense(tables, rows), [[1.5 * 0.5, 0, 0], [0, 0.5, 0]])
+    faded = np.array([0.05 + 0.95 * 0.5, 1])
+    older, newest = faded / faded.mean()
+    np.testing.assert_allclose(dense(tables, rows), [[1.5 * older, 0, 0], [0, 0.5 * newest, 0]], rtol=1e-6)
 
 
 def test_a_dismissal_at_the_end_overrules_what_was_liked_before(tables: Any) -> None:

@@ -25,7 +25,7 @@ def main() -> None:
         pid = os.fork()
         if not pid:
             child(wanted["arguments"], Path(wanted["stderr"]), wanted["file_limit"])
-        print(pid, flush=True)
+        print(f"pid {pid}", flush=True)
         _, status = os.waitpid(pid, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 

@@ -7,7 +7,7 @@ all say that items of one taste belong together; popularity falls from comedy to
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -74,12 +74,15 @@ class World:
         """The store, opened once more beside the server."""
         return open_store(self.data / "store.sqlite")
 
-    def publish(self, *, passed: bool = True, activate: bool = True) -> str:
-        """Write a generation of what the store holds now, and return its id; each call's id sorts after the one before."""
+    def publish(self, *, passed: bool = True, activate: bool = True, unlearnt: Sequence[str] = ()) -> str:
+        """Write a generation of what the store holds now, and return its id; each call's id sorts after the one before.
+
+        Of the items `unlearnt` it holds the catalogue's entry and nothing that could be learnt from text or events.
+        """
         with self.open() as store:
             watermark = store.change_sequence()
             stored = [item for batch in store.iter_items(upto=watermark) for item in batch]
-        contents = contents_of([entry.item for entry in stored], Catalogue.of([(s.number, s.state, s.item) for s in stored]))
+        contents = contents_of([entry.item for entry in stored], Catalogue.of([(s.number, s.state, s.item) for s in stored]), unlearnt)
         settings = BuildSettings()
         # Ids hold the second of the build, and the digest of contents that do not differ here.
         now = datetime(2026, 2, 1, tzinfo=UTC) + timedelta(minutes=self.published)
@@ -111,8 +114,8 @@ class World:
         return manifest.id
 
 
-def contents_of(items: list[Item], catalogue: Catalogue) -> Contents:
-    """What a build would have learnt if every person had kept to one taste."""
+def contents_of(items: list[Item], catalogue: Catalogue, unlearnt: Sequence[str]) -> Contents:
+    """What a build would have learnt if every person had kept to one taste, and had never met the `unlearnt`."""
     tastes = np.array([list(TASTES).index(item.id.split("-")[0]) for item in items])
     places = np.array([int(item.id.split("-")[1]) for item in items])
     n = len(items)
@@ -124,10 +127,13 @@ def contents_of(items: list[Item], catalogue: Catalogue) -> Contents:
     np.fill_diagonal(together, 0)
     factors = np.zeros((n, 3), dtype=np.float32)
     factors[np.arange(n), tastes] = 1 / (1 + 0.1 * places)
+    learnt = np.array([item.id not in unlearnt for item in items], dtype=np.bool_)
+    for array in (vectors, together, together.T, factors):
+        array[~learnt] = 0
     return Contents(
         catalogue=catalogue,
         vectors=VectorIndex.build(vectors, exact_limit=20_000, seed=0),
-        has_vector=np.ones(n, dtype=np.bool_),
+        has_vector=learnt,
         factors=factors,
         item_item=sp.csr_array(together),
         popularity=np.arange(n, 0, -1, dtype=np.float32),

@@ -8,23 +8,31 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 from urllib.request import urlopen
 
 import grpc
+import numpy as np
 import pytest
+from pydantic import SecretStr
 
 from recommender import errors
-from recommender.client import ClientError
-from recommender.errors import InvalidToken, NoGeneration, NotFound, RecommenderError, StoreBusy
+from recommender.client import ClientError, InvalidArgument, Overloaded, Unavailable
+from recommender.errors import InvalidToken, NoGeneration, NotFound, RecommenderError, StoreBusy, StoreUnwritable
+from recommender.items import Item, ItemKind
+from recommender.v1 import catalog_pb2, event_pb2
 from server.interceptor import CallInterceptor
 from server.logs import start_logging
 from server.metrics import Metrics
-from server.status import CODES, code_of
+from server.status import CODES, MESSAGE_BYTES, WRITES, code_of, fitting
+from server.streams import StreamLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.server.conftest import Deployment
+    from tests.server.conftest import Deployment, Serve, World
+
+SERVICES = (catalog_pb2.DESCRIPTOR.services_by_name["CatalogService"], event_pb2.DESCRIPTOR.services_by_name["EventService"])
 
 
 def tree(root: type[RecommenderError]) -> Iterator[type[RecommenderError]]:
@@ -38,10 +46,13 @@ def test_every_domain_error_has_a_code_of_its_own_or_its_parents() -> None:
 
     assert named <= set(tree(RecommenderError))
     assert set(CODES) <= named
-    assert code_of(InvalidToken("page_token", "x", "y")) is grpc.StatusCode.INVALID_ARGUMENT
-    assert code_of(StoreBusy()) is grpc.StatusCode.UNAVAILABLE
-    assert code_of(NoGeneration()) is grpc.StatusCode.UNAVAILABLE
-    assert code_of(NotFound("placement", "x")) is grpc.StatusCode.NOT_FOUND
+    assert code_of(InvalidToken("page_token", "x", "y"), "GetFeed") is grpc.StatusCode.INVALID_ARGUMENT
+    assert code_of(StoreBusy(), "RecordEvents") is grpc.StatusCode.UNAVAILABLE
+    assert code_of(NoGeneration(), "GetFeed") is grpc.StatusCode.UNAVAILABLE
+    assert code_of(NotFound("placement", "x"), "GetFeed") is grpc.StatusCode.NOT_FOUND
+    assert code_of(StoreUnwritable(), "RecordEvents") is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert code_of(StoreUnwritable(), "GetFeed") is grpc.StatusCode.UNAVAILABLE
+    assert {method.name for service in SERVICES for method in service.methods} >= WRITES
 
 
 class Failing(grpc.GenericRpcHandler):
@@ -62,7 +73,7 @@ def failing() -> Iterator[Callable[[Exception, Metrics], tuple[grpc.StatusCode, 
     servers = []
 
     def call(error: Exception, metrics: Metrics) -> tuple[grpc.StatusCode, str]:
-        server = grpc.server(ThreadPoolExecutor(1), interceptors=[CallInterceptor(metrics)])
+        server = grpc.server(ThreadPoolExecutor(1), interceptors=[CallInterceptor(metrics, StreamLimit(1))])
         server.add_generic_rpc_handlers((Failing(error),))
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
@@ -96,8 +107,53 @@ def test_an_unexpected_error_reaches_the_log_and_not_the_client(
 def test_an_expected_error_reaches_the_client_with_its_text(
     failing: Callable[[Exception, Metrics], tuple[grpc.StatusCode, str]], live: Deployment, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert failing(StoreBusy("the lock was taken"), Metrics(live.clock)) == (grpc.StatusCode.UNAVAILABLE, "the lock was taken")
+    assert failing(NoGeneration("not yet"), Metrics(live.clock)) == (grpc.StatusCode.UNAVAILABLE, "not yet")
     assert "call failed" not in caplog.text
+
+
+def test_where_the_store_is_reaches_the_log_and_not_the_client(world: World, serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    world.publish()
+    # With a key from the settings the server has not written yet, so that nothing holds the file open for writing.
+    live = serve(token_keys=SecretStr(f"key:{'0a' * 32}"))
+    (world.data / "store.sqlite").rename(world.data / "elsewhere")
+
+    with pytest.raises(Unavailable) as unread:
+        live.client.get_feed(user="ann")
+    with pytest.raises(Overloaded) as unwritten:
+        live.act("comedy-00", user="ann")
+
+    for caught in (unread, unwritten):
+        assert str(caught.value) == "the store cannot be written or read now; what was acknowledged before is safe"
+    records = [record for record in caplog.records if record.message == "store failed"]
+    assert {record.__dict__["method"] for record in records} == {"GetFeed", "RecordEvents"}
+    assert all(str(world.data / "store.sqlite") in record.__dict__["why"] for record in records)
+
+
+def test_a_message_too_long_for_grpc_is_cut_and_still_arrives(
+    failing: Callable[[Exception, Metrics], tuple[grpc.StatusCode, str]], live: Deployment, world: World
+) -> None:
+    names = [f"eigenschaft_{'ü' * 150}_{number}" for number in range(100)]
+    live.client.upsert_items([Item(id="drama-12", kind=ItemKind.MEDIA, attributes=dict.fromkeys(names, 1.0))])
+    world.publish()
+    live.server.live.look()
+
+    with pytest.raises(InvalidArgument, match="attributes"):
+        live.client.get_feed(user="ann", filter="attributes.other == 1.0")
+    code, message = failing(NoGeneration("%" * 100_000), Metrics(live.clock))
+
+    assert code is grpc.StatusCode.UNAVAILABLE
+    assert message.startswith("%" * 1_000)
+    assert message.endswith("… (cut short)")
+
+
+@pytest.mark.parametrize("character", ["a", "%", "ü", "語", "😀", "\n"])
+def test_a_cut_message_takes_no_more_than_it_may(character: str) -> None:
+    for length in range(0, 5_000, 7):
+        message = character * length
+        told = fitting(message)
+        sent = len(quote(told, safe="".join(map(chr, range(0x20, 0x25))) + "".join(map(chr, range(0x26, 0x7F)))))
+        assert sent <= MESSAGE_BYTES
+        assert told == message or (told.endswith("… (cut short)") and sent > MESSAGE_BYTES - 12)
 
 
 def page(live: Deployment) -> str:
@@ -163,6 +219,43 @@ def test_logs_are_json_lines_without_personal_data(live: Deployment, monkeypatch
     assert all({"time", "level", "logger", "message"} <= set(record) for record in records)
     for private in ("ann-o-nym", "drama-11", "Nobody"):
         assert private not in written.getvalue()
+
+
+def test_a_logged_failure_shows_where_it_happened_and_never_its_text(
+    failing: Callable[[Exception, Metrics], tuple[grpc.StatusCode, str]], live: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr("sys.stderr", written)
+    root, own = logging.getLogger(), logging.getLogger("recommender.server")
+    before = (root.handlers[:], root.level, own.level)
+    try:
+        start_logging("info")
+        try:
+            raise KeyError("alice@example.org")
+        except KeyError as error:
+            cause = ValueError("bob@example.org")
+            cause.__cause__ = error
+        failing(cause, Metrics(live.clock))
+        engine = live.server.live.engine
+        assert engine is not None
+        # What a source makes of factors of the wrong shape; numpy's text quotes them.
+        engine.sources[1].factors = np.ones((3, 2), dtype=np.float32)  # type: ignore[attr-defined]
+        live.act("drama-11", user="ann")
+        assert [entry.why for entry in live.client.get_feed(user="ann").degraded] == ["failed"]
+    finally:
+        root.handlers[:] = before[0]
+        root.setLevel(before[1])
+        own.setLevel(before[2])
+
+    told = {record["message"]: record["exc_info"] for record in map(json.loads, written.getvalue().splitlines()) if "exc_info" in record}
+    assert set(told) == {"call failed", "source failed"}
+    assert "example.org" not in written.getvalue()
+    lines = told["call failed"].splitlines()
+    assert [line for line in lines if line.startswith("builtins.")] == ["builtins.KeyError", "builtins.ValueError"]
+    assert "test_around_calls.py:" in lines[0]
+    assert lines[-2].endswith(" in behaviour")
+    assert "recommender/engine.py:" in told["source failed"].replace("\\", "/")
+    assert ":" not in told["source failed"].splitlines()[-1]
 
 
 def test_work_that_nobody_waits_for_is_not_begun(live: Deployment) -> None:

@@ -86,6 +86,7 @@ def test_similar_requests(channels: Any) -> None:
         *FEED_LIMITS,
         *SUBJECTS,
         ({"item_ids": []}, "item_ids: given 'none', allowed: 1 to 50 ids"),
+        ({"item_ids": [], "negative_item_ids": ["comedy-01"]}, "item_ids: given 'none', allowed: 1 to 50 ids"),
         ({"item_ids": ["a"] * 51}, "item_ids: given '51 ids', allowed: at most 50"),
         ({"item_ids": [""]}, "item_ids[0]: given ''"),
         ({"negative_item_ids": ["b"] * 51}, "negative_item_ids: given '51 ids'"),
@@ -145,7 +146,7 @@ def test_generation_requests(channels: Any) -> None:
     assert "generation_id: given ''" in refused(stub.ActivateGeneration, activate())
     assert "no generation 'other'" in refused(stub.ActivateGeneration, activate(generation_id="other"))
     assert "reason: given '2001 characters'" in refused(stub.ActivateGeneration, activate(generation_id="x", reason="r" * 2001))
-    assert "no generation 'to go back to'" in refused(stub.RollbackGeneration, generation_pb2.RollbackGenerationRequest())
+    assert "no generation before" in refused(stub.RollbackGeneration, generation_pb2.RollbackGenerationRequest())
 
 
 EVENT: dict[str, Any] = {"id": "e", "type": 3, "subject": ANN, "item_id": "comedy-00"}

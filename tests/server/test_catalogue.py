@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,11 @@ FULL = Item(
 )
 
 
+def stored(live: Deployment, item_id: str) -> Item:
+    """The item as it is kept."""
+    return item_of(live.client.get_items([item_id]).items[0].item)
+
+
 def test_an_item_comes_back_as_it_was_sent(live: Deployment) -> None:
     [result] = live.client.upsert_items([FULL]).results
     [stored] = live.client.get_items(["full"]).items
@@ -63,10 +69,34 @@ def test_an_upsert_says_what_it_did_and_what_awaits_the_next_reindex(live: Deplo
     priced, again, renamed, created, twice = (client.upsert_items([item]) for item in (known, known, retitled, new, new))
 
     statuses = [(answer.results[0].status, answer.results[0].awaits_reindex) for answer in (priced, again, renamed, created, twice)]
-    assert statuses == [(UPDATED, False), (UNCHANGED, False), (UPDATED, True), (CREATED, True), (UNCHANGED, True)]
-    assert (priced.note, again.note) == ("", "")
-    assert renamed.note == created.note
+    assert statuses == [(UPDATED, True), (UNCHANGED, True), (UPDATED, True), (CREATED, True), (UNCHANGED, True)]
+    assert {answer.note for answer in (priced, again, renamed, created, twice)} == {created.note}
     assert created.note.startswith("1 item awaits the next `recommender reindex`")
+    assert "filter by the older version" in created.note
+    assert created.note.endswith("only validity and state act at once")
+
+
+def test_an_upsert_of_what_the_serving_generation_has_already_awaits_nothing(live: Deployment, world: World) -> None:
+    same, retitled = stored(live, "comedy-00"), Item(id="comedy-00", kind=ItemKind.MEDIA, title="B")
+    unchanged = live.client.upsert_items([same])
+    live.client.upsert_items([retitled])
+    world.publish()
+    live.server.live.look()
+
+    rebuilt = live.client.upsert_items([retitled])
+
+    for answer in (unchanged, rebuilt):
+        assert (answer.results[0].status, answer.results[0].awaits_reindex, answer.note) == (UNCHANGED, False, "")
+
+
+def test_a_price_that_awaits_the_reindex_is_filtered_by_after_it(live: Deployment, world: World) -> None:
+    dear = replace(stored(live, "comedy-00"), price=900.0)
+    assert live.client.upsert_items([dear]).results[0].awaits_reindex
+    before = live.ids(user="ann", filter="price > 800.0")
+    world.publish()
+    live.server.live.look()
+
+    assert (before, live.ids(user="ann", filter="price > 800.0")) == ([], ["comedy-00"])
 
 
 def test_of_one_id_twice_in_a_call_the_last_counts(live: Deployment) -> None:

@@ -12,9 +12,9 @@ import grpc
 import pytest
 
 from recommender.client import Feed, InvalidArgument, Missing
-from recommender.events import Consent, EventType
+from recommender.events import Consent, Event, EventType, Subject
 from recommender.feeds import Basis, SourceName
-from recommender.items import ItemKind, ItemState
+from recommender.items import Item, ItemKind, ItemState
 from recommender.placements import Placement
 from recommender.v1 import feed_pb2, feed_pb2_grpc, types_pb2
 
@@ -293,6 +293,51 @@ def test_the_consent_of_a_persons_newest_event_holds_until_a_request_says_otherw
     assert "drama-10" in ids(feed), "an event that may not personalise leaves no trace in the person's state"
 
 
+@pytest.mark.parametrize(("consent", "goes_on"), [(Consent.NONE, False), (Consent.PERSONALISE, True)])
+def test_a_refusal_between_pages_ends_a_personal_feed(live: Deployment, consent: Consent, goes_on: bool) -> None:
+    live.act("drama-11", user="ann")
+    first = live.client.get_feed(user="ann", page_size=3)
+    nobodys = live.client.get_feed(user="ben", page_size=3)
+    for user in ("ann", "ben"):
+        live.act("news-05", user=user, consent=consent)
+
+    if goes_on:
+        assert first.next_page() is not None
+    else:
+        with pytest.raises(InvalidArgument, match=r"page_token: .* start again without page_token"):
+            first.next_page()
+    assert live.client.get_feed(user="ann").basis is (Basis.PERSONAL if goes_on else Basis.CONTEXTUAL)
+    later = nobodys.next_page()
+    assert later is not None
+    assert ids(later) == POPULAR[3:6], "what rests on nobody's history goes on"
+
+
+@pytest.mark.parametrize("type", [EventType.CUSTOM, EventType.DISLIKE])
+def test_a_history_that_speaks_for_nothing_makes_no_personal_feed(live: Deployment, type: EventType) -> None:
+    event = Event(id="e", type=type, subject=Subject.session("s"), item_id="drama-11", custom="x" if type is EventType.CUSTOM else "")
+    assert live.client.record([event]).accepted == 1
+
+    feed = live.client.get_feed(session="s", page_size=100)
+
+    assert feed.basis is Basis.CONTEXTUAL
+    assert live.client.get_feed(session="s", current_item="drama-00").basis is Basis.CONTEXTUAL, "it is the current item that counts"
+    assert live.client.rank(DRAMAS, session="s").basis is Basis.CONTEXTUAL
+    live.act("drama-10", session="s")
+    assert live.client.get_feed(session="s").basis is Basis.SESSION
+    assert live.client.get_feed(session="s", filter="price > 900.0").basis is Basis.CONTEXTUAL, "it moved nothing"
+
+
+def test_the_default_of_today_holds_for_everybody_who_never_said_anything(world: World, serve: Serve) -> None:
+    world.publish()
+    lenient, strict = serve(consent_default="all"), serve(consent_default="none")
+    lenient.act("drama-11", user="ann")
+    lenient.act("drama-11", user="ben", consent=Consent.ALL)
+
+    assert lenient.client.get_feed(user="ann").basis is Basis.PERSONAL
+    assert strict.client.get_feed(user="ann").basis is Basis.CONTEXTUAL
+    assert strict.client.get_feed(user="ben").basis is Basis.PERSONAL
+
+
 def test_the_deployments_default_stands_in_for_consent_that_nobody_gave(world: World, serve: Serve) -> None:
     world.publish()
     live = serve(consent_default="none")
@@ -321,6 +366,27 @@ def test_unlike_items_push_away(live: Deployment) -> None:
     first_comedy = next(place for place, item_id in enumerate(mixed) if taste(item_id) == "comedy")
     assert next(place for place, item_id in enumerate(pushed) if taste(item_id) == "comedy") > first_comedy
     assert not {"comedy-01", "comedy-02", "comedy-03"} & set(pushed)
+
+
+def test_items_like_one_that_nothing_is_known_of_are_none_rather_than_popular_ones(live: Deployment, world: World) -> None:
+    live.client.upsert_items([Item(id="drama-12", kind=ItemKind.MEDIA, title="Drama 12")])
+    unlearnt = world.publish(unlearnt=["drama-12"])
+    live.client.activate_generation(unlearnt)
+
+    feed = live.client.get_similar(["drama-12"], page_size=5)
+
+    assert (ids(feed), feed.unknown_item_ids) == ([], ())
+    assert len(ids(live.client.get_similar(["drama-12", "drama-00"], page_size=5))) == 5
+
+
+def test_similar_items_obey_the_consent_of_their_request(live: Deployment) -> None:
+    live.act("drama-01", user="ann")
+    live.act("drama-03", user="ben", consent=Consent.TRAIN)
+
+    everyone = ids(live.client.get_similar(["drama-00"], page_size=100))
+
+    assert ids(live.client.get_similar(["drama-00"], user="ann", page_size=100, consent=Consent.NONE)) == everyone
+    assert set(everyone) - set(ids(live.client.get_similar(["drama-00"], user="ann", page_size=100))) == {"drama-01"}
 
 
 def test_nothing_is_similar_to_unknown_items(live: Deployment) -> None:
@@ -429,7 +495,8 @@ def test_the_answer_names_the_sources_that_the_deadline_left_no_time_for(live: D
                 answer = stub.GetFeed(request, timeout=0.014)
                 break
     assert answer is not None
+    assert answer.info.basis == Basis.CONTEXTUAL
     left_out = {(entry.what, entry.why) for entry in answer.info.degraded}
     assert left_out == {(source.key, "deadline") for source in USED}
     assert [item.item_id for item in answer.items][:2] == POPULAR[:2], "the fallback needs no source"
-    assert 'recommender_degraded_total{what="content",why="deadline"} 1.0' in metrics_of(live)
+    assert 'recommender_degraded_total{what="content",why="deadline"} ' in metrics_of(live)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 import pytest
+from handmade import NOW, contents_of, engine_of
 
 from recommender.client import Missing, Refused, Unavailable
 from recommender.items import ItemState
+from server.warming import warm
 
 if TYPE_CHECKING:
     from tests.server.conftest import Deployment, Serve, World
@@ -89,7 +91,7 @@ def test_a_corrupt_generation_is_refused_by_name_once_and_the_old_one_serves_on(
 
     assert metric(live, "recommender_generation_refusals_total") == 1
     [record] = [record for record in caplog.records if record.message == "generation refused"]
-    assert record.__dict__["generation"] == second
+    assert record.__dict__["generation_id"] == second
     assert record.__dict__["why"] == f"generation {second} is refused: popularity.npy: has another checksum than the manifest says"
     assert live.client.get_feed(user="ann").generation_id == first
     assert metric(live, f'recommender_generation_info{{generation="{first}"}}') == 1
@@ -117,6 +119,61 @@ def test_a_repaired_generation_serves_once_it_is_activated_again(live: Deploymen
     live.client.activate_generation(second)
 
     assert live.client.get_feed(user="ann").generation_id == second
+
+
+def test_what_could_not_be_loaded_for_a_while_serves_as_soon_as_it_can_be(
+    live: Deployment, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    second = world.publish(activate=False)
+    folder = world.data / "generations" / second
+    folder.rename(folder.with_name("away"))
+    (world.data / "generations" / "CURRENT").write_text(second + "\n", encoding="ascii")
+    with caplog.at_level(logging.ERROR, "recommender.server"):
+        assert soon(lambda: metric(live, "recommender_generation_refusals_total") == 1)
+        for _ in range(20):
+            live.server.live.look()
+
+        folder.with_name("away").rename(folder)
+
+        assert soon(lambda: live.client.get_feed(user="ann").generation_id == second)
+    [record] = [record for record in caplog.records if record.message == "generation not loaded"]
+    assert record.__dict__["generation_id"] == second
+    assert metric(live, "recommender_generation_refusals_total") == 1
+
+
+def test_a_server_that_could_not_load_yet_says_that_it_tries_again(world: World, serve: Serve) -> None:
+    only = world.publish()
+    (world.data / "generations" / only).rename(world.data / "generations" / "away")
+
+    with pytest.raises(Unavailable, match=f"no generation '{only}'.*; it is tried again"):
+        serve().client.get_feed(user="ann")
+
+
+def test_what_a_front_end_is_told_of_a_bad_generation_names_no_folder(world: World, serve: Serve) -> None:
+    only = world.publish()
+    (world.data / "generations" / only / "manifest.json").unlink()
+
+    with pytest.raises(Unavailable, match=f"generation {only} is refused: manifest.json") as caught:
+        serve().client.get_feed(user="ann")
+
+    assert str(world.data) not in str(caught.value)
+
+
+def test_a_generation_is_warm_before_it_serves(live: Deployment, world: World) -> None:
+    world.publish()
+    live.server.live.look()
+
+    engine = live.server.live.engine
+    assert engine is not None
+    assert {"columns", "category_members"} <= vars(engine.contents.catalogue).keys(), "worked out once, before any request"
+
+
+def test_warming_an_empty_generation_does_no_harm() -> None:
+    engine = engine_of(contents_of([]))
+
+    warm(engine, NOW)
+
+    assert "columns" in vars(engine.contents.catalogue)
 
 
 @pytest.mark.parametrize("current", ["20990101T000000-0123abcd", "../../etc", "é"])
@@ -187,5 +244,5 @@ def test_a_generation_that_its_gate_refused_needs_a_reason(live: Deployment, wor
 
 
 def test_there_is_nothing_to_go_back_to_after_the_first_activation(live: Deployment) -> None:
-    with pytest.raises(Missing, match="to go back to"):
+    with pytest.raises(Missing, match="no generation before"):
         live.client.rollback_generation()

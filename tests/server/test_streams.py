@@ -1,0 +1,104 @@
+"""Streaming calls: idle ones neither keep others waiting nor stay for ever."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2_grpc
+
+from server.interceptor import CallInterceptor
+from server.metrics import Metrics
+from server.streams import StreamLimit
+
+if TYPE_CHECKING:
+    from tests.server.conftest import Deployment, Serve, World
+
+Idle = Callable[[], Iterator[Any]]
+
+
+@pytest.fixture
+def idle() -> Iterator[Idle]:
+    """Makes streams of requests that send none until the test is over."""
+    over = threading.Event()
+
+    def requests() -> Iterator[Any]:
+        over.wait()
+        yield from ()
+
+    yield requests
+    over.set()
+
+
+def code_of(call: Any) -> grpc.StatusCode:
+    with pytest.raises(grpc.RpcError) as caught:
+        next(call)
+    code: grpc.StatusCode = caught.value.code()  # type: ignore[attr-defined]
+    return code
+
+
+def test_more_idle_streams_than_threads_leave_feeds_and_health_answering(
+    world: World, serve: Serve, idle: Callable[[], Iterator[Any]]
+) -> None:
+    world.publish()
+    live = serve(threads=4)
+    with grpc.insecure_channel(live.server.addresses.listen) as channel:
+        reflect = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo
+        streams = [reflect(idle()) for _ in range(12)]
+
+        assert live.ids(user="ann")
+        check = health_pb2_grpc.HealthStub(channel).Check
+        assert check(health_pb2.HealthCheckRequest(), timeout=20).status == health_pb2.HealthCheckResponse.SERVING
+        # One of four threads is lent to a stream.
+        ended = {stream.code() for stream in streams if stream.done()}
+        assert ended <= {grpc.StatusCode.RESOURCE_EXHAUSTED}
+        beyond = reflect(idle())
+        assert code_of(beyond) is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert beyond.details().startswith("too many streaming calls: 1 at once")
+        for stream in streams:
+            stream.cancel()
+
+
+def test_health_may_be_watched_by_more_than_there_are_threads(world: World, serve: Serve) -> None:
+    world.publish()
+    live = serve(threads=2)
+    with grpc.insecure_channel(live.server.addresses.listen) as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch
+        watches = [watch(health_pb2.HealthCheckRequest()) for _ in range(6)]
+
+        assert {next(each).status for each in watches} == {health_pb2.HealthCheckResponse.SERVING}
+        assert live.ids(user="ann")
+        for each in watches:
+            each.cancel()
+
+
+class Echo(grpc.GenericRpcHandler):
+    """Streams back what is streamed in."""
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+        def behaviour(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+            yield from requests
+
+        return grpc.stream_stream_rpc_method_handler(behaviour)
+
+
+def test_an_old_stream_ends_and_makes_room(live: Deployment, idle: Idle) -> None:
+    limit = StreamLimit(1, age_s=0.2)
+    server = grpc.server(ThreadPoolExecutor(2), interceptors=[CallInterceptor(Metrics(live.clock), limit)])
+    server.add_generic_rpc_handlers((Echo(),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            echo = channel.stream_stream("/test.Service/Method")
+
+            assert code_of(echo(idle(), timeout=20)) is grpc.StatusCode.CANCELLED
+            for _ in range(3):
+                assert list(echo(iter([b"a", b"b"]), timeout=20)) == [b"a", b"b"]
+    finally:
+        server.stop(0).wait()

@@ -12,6 +12,8 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from recommender.best import best_places
+
 FAST_SCAN = "IVF1,PQ{segments}x4fs,Refine(SQfp16)"
 REFINE_FACTOR = 4
 REFINE_LEAST = 1_000
@@ -98,7 +100,7 @@ class VectorIndex:
         if passing <= GATHER_LIMIT:
             places = np.flatnonzero(allowed)
             cosines = queries @ self.gather(places).T
-            best = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
+            best = np.stack([best_places(line, k) for line in cosines])
             rows = places[best].astype(np.int32)
             found = np.take_along_axis(cosines, best, axis=1)
             order = np.lexsort((rows, -found), axis=1)

@@ -111,7 +111,7 @@ class Server:
                 new_id=new_id,
             )
         )
-        events = EventService(store, signer, self.metrics, consent_default, now)
+        events = EventService(store, signer, self.metrics, consent_default, now, late=timedelta(days=settings.late_days))
         catalogue = CatalogService(store, self.live, now)
         builds = GenerationService(generations, self.live, now)
         streams = max(1, settings.threads // STREAM_SHARE)

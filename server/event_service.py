@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import grpc
 
@@ -19,14 +19,24 @@ from server.writing import event_result_message
 
 
 class EventService(event_pb2_grpc.EventServiceServicer):
-    """What is answered as accepted is durable and counts in that person's next feed."""
+    """What is answered as accepted is durable and counts in that person's next feed. Events older than `late` are rejected."""
 
-    def __init__(self, store: Store, signer: TokenSigner, metrics: Metrics, consent_default: Consent, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        signer: TokenSigner,
+        metrics: Metrics,
+        consent_default: Consent,
+        now: Callable[[], datetime],
+        *,
+        late: timedelta,
+    ) -> None:
         self._store = store
         self._signer = signer
         self._metrics = metrics
         self._consent_default = consent_default
         self._now = now
+        self._late = late
 
     def RecordEvents(self, request: event_pb2.RecordEventsRequest, context: grpc.ServicerContext) -> event_pb2.RecordEventsResponse:
         """Record events; a bad one is rejected alone."""
@@ -44,7 +54,8 @@ class EventService(event_pb2_grpc.EventServiceServicer):
                 places.append(place)
             except InvalidInput as error:
                 outcomes[place] = EventOutcome(message.id, EventStatus.REJECTED, str(error))
-        recorded = self._store.record_events(events, now=self._now(), consent_default=self._consent_default)
+        now = self._now()
+        recorded = self._store.record_events(events, now=now, consent_default=self._consent_default, oldest=now - self._late)
         for place, outcome in zip(places, recorded, strict=True):
             why = f"events[{place}].{outcome.message}" if outcome.message else ""
             outcomes[place] = EventOutcome(outcome.event_id, outcome.status, why)

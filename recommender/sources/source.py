@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from recommender.best import best_places
 from recommender.feeds import SourceName
 from recommender.sources.batch import Batch
 
@@ -65,8 +66,11 @@ class Source(Protocol):
 
 
 def best_of(rows: Rows, scores: Floats, limit: int) -> Rows:
-    """The `limit` of `rows`, shape (r,), with the best `scores`, the same shape; in no order, all where they are fewer."""
-    return rows if len(rows) <= limit else rows[np.argpartition(-scores, limit - 1)[:limit]]
+    """The `limit` of `rows`, shape (r,), with the best `scores`, the same shape; in no order, all where they are fewer.
+
+    Of equal scores at the cut those that come first in `rows` are taken.
+    """
+    return rows[best_places(scores, limit)]
 
 
 def first_allowed(order: Rows, allowed: Mask, limit: int) -> Rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from recommender.events import Consent, Event, EventType, Subject
@@ -110,3 +111,11 @@ def test_a_token_for_an_item_that_is_gone_is_told_about_the_item(live: Deploymen
     live.client.delete_items([item.id])
 
     assert live.act(item.id, user="ann", token=item.token).startswith(f"events[0].item_id: given '{item.id}'")
+
+
+def test_an_event_that_comes_too_late_is_rejected_with_the_oldest_time_allowed(live: Deployment) -> None:
+    late = replace(click("late"), at=datetime(1900, 1, 1, tzinfo=UTC))
+    (result,) = live.client.record([late]).results
+    assert result.status == REJECTED
+    assert result.message.startswith("events[0].at: given '1900-01-01")
+    assert "older events can be imported" in result.message

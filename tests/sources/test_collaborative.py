@@ -39,10 +39,9 @@ def test_fold_in_is_what_implicit_recalculates(negative: float) -> None:
     from implicit.als import AlternatingLeastSquares
 
     weights = random_weights(60, negative=negative)
-    model = AlternatingLeastSquares(
-        factors=SETTINGS.factors, regularization=SETTINGS.regularisation, alpha=SETTINGS.alpha, random_state=1, num_threads=1, use_gpu=False
-    )
+    options = {"regularization": SETTINGS.regularisation, "alpha": SETTINGS.alpha, "random_state": 1, "num_threads": 1, "use_gpu": False}
     with threadpool_limits(1, "blas"):
+        model = AlternatingLeastSquares(factors=SETTINGS.factors, **options)
         model.fit(sp.csr_matrix(weights), show_progress=False)
         theirs = np.array([model.recalculate_user(person, sp.csr_matrix(weights)[[person]]) for person in range(60)])
     factors = np.asarray(model.item_factors, dtype=np.float32)

@@ -139,3 +139,10 @@ def test_one_seed_gives_one_index(tmp_path: Path) -> None:
         VectorIndex.build(vectors, exact_limit=1_000, seed=seed).write(tmp_path / name)
         files.append((tmp_path / name).read_bytes())
     assert files[0] == files[1] != files[2]
+
+
+def test_of_equal_cosines_the_lower_rows_are_found() -> None:
+    vectors = np.tile(unit(np.ones((1, 8))), (1_000, 1))
+    index = VectorIndex.build(vectors, exact_limit=10**6, seed=0)
+    rows, _, _ = index.search(vectors[:2], 10, np.ones(1_000, dtype=np.bool_))
+    assert rows.tolist() == [list(range(10))] * 2

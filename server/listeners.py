@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import NoReturn
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -21,6 +22,22 @@ CONNECTION_AGE_S = 300
 
 CONNECTION_GRACE_S = 30
 """How long the calls of a connection that has grown old may still take; ends streaming calls too."""
+
+
+class Health(health.HealthServicer):
+    """The health service without its streaming method, which clients that would watch are prepared for.
+
+    grpcio's own Watch either holds a thread for as long as somebody watches, or can block the whole server for ever: when a
+    watcher leaves in the moment in which a status is set, each of the two waits for the other.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(experimental_non_blocking=False)
+
+    def Watch(self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext, *_: object, **__: object) -> NoReturn:
+        """Say that there is no such method."""
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "watching is not offered; ask with Check")
+        raise AssertionError("abort raises")
 
 
 class Listener:
@@ -54,7 +71,7 @@ class Listener:
                 ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_S * 1_000),
             ],
         )
-        self._health = health.HealthServicer()
+        self._health = Health()
         for name in ("", *self._services):
             self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
         for add in services.values():

@@ -16,10 +16,7 @@ Response = TypeVar("Response")
 
 
 class StreamLimit:
-    """At most `most` streaming calls at once, each ended after `age_s` seconds: an idle one occupies a thread all the while.
-
-    The health service's Watch needs no limit, since gRPC gives it a thread only while there is something to send.
-    """
+    """At most `most` streaming calls at once, each ended after `age_s` seconds: an idle one occupies a thread all the while."""
 
     def __init__(self, most: int, *, age_s: float = STREAM_AGE_S) -> None:
         self._most = most

@@ -64,17 +64,14 @@ def test_more_idle_streams_than_threads_leave_feeds_and_health_answering(
             stream.cancel()
 
 
-def test_health_may_be_watched_by_more_than_there_are_threads(world: World, serve: Serve) -> None:
-    world.publish()
-    live = serve(threads=2)
+def test_health_is_asked_for_and_not_watched(live: Deployment) -> None:
+    """grpcio's Watch may block a server for ever when a watcher leaves in the moment in which a status is set."""
     with grpc.insecure_channel(live.server.addresses.listen) as channel:
         watch = health_pb2_grpc.HealthStub(channel).Watch
-        watches = [watch(health_pb2.HealthCheckRequest()) for _ in range(6)]
 
-        assert {next(each).status for each in watches} == {health_pb2.HealthCheckResponse.SERVING}
+        # A client that would watch takes this for "healthy" and goes on.
+        assert {code_of(watch(health_pb2.HealthCheckRequest(), timeout=20)) for _ in range(20)} == {grpc.StatusCode.UNIMPLEMENTED}
         assert live.ids(user="ann")
-        for each in watches:
-            each.cancel()
 
 
 class Echo(grpc.GenericRpcHandler):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from handmade import HOME, catalogue_of, history_of, number_of, some_items
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from recommender.event_table import event_weights
@@ -94,20 +94,26 @@ EVENTS = st.lists(
 )
 
 
+CLICKED_DISLIKED_VIEWED = [(number_of(0), kind, float("nan")) for kind in (EventType.CLICK, EventType.DISLIKE, EventType.VIEW)]
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(EVENTS, min_size=1, max_size=4))
+@example([CLICKED_DISLIKED_VIEWED])
 def test_a_batch_is_what_a_slow_loop_over_every_history_gives(people) -> None:
     histories = [np.array([(*event, at) for at, event in enumerate(events)], dtype=HISTORY_DTYPE) for events in people]
     batch = batch_of(*histories, build=BuildSettings(history_cap=8))
     for query, history in enumerate(histories):
         expected: dict[int, tuple[float, int]] = {}
+        strongest: dict[int, float] = {}
         for event in history[-8:]:
             row = int(CATALOGUE.rows_of(event["item"]))
             weight = float(event_weights(event["type"][None], event["value"][None], TABLE)[0])
             if row < 0 or weight == 0:
                 continue
-            before = expected.pop(row, (-np.inf, 0))[0]
-            expected[row] = (weight if weight < 0 else max(weight, before), int(event["type"]))
+            expected.pop(row, None)
+            strongest[row] = max(weight, strongest.get(row, weight))
+            expected[row] = (weight if weight < 0 else strongest[row], int(event["type"]))
         part = batch.part(query)
         found = zip(batch.rows[part].tolist(), batch.weights[part].tolist(), batch.types[part].tolist(), strict=True)
         assert list(found) == [(row, *kept) for row, kept in expected.items()]

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from recommender.columns import Column, Columns
 from recommender.conditions.frame import Frame, Truth
 from recommender.conditions.refusal import FIELD
-from recommender.conditions.scope import Scope, Uses
 from recommender.conditions.syntax import parse
 from recommender.errors import InvalidCondition
 from recommender.times import to_micros
@@ -55,6 +54,7 @@ def compile_condition(expression: str, columns: Columns) -> Condition:
     """
     # Its libraries take a tenth of a second to import, which a server is not to spend before it serves.
     from recommender.conditions.check import truth
+    from recommender.conditions.scope import Scope, Uses
 
     uses = Uses()
     compiled = truth(Scope(expression, columns, uses), parse(expression))

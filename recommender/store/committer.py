@@ -165,4 +165,4 @@ class Committer:
 def _meaning(error: BaseException, path: Path) -> StoreError:
     if isinstance(error, StoreError):
         return error
-    return store_error(error, path) if isinstance(error, sqlite3.Error) else StoreError(f"{path}: {error!r}")
+    return store_error(error, path) if isinstance(error, sqlite3.Error) else StoreError(f"{path}: {type(error).__name__}")

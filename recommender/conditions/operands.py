@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
 
@@ -29,7 +30,7 @@ class Type(Enum):
 
 
 @dataclass(frozen=True, eq=False)
-class Operand:
+class Operand(ABC):
     """`constant`: the same in every row and at any time. `field`: its name, where the operand is just a field."""
 
     span: Span
@@ -37,9 +38,9 @@ class Operand:
     field: str = ""
 
     @property
+    @abstractmethod
     def type(self) -> Type:
         """The operand's type."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

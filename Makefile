@@ -47,5 +47,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "$(PYTHON) -m venv $(VENV)"; "$(PYTHON)" -m venv --clear $(VENV); }
 	@index=$$("$(PYTHON)" .ci/torch_index.py "$(TORCH_INDEX)") && set -x && \
-	  $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt $$index -e '.[demo,dev]'
+	  $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt $$index -e '.[demo,evaluate,dev]'
 	@touch $@

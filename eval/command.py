@@ -9,101 +9,158 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from recommender.judging.comparison import comparison_table, shown_interval
 from recommender.placements import Placements, load_placements
 from recommender.profile import load_build_settings
 from recommender.settings import load_settings
-from recommender.times import from_micros, parse_time, to_micros
+from recommender.times import parse_time, to_micros
+
+DEEPEST = 100
 
 
 def _moment(context: click.Context, parameter: click.Parameter, text: str | None) -> datetime | None:
     return None if text is None else parse_time(text, parameter.opts[0])
 
 
+def _lengths(context: click.Context, parameter: click.Parameter, text: str) -> tuple[int, ...]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not all(word.isdecimal() and 1 <= int(word) <= DEEPEST for word in words):
+        raise click.BadParameter(f"{text!r} is no list of whole numbers from 1 to {DEEPEST}, such as 5,10,20")
+    return tuple(dict.fromkeys(map(int, words)))
+
+
+_file = click.Path(path_type=Path)
+
+
 @click.command("eval", short_help="Judge the engine on held-out time.")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of store, generations and caches.")
-@click.option("--build", "build_file", type=click.Path(path_type=Path), help="TOML file of build settings to judge; defaults without it.")
-@click.option("--placements", type=click.Path(path_type=Path), help="TOML file of placements.")
+@click.option("--data", type=_file, help="Folder of store, generations and caches.")
+@click.option("--dataset", type=_file, metavar="FOLDER", help="Judge on the files of a public set in this folder, not on the store.")
+@click.option("--format", help="Format of the --dataset: movielens, lightgcn, sequences, citeulike or mind.")
+@click.option("--set", "set_name", default="", metavar="NAME", help="Which set of the --dataset's folder, where it holds several.")
+@click.option("--build", "build_file", type=_file, help="TOML file of build settings to judge; defaults without it.")
+@click.option("--placements", type=_file, help="TOML file of placements.")
 @click.option("--placement", "name", default="", help="The placement to judge; the first one without it.")
+@click.option(
+    "--split",
+    metavar="HOW",
+    help="time, rolling, last, given, cold-items, cold-people or random; by default given where the data has a test part, otherwise "
+    "time, or last where there is only an order.",
+)
 @click.option("--cut", callback=_moment, metavar="TIME", help="Learn from events before this moment, judge on those after it.")
 @click.option(
     "--share",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.2,
-    show_default=True,
-    help="Newest share of events to judge on, where no --cut is given.",
+    help="Newest share of events, or share of items or people, to judge on; 0.2, with rolling 0.4.",
 )
+@click.option("--windows", type=click.IntRange(min=1), help="Windows of --split rolling, each fitted anew; 4.")
 @click.option("--until", callback=_moment, metavar="TIME", help="Use no events from this moment on (for tuning before a test period).")
 @click.option(
-    "--reveal",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=0.5,
-    show_default=True,
-    help="Share of each person's events after the cut that count as history.",
+    "--reveal", type=click.FloatRange(0, 1, max_open=True), help="Share of each person's events after the cut that count as history; 0.5."
 )
-@click.option("--people", type=click.IntRange(min=1), default=5_000, show_default=True, help="People judged at the most.")
-@click.option("--json", "json_report", type=click.Path(path_type=Path), help="Also write all figures as JSON to this file.")
+@click.option("--known", type=click.IntRange(min=0), help="Events that are known of each person with --split cold-people; 0.")
+@click.option("--people", type=click.IntRange(min=1), default=5_000, show_default=True, help="People judged at the most, in each window.")
+@click.option("--segments", type=_file, help="CSV file user_id,segment: also figures by segment.")
+@click.option("--ablate", is_flag=True, help="Also judge the blend without each source.")
+@click.option("--compare", type=_file, help="TOML file of other build settings, or other placements, to judge on the same people.")
+@click.option("--learning-curve", is_flag=True, help="Also learn from 25 and 50 % of the people; takes two more fits.")
+@click.option("--k", "lengths", default="", callback=_lengths, metavar="LIST", help="Also print figures at these lengths, such as 5,10,20.")
+@click.option("--json", "json_report", type=_file, help="Also write all figures as JSON to this file.")
+@click.option("--parquet", type=_file, help="Also write one row a person and variant to this file; it holds people's ids.")
+@click.option("--html", type=_file, help="Also write a report in one HTML file.")
 def evaluate(
     data: Path | None,
+    dataset: Path | None,
+    format: str | None,
+    set_name: str,
     build_file: Path | None,
     placements: Path | None,
     name: str,
+    split: str | None,
     cut: datetime | None,
-    share: float,
+    share: float | None,
+    windows: int | None,
     until: datetime | None,
-    reveal: float,
+    reveal: float | None,
+    known: int | None,
     people: int,
+    segments: Path | None,
+    ablate: bool,
+    compare: Path | None,
+    learning_curve: bool,
+    lengths: tuple[int, ...],
     json_report: Path | None,
+    parquet: Path | None,
+    html: Path | None,
 ) -> None:
-    """Judge build settings and a placement on the store's own events, cut in time.
+    """Judge build settings and a placement on the store's own events, or on a public set; publishes nothing.
 
-    Fits on the events before the cut and ranks the whole catalogue, with the serving engine, for everybody who took up
-    something new after it; publishes nothing. Prints each source alone, the blend, and paired 95 % intervals.
+    Fits on a part of the events and ranks the whole catalogue, with the serving engine, for everybody who took up something new
+    in the rest. Prints each source alone, the blend, how sure the differences are, and for whom and what it works; 95 % intervals.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    from eval.evaluation import evaluate as run
-    from indexing.progress import reporter
+    from rich.console import Console
 
+    from eval.evaluation import evaluate as run
+    from eval.material import from_files, from_store
+    from eval.outputs.figures import figures_of
+    from eval.outputs.person_rows import write_person_rows
+    from eval.outputs.tables import shown, tables_of, title_of
+    from eval.outputs.writing import check_outputs, write_text
+    from eval.rival import rival_of
+    from eval.segments import read_segments
+    from eval.splitting import Cutting
+    from indexing.progress import reporter
+    from recommender.errors import InvalidInput
+    from recommender.judging.comparison import comparison_table
+
+    # All that can be refused is refused before the work.
+    check_outputs({"--json": json_report, "--parquet": parquet, "--html": html})
+    if (dataset is None) != (format is None):
+        raise InvalidInput("--format", format, "both --dataset and --format, or neither")
+    if dataset is None and set_name:
+        raise InvalidInput("--set", set_name, "a name only together with --dataset")
     settings = load_settings(data=data, placements=placements)
-    known = load_placements(settings.placements) if settings.placements else Placements.default()
-    build, placement = load_build_settings(build_file), known.get(name)
+    there = load_placements(settings.placements) if settings.placements else Placements.default()
+    build, placement = load_build_settings(build_file), there.get(name)
+    rival = None if compare is None else rival_of(compare, build, placement, own=(build_file, settings.placements))
+    if html is not None:
+        from eval.report.page import page
+    report = reporter(sys.stderr)
+    material = from_store(settings.store_path, report) if dataset is None else from_files(dataset, format or "", set_name, report)
     result = run(
-        settings,
+        material,
         build,
         placement,
-        reporter(sys.stderr),
-        cut=None if cut is None else to_micros(cut),
-        share=share,
-        until=None if until is None else to_micros(until),
-        reveal=reveal,
-        people=people,
+        report,
+        cache=settings.cache_path,
+        cutting=Cutting(
+            split=split,
+            cut=None if cut is None else to_micros(cut),
+            until=None if until is None else to_micros(until),
+            share=share,
+            reveal=reveal,
+            windows=windows,
+            known=known,
+            people=people,
+        ),
+        ablate=ablate,
+        rival=rival,
+        curve=learning_curve,
+        segments=None if segments is None else read_segments(segments, material.people),
     )
-    comparison, console = result.comparison, Console()
-    moment = f"{from_micros(result.protocol.cut):%Y-%m-%d %H:%M} UTC"
-    settings_named = f"profile {build.hash}, placement {placement.name} ({placement.version})"
-    title = f"{len(comparison.held_out)} people after {moment}, {result.fitted} events learnt from, {settings_named}"
-    console.print(comparison_table(comparison, title))
-    best = comparison.best_part
-    console.print(f"blend − best part ({best}), NDCG@10: {shown_interval(comparison.blend_over(best), signed=True)}", highlight=False)
-    table = Table("history", "people", "blend NDCG@10", title="By length of history", title_justify="left")
-    for length, (count, interval) in result.by_length.items():
-        table.add_row(length, str(count), shown_interval(interval))
-    console.print(table)
+    figures, console = figures_of(result), Console()
+    for warning in figures["warnings"]:
+        click.echo(f"warning: {warning}", err=True)
+    console.print(title_of(figures), highlight=False, markup=False)
+    console.print(comparison_table(result.comparison, ""), highlight=False)
+    best = figures["best_part"]
+    console.print(f"blend − best part ({best}), NDCG@10: {shown(figures['blend_over'][best], signed=True)}", highlight=False, markup=False)
+    for heading, table in tables_of(figures, lengths):
+        console.print(f"\n{heading}", style="italic", highlight=False, markup=False)
+        console.print(table, highlight=False)
     if json_report is not None:
-        figures = {
-            "profile": build.hash,
-            "placement": {"name": placement.name, "version": placement.version},
-            "cut": from_micros(result.protocol.cut).isoformat(),
-            "people": len(comparison.held_out),
-            "fitted_events": result.fitted,
-            "variants": {
-                variant: {metric: vars(interval) for metric, interval in judgement.intervals.items()}
-                for variant, judgement in comparison.judgements.items()
-            },
-            "blend_over": {variant: vars(comparison.blend_over(variant)) for variant in comparison.judgements if variant != "blend"},
-            "by_history_length": {length: {"people": count, **vars(interval)} for length, (count, interval) in result.by_length.items()},
-        }
-        json_report.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        write_text(json_report, json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    if parquet is not None:
+        write_person_rows(result, parquet)
+    if html is not None:
+        write_text(html, page(figures))

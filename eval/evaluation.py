@@ -1,106 +1,178 @@
-"""Judging settings and placements on the store's own events, cut in time, through the serving engine."""
+"""Judging settings and placements through the serving engine, on the store's own events or on a public set; publishes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
+from eval.learning_curve import Point, learning_curve
+from eval.material import Material
+from eval.pooling import pooled, pooled_people
+from eval.rival import Rival
+from eval.splitting import Cutting, splits_of
+from indexing.blending.blending import Learnt
 from indexing.embedding import embed_items, find_embedder
+from indexing.fitting import Fitted, fit
 from indexing.progress import Reporter
-from indexing.snapshot import Snapshot, read_snapshot
-from indexing.twin import fit_twin, sampled
-from recommender.errors import InvalidInput
-from recommender.judging import HeldOut, Interval, bootstrap_mean, cut_at_share, hold_out
-from recommender.judging.comparison import LEADING, Comparison, compare
+from recommender.engine import Recommender
+from recommender.feeds import SourceName
+from recommender.judging import HeldOut, Judgement, judge
+from recommender.judging.comparison import Comparison, compare
+from recommender.judging.cuts import Split
+from recommender.judging.replay import BLEND
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
-from recommender.settings import Settings
-from recommender.store import open_store
-from recommender.times import from_micros
 from recommender.vectors import VectorIndex
 
-LENGTHS = {"0": (0, 0), "1-2": (1, 2), "3-9": (3, 9), "10-49": (10, 49), "50+": (50, 10**9)}
-"""Lengths of history by which figures are broken down, both ends included."""
+Flags = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """What is held out: events in [`cut`, `until`) in µs, `reveal` share of each person's shown as history, at most `people`."""
+@dataclass(frozen=True, eq=False)
+class Window:
+    """One fit and whom it was judged on. `fitted`: events learnt from; `training_counts`: of these by catalogue row, shape (n,);
+    `dropped`: pairs of a given test part that are no targets."""
 
-    cut: int
-    until: int | None
-    reveal: float
-    people: int
+    name: str
+    held_out: HeldOut
+    fitted: int
+    training_counts: npt.NDArray[np.int64]
+    dropped: int
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What came of it. `fitted` events were learnt from; `by_length`: the blend's leading metric by length of history."""
+    """What came of it, over all `windows` together.
 
+    `comparison`: each source alone and the blend. `ablation`: the blend, and without one source at a time; `compared`: the blend and the
+    rival's, named "other"; None where not asked for. `learnt`: how the last window's blend came about, None where there was too
+    little to learn one from. `learning_curve`: empty where not asked for. `segments`: by person number. `warnings`: what whoever
+    reads the figures has to know.
+    """
+
+    material: Material
+    build: BuildSettings
+    placement: Placement
+    windows: Sequence[Window]
     comparison: Comparison
-    protocol: Protocol
-    fitted: int
-    by_length: Mapping[str, tuple[int, Interval]]
+    learnt: Learnt | None
+    ablation: Comparison | None = None
+    rival: Rival | None = None
+    compared: Comparison | None = None
+    learning_curve: Sequence[Point] = ()
+    segments: Mapping[int, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def window_of(self) -> npt.NDArray[np.int64]:
+        """Place in `windows` of each judged query, shape (q,)."""
+        return np.repeat(np.arange(len(self.windows)), [len(window.held_out) for window in self.windows])
 
 
-def protocol_of(snapshot: Snapshot, *, cut: int | None, share: float, until: int | None, reveal: float, people: int) -> Protocol:
-    """The protocol with the cut at time `cut` (µs), or else where the newest `share` of the events before `until` begins."""
-    events = snapshot.events if until is None else snapshot.events.before(until)
-    if not len(events):
-        raise InvalidInput("events", "none before the end", "a store with events; add some with `recommender import events FILE`")
-    at = cut if cut is not None else cut_at_share(events, 1 - share)
-    if until is not None and until <= at:
-        raise InvalidInput("until", from_micros(until).isoformat(), f"later than the cut, {from_micros(at).isoformat()}")
-    return Protocol(at, until, reveal, people)
+OTHER = "other"
+"""The rival's name among judgements."""
 
 
 def evaluate(
-    settings: Settings,
+    material: Material,
     build: BuildSettings,
     placement: Placement,
     report: Reporter,
     *,
-    cut: int | None = None,
-    share: float = 0.2,
-    until: int | None = None,
-    reveal: float = 0.5,
-    people: int = 5_000,
+    cache: Path,
+    cutting: Cutting | None = None,
+    ablate: bool = False,
+    rival: Rival | None = None,
+    curve: bool = False,
+    segments: Mapping[int, str] | None = None,
 ) -> Evaluation:
-    """Fit `build` on the events before the cut and judge every variant of `placement` on what people took up after it.
+    """Fit `build` on what each window may learn from and judge every variant of `placement` on what people then took up.
 
-    Reads the store; publishes nothing. Raises `InvalidInput` where there is nothing to learn from or nobody to judge on.
+    `cache`: folder of embedded texts. `ablate`: also judge the blend without each source. `rival`: also judge other settings on the same
+    people. `curve`: also fit the last window on parts of its people. Raises `InvalidInput` where there is nothing to learn from or
+    nobody to judge on, and for what `splits_of` refuses.
     """
-    with open_store(settings.store_path) as store, report.stage("read") as advance:
-        snapshot = read_snapshot(store, progress=lambda what, done, total: advance(done, total))
-    protocol = protocol_of(snapshot, cut=cut, share=share, until=until, reveal=reveal, people=people)
-    held_out = sampled(
-        hold_out(snapshot.events, build.event_weights, cut=protocol.cut, until=until, reveal=reveal), people, seed=build.seed
+    splits, warnings = splits_of(material, build, cutting or Cutting())
+    vectors = _vectors(material, build, cache, report)
+    other_vectors = vectors
+    if rival is not None and _embedding(rival.build) != _embedding(build):
+        other_vectors = _vectors(material, rival.build, cache, report)
+    judged: dict[str, list[Judgement]] = {}
+    without: dict[str, list[Judgement]] = {}
+    others: list[Judgement] = []
+    fitted: Fitted | None = None
+    for split in splits:
+        suffix = "" if len(splits) == 1 else f", {split.name}"
+        with report.stage(f"learn{suffix}") as advance:
+            fitted = fit(material.catalogue, *vectors, split.training, build, placement, progress=advance)
+        engine = Recommender.unpublished(fitted.contents, build)
+        with report.stage(f"judge{suffix}") as advance:
+            comparison = compare(engine, split.held_out, placement, lists=True, seed=build.seed, progress=advance)
+        _add(judged, comparison.judgements)
+        if ablate:
+            _add(without, _ablated(engine, split.held_out, placement, build.seed, report, f"leave sources out{suffix}"))
+        if rival is not None:
+            if rival.build != build:
+                with report.stage(f"learn to compare{suffix}") as advance:
+                    fit_of_rival = fit(material.catalogue, *other_vectors, split.training, rival.build, rival.placement, progress=advance)
+                engine = Recommender.unpublished(fit_of_rival.contents, rival.build)
+            with report.stage(f"judge to compare{suffix}") as advance:
+                others.append(judge(engine, split.held_out, rival.placement, seed=build.seed, progress=advance))
+    assert fitted is not None
+    held_out = pooled_people([split.held_out for split in splits])
+    points: Sequence[Point] = ()
+    if curve:
+        points = learning_curve(material, vectors, splits[-1], build, placement, judged[BLEND][-1], report)
+    blend = pooled(judged[BLEND], held_out.people, build.seed)
+    variants = {name: pooled(windows, held_out.people, build.seed) for name, windows in judged.items() if name != BLEND}
+    lacking = {name: pooled(windows, held_out.people, build.seed) for name, windows in without.items()}
+    return Evaluation(
+        material,
+        build,
+        placement,
+        [_window(material, split) for split in splits],
+        Comparison(held_out, {**variants, BLEND: blend}),
+        fitted.learnt,
+        ablation=Comparison(held_out, {BLEND: blend, **lacking}) if ablate else None,
+        rival=rival,
+        compared=None if rival is None else Comparison(held_out, {BLEND: blend, OTHER: pooled(others, held_out.people, build.seed)}),
+        learning_curve=points,
+        segments=segments or {},
+        warnings=warnings,
     )
-    if not len(held_out):
-        newest = from_micros(snapshot.events.at.max()).isoformat()
-        allowed = f"a moment after which people took up items new to them; the newest event is of {newest}"
-        raise InvalidInput("cut", from_micros(protocol.cut).isoformat(), allowed)
+
+
+def _add(lists: dict[str, list[Judgement]], judgements: Mapping[str, Judgement]) -> None:
+    for name, judgement in judgements.items():
+        lists.setdefault(name, []).append(judgement)
+
+
+def _embedding(build: BuildSettings) -> tuple[object, ...]:
+    """All settings that the vectors and their index depend on."""
+    return build.embedder, build.embed_precision, build.content.exact_limit, build.seed
+
+
+def _vectors(material: Material, build: BuildSettings, cache: Path, report: Reporter) -> tuple[VectorIndex, Flags]:
     with report.stage("embed") as advance:
-        embedded = embed_items(
-            snapshot.items, lambda: find_embedder(build.embedder, build.embed_precision), settings.cache_path, progress=advance
-        )
-        vectors = VectorIndex.build(embedded.vectors, exact_limit=build.content.exact_limit, seed=build.seed)
-    with report.stage("learn"):
-        twin = fit_twin(snapshot.catalogue, vectors, embedded.has_vector, snapshot.events, build, protocol.cut)
-    with report.stage("judge") as advance:
-        comparison = compare(twin, held_out, placement, seed=build.seed, progress=advance)
-    fitted = len(snapshot.events.before(protocol.cut))
-    return Evaluation(comparison, protocol, fitted, _by_length(comparison, held_out, build.seed))
+        embedded = embed_items(material.items, lambda: find_embedder(build.embedder, build.embed_precision), cache, progress=advance)
+        return VectorIndex.build(embedded.vectors, exact_limit=build.content.exact_limit, seed=build.seed), embedded.has_vector
 
 
-def _by_length(comparison: Comparison, held_out: HeldOut, seed: int) -> dict[str, tuple[int, Interval]]:
-    lengths = np.array([len(history) for history in held_out.histories])
-    values = comparison.judgements["blend"].values[LEADING]
-    found = {}
-    for name, (shortest, longest) in LENGTHS.items():
-        chosen = (lengths >= shortest) & (lengths <= longest)
-        if chosen.any():
-            found[name] = (int(chosen.sum()), bootstrap_mean(values[chosen], np.random.default_rng(seed)))
-    return found
+def _ablated(engine: Recommender, held_out: HeldOut, placement: Placement, seed: int, report: Reporter, stage: str) -> dict[str, Judgement]:
+    """The blend without each source, by name of the source."""
+    made = {}
+    with report.stage(stage) as advance:
+        for place, source in enumerate(SourceName):
+            rest = frozenset(SourceName) - {source}
+            made[source.key] = judge(engine, held_out, placement, variant=f"without {source.key}", sources=rest, seed=seed)
+            advance(place + 1, len(SourceName))
+    return made
+
+
+def _window(material: Material, split: Split) -> Window:
+    rows = material.catalogue.rows_of(split.training.item)
+    counts = np.bincount(rows[rows >= 0], minlength=material.catalogue.n)
+    return Window(split.name, split.held_out, len(split.training), counts, split.dropped)

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pydantic import ValidationError
 
 from indexing.embedding import embed_items, find_embedder
+from indexing.fitting import fit
 from indexing.gate import check_contents, check_feeds, check_judgement, check_vectors
 from indexing.learning import learn
 from indexing.progress import Reporter
@@ -24,7 +25,7 @@ from recommender.settings import Settings
 from recommender.store import open_store
 from recommender.vectors import VectorIndex
 
-LIBRARIES = ("numpy", "scipy", "faiss-cpu", "implicit", "pyarrow", "torch", "sentence-transformers", "transformers")
+LIBRARIES = ("numpy", "scipy", "faiss-cpu", "implicit", "lightgbm", "pyarrow", "torch", "sentence-transformers", "transformers")
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +92,11 @@ def reindex(
                 progress=advance,
             )
         with report.stage("learn") as advance:
-            contents = learn(snapshot.catalogue, vectors, embedded.has_vector, snapshot.events, build)
+            if twin.comparison is None:
+                contents = fit(snapshot.catalogue, vectors, embedded.has_vector, snapshot.events, build, placement).contents
+            else:
+                blend = twin.learnt.blend if twin.learnt else None
+                contents = learn(snapshot.catalogue, vectors, embedded.has_vector, snapshot.events, build, blend)
             advance(1, 1)
         with report.stage("check"):
             checks = [check_vectors(embedded), *_checks(contents, build, placement, parent, snapshot, twin, now)]

@@ -6,14 +6,19 @@ import numpy as np
 import numpy.typing as npt
 
 from indexing.interactions import interaction_matrix
-from indexing.learn.als import als_item_factors
+from indexing.learn.als import als_item_factors, confidence_of
+from indexing.learn.co_occurrence import co_occurrence_weights
+from indexing.learn.graph_filter import graph_filter
 from indexing.learn.item_item import item_item_weights
-from indexing.learn.popularity import item_popularity
+from indexing.learn.popularity import first_events, item_popularity
+from indexing.learn.transfer import transfer_weights
+from indexing.learn.transitions import transition_weights
 from recommender.event_table import EventTable
 from recommender.events import Consent
 from recommender.generation import Contents
 from recommender.generation.catalogue import Catalogue
 from recommender.profile import BuildSettings
+from recommender.ranking import Blend
 from recommender.vectors import VectorIndex
 
 
@@ -23,15 +28,25 @@ def learn(
     has_vector: npt.NDArray[np.bool_],
     events: EventTable,
     settings: BuildSettings,
+    blend: Blend | None = None,
 ) -> Contents:
-    """Fit every learner on the `events` whose consent allows training."""
+    """Fit every learner on the `events` whose consent allows training; `blend`, learnt on other events, goes with what they make."""
     allowed = events.consenting(Consent.TRAIN)
     matrix = interaction_matrix(allowed, catalogue, settings)
+    confidence = confidence_of(matrix, settings.collaborative)
     return Contents(
         catalogue=catalogue,
         vectors=vectors,
         has_vector=has_vector,
-        factors=als_item_factors(matrix, settings.collaborative, seed=settings.seed),
-        item_item=item_item_weights(matrix, settings.item_item),
-        popularity=item_popularity(allowed, catalogue, settings),
+        factors=als_item_factors(matrix, settings.collaborative, confidence=confidence, seed=settings.seed),
+        confidence=confidence,
+        item_item=item_item_weights(matrix, settings.item_item, seed=settings.seed),
+        transitions=transition_weights(allowed, catalogue, settings),
+        co_occurrence=co_occurrence_weights(matrix, settings.co_occurrence),
+        transfer=transfer_weights(catalogue, vectors, has_vector, matrix, settings.transfer),
+        graph=graph_filter(matrix, settings.graph, seed=settings.seed),
+        popularity=item_popularity(allowed, catalogue, settings, half_life_days=settings.popularity.half_life_days),
+        recent_popularity=item_popularity(allowed, catalogue, settings, half_life_days=settings.popularity.recent_half_life_days),
+        first_at=first_events(allowed, catalogue),
+        blend=blend,
     )

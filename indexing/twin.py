@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from indexing.blending.blending import Learnt, learn_blend
+from indexing.fitting import Fitted, fit
 from indexing.interactions import interaction_matrix
-from indexing.learning import learn
 from recommender.engine import Recommender
 from recommender.event_table import EventTable
 from recommender.events import Consent
@@ -31,6 +32,9 @@ class TwinReport:
 
     `over_parent`: paired difference of the leading metric between these settings and the parent's, fitted to the same cut;
     None where there is no parent or its settings are the same.
+
+    `learnt`: the blend for what is published, learnt on the twin's sources and the events after the cut; None where there was
+    too little to learn one from.
     """
 
     description: str
@@ -38,6 +42,7 @@ class TwinReport:
     why_not: str
     over_parent: Interval | None
     at_cut: Comparison | None = None
+    learnt: Learnt | None = None
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -71,15 +76,7 @@ def sampled(held_out: HeldOut, most: int, *, seed: int) -> HeldOut:
     """At most `most` of the held-out people, drawn without replacement."""
     if len(held_out) <= most:
         return held_out
-    chosen = np.sort(np.random.default_rng(seed).choice(len(held_out), most, replace=False))
-    return HeldOut(
-        held_out.people[chosen],
-        [held_out.histories[i] for i in chosen],
-        [held_out.consumed[i] for i in chosen],
-        [held_out.dismissed[i] for i in chosen],
-        [held_out.targets[i] for i in chosen],
-        held_out.cut,
-    )
+    return held_out.chosen(np.sort(np.random.default_rng(seed).choice(len(held_out), most, replace=False)))
 
 
 def fit_twin(
@@ -88,11 +85,11 @@ def fit_twin(
     has_vector: np.ndarray[tuple[int], np.dtype[np.bool_]],
     events: EventTable,
     settings: BuildSettings,
+    placement: Placement,
     cut: int,
-) -> Recommender:
-    """The engine as it would have been built at `cut` (µs)."""
-    contents = learn(catalogue, vectors, has_vector, events.before(cut), settings)
-    return Recommender.unpublished(contents, settings)
+) -> Fitted:
+    """What would have been built at `cut` (µs), its blend learnt on a cut inside what came before."""
+    return fit(catalogue, vectors, has_vector, events.before(cut), settings, placement)
 
 
 def judge_twin(
@@ -117,11 +114,12 @@ def judge_twin(
     if not len(interaction_matrix(events.before(cut).consenting(Consent.TRAIN), catalogue, settings).data):
         why_not = f"no event to learn from lies before {from_micros(cut):%Y-%m-%d %H:%M} UTC, where the newest {judging.share:.0%} begin"
         return TwinReport(f"not judged: {why_not}", None, why_not, None)
-    twin = fit_twin(catalogue, vectors, has_vector, events, settings, cut)
+    fitted = fit_twin(catalogue, vectors, has_vector, events, settings, placement, cut)
+    twin = Recommender.unpublished(fitted.contents, settings)
     comparison = compare(twin, held_out, placement, seed=settings.seed, progress=progress)
     over_parent = None
     if parent is not None and parent.hash != settings.hash:
-        rival = fit_twin(catalogue, vectors, has_vector, events, parent, cut)
+        rival = Recommender.unpublished(fit_twin(catalogue, vectors, has_vector, events, parent, placement, cut).contents, parent)
         theirs = judge(rival, held_out, placement, seed=settings.seed)
         over_parent = paired_difference(
             comparison.judgements["blend"].values[LEADING], theirs.values[LEADING], np.random.default_rng(settings.seed)
@@ -130,9 +128,12 @@ def judge_twin(
     at_cut = (
         compare(twin, nothing_revealed, placement, variants=("popularity", "blend"), seed=settings.seed) if len(nothing_revealed) else None
     )
+    trainable = some.consenting(Consent.TRAIN)
+    parts = [hold_out(trainable, settings.event_weights, cut=cut, reveal=reveal) for reveal in (settings.blending.reveal, 0.0)]
+    learnt = learn_blend(twin, [part for part in parts if len(part)], placement, settings.blending, seed=settings.seed)
     description = (
         f"a twin fitted on events before {from_micros(cut):%Y-%m-%d %H:%M} UTC, judged on {len(held_out)} people's new items after it, the "
         f"first {judging.reveal:.0%} of each person's later events counting as history, whole catalogue ranked, placement {placement.name} "
         f"({placement.version})"
     )
-    return TwinReport(description, comparison, "", over_parent, at_cut)
+    return TwinReport(description, comparison, "", over_parent, at_cut, learnt)

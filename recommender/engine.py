@@ -20,6 +20,7 @@ from recommender.generation import Contents, Generation
 from recommender.generation.catalogue import Card
 from recommender.placements import HISTORY_BUCKETS
 from recommender.profile import BuildSettings
+from recommender.ranking import Pool, features, strengths
 from recommender.reasons import reasons_for
 from recommender.sources import (
     NO_OPINION,
@@ -27,11 +28,13 @@ from recommender.sources import (
     CollaborativeSource,
     ContentSource,
     FreshSource,
+    GraphSource,
     Interests,
     ItemItemSource,
     PopularSource,
     Scorer,
     Source,
+    TransferSource,
 )
 from recommender.store import Change
 from recommender.times import to_micros
@@ -58,12 +61,17 @@ class Recommender:
         self.settings = settings
         self.eligibility = eligibility
         self.generation_id = generation_id
+        item_item = ItemItemSource(SourceName.ITEM_ITEM, contents.item_item, settings.item_item.history_decay)
         self.sources: tuple[Source, ...] = (
             ContentSource(contents.vectors, contents.has_vector, settings.content),
-            CollaborativeSource(contents.factors, settings.collaborative),
-            ItemItemSource(contents.item_item, settings.item_item),
+            CollaborativeSource(contents.factors, settings.collaborative, contents.confidence),
+            item_item,
             PopularSource(contents.popularity),
             FreshSource(contents.catalogue.published_at),
+            ItemItemSource(SourceName.TRANSITIONS, contents.transitions, settings.transitions.history_decay),
+            GraphSource(contents.graph, settings.graph.history_decay),
+            ItemItemSource(SourceName.CO_OCCURRENCE, contents.co_occurrence, settings.co_occurrence.history_decay),
+            TransferSource(contents.transfer, item_item, settings.transfer),
         )
 
     @classmethod
@@ -112,8 +120,33 @@ class Recommender:
 
     def _feeds(self, queries: Sequence[Query], limit: int, now: datetime, deadline: float | None) -> list[Feed]:
         allowed = self.eligibility.allowed(queries, now)
+        pool = self._pool(queries, allowed, limit, now, deadline)
+        feeds = []
+        for line, query in enumerate(queries):
+            rows, added = pool.rows[line], pool.added[line]
+            if pool.learned[line]:
+                added = self._reranked(pool, line, query, now)
+            feed = self._slate(query, rows, added, pool.source_ranks[line], allowed[line], now)
+            taking = [place for place in range(len(self.sources)) if pool.weights[line, place] > 0]
+            missed = tuple(Degradation(self.sources[place].name.key, pool.left_out[place]) for place in taking if place in pool.left_out)
+            content = pool.scorers.get(_place(SourceName.CONTENT)) if _place(SourceName.CONTENT) in taking else None
+            mode = content.modes[line] if isinstance(content, Interests) else "none"
+            feed = replace(feed, retrieval_mode=mode, degraded=missed)
+            if query.reasons:
+                first = slice(query.reasons)
+                given = reasons_for(self, query, pool.batch, line, feed.numbers[first], feed.contributions[first], pool.scorers)
+                feed = replace(feed, reasons=given)
+            feeds.append(feed)
+        return feeds
+
+    def pool(self, queries: Sequence[Query], *, now: datetime) -> Pool:
+        """The candidates of `queries`, all of one candidate count, as the blend sees them: what a blend is trained on."""
+        return self._pool(queries, self.eligibility.allowed(queries, now), queries[0].placement.candidates, now, None)
+
+    def _pool(self, queries: Sequence[Query], allowed: npt.NDArray[np.bool_], limit: int, now: datetime, deadline: float | None) -> Pool:
         batch = Batch.of(queries, self.contents.catalogue, self.settings)
-        weights = self._weights(queries, batch)
+        weights, learned = self._weights(queries, batch)
+        blend = self.contents.blend
         left_out: dict[int, str] = {}
 
         def propose(place: int) -> tuple[Scorer, Rows]:
@@ -126,40 +159,91 @@ class Recommender:
         scores = self._worked(proposed, lambda place: proposed[place][0].score(rows), left_out)
         scorers = {place: proposed[place][0] for place in scores}
         source_ranks = np.zeros((*rows.shape, len(self.sources)), dtype=np.int32)
+        strength = np.zeros(source_ranks.shape, dtype=np.float32)
         for place, scored in scores.items():
-            ranked = ranks(np.where(rows >= 0, scored, NO_OPINION))
-            source_ranks[:, :, place] = np.where(weights[:, place, None] > 0, ranked, 0)
+            heard = np.where((rows >= 0) & (weights[:, place, None] > 0), scored, NO_OPINION)
+            source_ranks[:, :, place] = ranks(heard)
+            if blend is not None and learned.any():
+                # Freshness needs no scaling: it lies in [0, 1] already, by each placement's half-life.
+                fresh = place == _place(SourceName.FRESH)
+                scaled = self._freshness(rows, queries, now) if fresh else strengths(heard, float(blend.scales[place]))
+                strength[:, :, place] = np.where(heard > NO_OPINION, scaled, 0)
         constants = np.array([query.placement.rank_constant for query in queries], dtype=np.float32)
         added = contributions(source_ranks, weights, constants)
         self._fade(added, rows, queries, now)
-        feeds = []
-        for line, query in enumerate(queries):
-            feed = self._slate(query, rows[line], added[line], source_ranks[line], allowed[line], now)
-            taking = [place for place in range(len(self.sources)) if weights[line, place] > 0]
-            missed = tuple(Degradation(self.sources[place].name.key, left_out[place]) for place in taking if place in left_out)
-            content = scorers.get(_place(SourceName.CONTENT)) if _place(SourceName.CONTENT) in taking else None
-            mode = content.modes[line] if isinstance(content, Interests) else "none"
-            feed = replace(feed, retrieval_mode=mode, degraded=missed)
-            if query.reasons:
-                given = reasons_for(self, query, batch, line, feed.numbers[: query.reasons], feed.contributions[: query.reasons], scorers)
-                feed = replace(feed, reasons=given)
-            feeds.append(feed)
-        return feeds
+        if learned.any():
+            added[learned] = (strength * weights[:, None, :])[learned]
+        return Pool(batch, rows, strength, source_ranks, weights, added, learned, scorers, left_out)
 
-    def _weights(self, queries: Sequence[Query], batch: Batch) -> Floats:
-        """Weight of each source for each query, shape (b, s), by the length of its history; 0 leaves the source out."""
+    def _weights(self, queries: Sequence[Query], batch: Batch) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Weight of each source for each query, shape (b, s), by the length of its history, and which queries go by the learned
+        blend, shape (b,). A weight of 0 leaves the source out."""
         buckets = np.searchsorted(HISTORY_BUCKETS, batch.counts(batch.positive), side="right") - 1
         weights = np.zeros((batch.size, len(self.sources)), dtype=np.float32)
+        blend = self.contents.blend
+        learned = np.array([blend is not None and query.placement.blend == "learned" for query in queries], dtype=np.bool_)
         for line, query in enumerate(queries):
-            for place, source in enumerate(self.sources):
-                if query.sources is not None and source.name not in query.sources:
-                    continue
-                weight = getattr(query.placement.weights, source.name.key)[buckets[line]]
-                weights[line, place] = weight or float(query.sources is not None)
+            if blend is not None and learned[line]:
+                weights[line] = blend.weights[buckets[line]]
+            else:
+                weights[line] = [getattr(query.placement.weights, source.name.key)[buckets[line]] for source in self.sources]
+            if query.sources is not None:
+                named = np.array([source.name in query.sources for source in self.sources])
+                weights[line] = np.where(named, np.where(weights[line] > 0, weights[line], 1), 0)
         for place, source in enumerate(self.sources):
             if weights[:, place].any():
                 weights[~source.has_opinion(batch), place] = 0
-        return weights
+        return weights, learned
+
+    def _freshness(self, rows: Rows, queries: Sequence[Query], now: datetime) -> Floats:
+        """How fresh each candidate is by its placement's half-life, shape as `rows` (b, m), in [0, 1]."""
+        source = self.sources[_place(SourceName.FRESH)]
+        assert isinstance(source, FreshSource)
+        fresh = np.stack(
+            [
+                source.decay(np.maximum(line, 0), to_micros(now), query.placement.freshness_half_life_hours)
+                for line, query in zip(rows, queries, strict=True)
+            ]
+        )
+        freshness: Floats = np.where(rows >= 0, fresh, np.float32(0))
+        return freshness
+
+    def _reranked(self, pool: Pool, line: int, query: Query, now: datetime) -> Floats:
+        """What each source adds after the ranker has put the leading candidates in order, shape (m, s).
+
+        Scores become probabilities of being taken up; each source's part of one is its part of the weighted sum.
+        """
+        added: Floats = pool.added[line]
+        blend = self.contents.blend
+        if blend is None or blend.trees is None or query.sources is not None or not query.placement.ranker_depth:
+            return added
+        totals = added.sum(axis=1)
+        real = np.flatnonzero((pool.rows[line] >= 0) & (totals > 0))
+        if not len(real):
+            return added
+        order = real[np.argsort(-totals[real], kind="stable")]
+        leading, rest = order[: query.placement.ranker_depth], order[query.placement.ranker_depth :]
+        judged = blend.trees.score(self.features(pool, line, leading, now=now))
+        scores = np.zeros(len(totals), dtype=np.float32)
+        scores[leading] = blend.probability(judged)
+        # What the ranker did not look at follows in the order of the weighted sum.
+        scores[rest] = scores[leading].min() * totals[rest] / totals[leading[-1]]
+        factors: Floats = np.divide(scores, totals, out=np.zeros_like(totals), where=totals > 0)
+        return added * factors[:, None]
+
+    def features(self, pool: Pool, line: int, places: npt.NDArray[np.int64], *, now: datetime) -> Floats:
+        """The ranker's features of the candidates at `places`, shape (m,), of one line of a pool: shape (m, f), float32."""
+        totals = pool.added[line].sum(axis=1)
+        return features(
+            self.contents.facts,
+            pool.batch,
+            line,
+            pool.rows[line, places],
+            totals[places],
+            pool.strengths[line, places],
+            pool.source_ranks[line, places],
+            now=to_micros(now),
+        )
 
     def _worked(
         self, places: Iterable[int], work: Callable[[int], Made], left_out: dict[int, str], deadline: float | None = None

@@ -37,11 +37,19 @@ class SourceName(IntEnum):
     ITEM_ITEM = 3
     POPULAR = 4
     FRESH = 5
+    TRANSITIONS = 6
+    GRAPH = 7
+    CO_OCCURRENCE = 8
+    TRANSFER = 9
 
     @property
     def key(self) -> str:
         """The name in settings and reports, such as "item_item"."""
         return self.name.lower()
+
+
+PERSONAL_SOURCES = frozenset(SourceName) - {SourceName.POPULAR, SourceName.FRESH}
+"""The sources that go by the history; without one they have no say."""
 
 
 class ReasonKind(IntEnum):
@@ -116,9 +124,9 @@ class Feed:
     """The ranking that answers one query, best first.
 
     `numbers`: item numbers, shape (n,), uint32, all different. `scores`: shape (n,), float32, descending; ties by number.
-    `sources`: shape (n,), uint8, the `SourceName` that moved each item's score most. `contributions`: shape (n, 5),
+    `sources`: shape (n,), uint8, the `SourceName` that moved each item's score most. `contributions`: shape (n, s),
     float32, each source's part of the score, in the order of `SourceName`; rows sum to the score. `source_ranks`: shape
-    (n, 5), int32, the 1-based rank that each source gave among the candidates, 0 where it had no opinion.
+    (n, s), int32, the 1-based rank that each source gave among the candidates, 0 where it had no opinion.
     `probabilities`: shape (n,), float32, chance of being shown at that place (1 where nothing was random).
     `reasons`: for the leading items, as many as asked for. `eligible`: how many items passed all limits.
     `retrieval_mode`: how content candidates were found: "exact", "index" or "none".

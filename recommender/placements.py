@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from recommender.errors import InvalidInput, NotFound
 from recommender.items import ItemKind
@@ -37,6 +37,10 @@ class SourceWeights(BaseModel):
     item_item: Weights = (0.0, 1.0, 0.7, 0.7)
     popular: Weights = (1.0, 0.7, 0.6, 0.5)
     fresh: Weights = (0.3, 0.1, 0.1, 0.1)
+    transitions: Weights = (0.0, 0.7, 0.5, 0.5)
+    graph: Weights = (0.0, 1.0, 1.0, 1.0)
+    co_occurrence: Weights = (0.0, 0.3, 0.3, 0.3)
+    transfer: Weights = (0.0, 0.2, 0.2, 0.2)
 
     @field_validator("*")
     @classmethod
@@ -58,8 +62,12 @@ class Placement(BaseModel):
     """Items on a page where the request does not say."""
     slate_size: int = Field(default=200, ge=1, le=SLATE_LIMIT)
     """Items ranked at once and then paged through."""
-    candidates: int = Field(default=500, ge=10, le=5_000)
+    candidates: int = Field(default=200, ge=10, le=5_000)
     """Candidates that each source may propose."""
+    ranker_depth: int = Field(default=200, ge=0, le=5_000)
+    """Leading candidates that a generation's learned ranker puts in order; 0 does without it."""
+    blend: Literal["learned", "weights"] = "learned"
+    """Whether sources are blended as the generation learned, where it did, or by the weights below."""
     weights: SourceWeights = SourceWeights()
     rank_constant: float = Field(default=20.0, gt=0, le=1_000)
     """How slowly a source's say falls with the rank it gives: weight / (constant + rank)."""
@@ -69,6 +77,13 @@ class Placement(BaseModel):
     """Age at which the fresh source's score of an item has halved."""
     fallback: Literal["popular", "fresh", "none"] = "popular"
     """What fills a slate that the sources leave short; "none" lets it stay short."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given_weights_count(cls, given: object) -> object:
+        if isinstance(given, dict) and "weights" in given:
+            return {"blend": "weights", **given}
+        return given
 
     @field_validator("kinds", mode="before")
     @classmethod

@@ -59,26 +59,76 @@ class EventWeights(_Settings):
 class Collaborative(_Settings):
     """Implicit-feedback matrix factorisation (ALS), served by exact fold-in."""
 
-    factors: int = Field(default=64, ge=1, le=1_024)
+    factors: int = Field(default=128, ge=1, le=1_024)
     """Length of the item vectors."""
     regularisation: float = Field(default=30.0, gt=0, le=100_000)
-    alpha: float = Field(default=5.0, gt=0, le=100_000)
-    """Confidence that one unit of event weight adds."""
+    alpha: float = Field(default=2.0, gt=0, le=100_000)
+    """Confidence that one unit of event weight adds, times the square root of how many pairs of person and item there are for each
+    one with an event: what is rare says more."""
     iterations: int = Field(default=15, ge=1, le=500)
     history_decay: float = Field(default=0.85, gt=0, le=1)
     """A history's event counts this much less for every step that it lies back."""
 
 
 class ItemItem(_Settings):
-    """Linear item–item weights: a ridge regression without self-similarity where the catalogue is small enough."""
+    """Linear item–item weights: ridge regressions of every item on others, without itself."""
 
     neighbours: int = Field(default=100, ge=1, le=10_000)
     """Largest weights kept per item."""
-    dense_limit: int = Field(default=20_000, ge=0, le=100_000)
-    """Up to so many items with events the dense closed form is solved; above, normalised co-occurrence stands in."""
-    regularisation: float = Field(default=500.0, gt=0, le=1_000_000)
+    dense_limit: int = Field(default=5_000, ge=0, le=100_000)
+    """Up to so many items with events every item is regressed on all others; above, on the items that share most people with it."""
+    reach: int = Field(default=1_600, ge=2, le=20_000)
+    """Above the dense limit, items are solved in blocks of like ones, each regressed on at most so many items."""
+    regularisation: float = Field(default=100.0, gt=0, le=1_000_000)
     degree_exponent: float = Field(default=0.25, ge=0, le=2)
     """Heavy consumers count less: a person's row is divided by (sum of weights) to this power. 0 is off."""
+    item_exponent: float = Field(default=0.25, ge=0, le=2)
+    """The penalty of an item grows with the sum of its weights to twice this power. 0 is off."""
+    history_decay: float = Field(default=0.9, gt=0, le=1)
+    """A history's event counts this much less for every step that it lies back."""
+
+
+class CoOccurrence(_Settings):
+    """Normalised co-occurrence: how many people two items share, over the degrees of both."""
+
+    neighbours: int = Field(default=300, ge=1, le=10_000)
+    """Largest weights kept per item."""
+    person_exponent: float = Field(default=1.0, ge=0, le=2)
+    """A person's weight falls with (sum of weights) to this power."""
+    source_exponent: float = Field(default=1.0, ge=0, le=2)
+    """Exponent of the degree of the item that was consumed."""
+    target_exponent: float = Field(default=0.0, ge=0, le=2)
+    """Exponent of the degree of the item that is scored; the higher, the less popular items are favoured."""
+    history_decay: float = Field(default=0.95, gt=0, le=1)
+    """A history's event counts this much less for every step that it lies back."""
+
+
+class Transitions(_Settings):
+    """What tends to follow what, from the order of each person's events."""
+
+    neighbours: int = Field(default=200, ge=1, le=10_000)
+    """Largest weights kept per item."""
+    window: int = Field(default=30, ge=1, le=500)
+    """Pairs of events at most so many steps apart count."""
+    step_decay: float = Field(default=0.85, gt=0, le=1)
+    """A pair counts this much less for every further step between its events."""
+    backward: float = Field(default=0.4, ge=0, le=1)
+    """What the item that came later says about the earlier one, as a share of the other direction."""
+    source_exponent: float = Field(default=0.3, ge=0, le=2)
+    """Exponent of the total weight that leaves the item that was consumed."""
+    target_exponent: float = Field(default=0.1, ge=0, le=2)
+    """Exponent of the total weight that reaches the item that is scored."""
+    history_decay: float = Field(default=0.6, gt=0, le=1)
+    """A history's event counts this much less for every step that it lies back."""
+
+
+class Graph(_Settings):
+    """A low-pass filter on the graph of people and items: the leading singular vectors of the normalised interactions."""
+
+    factors: int = Field(default=512, ge=1, le=2_048)
+    """Singular vectors kept, where the matrix has so many."""
+    exponent: float = Field(default=0.5, ge=0, le=4)
+    """Each singular vector counts by its singular value to this power; 0 counts all alike (the ideal low-pass filter)."""
     history_decay: float = Field(default=0.95, gt=0, le=1)
     """A history's event counts this much less for every step that it lies back."""
 
@@ -96,10 +146,72 @@ class Content(_Settings):
     """Up to so many items vectors are scanned exactly; above, the index is a compressed one."""
 
 
+class Transfer(_Settings):
+    """Items that nobody consumed yet borrow the item–item weights of their neighbours in content."""
+
+    neighbours: int = Field(default=100, ge=1, le=10_000)
+    """Neighbours with events that lend to an item."""
+    label_share: float = Field(default=1.5, ge=0, le=100)
+    """How much likeness in labels tells lenders apart, next to likeness in meaning at 1."""
+    own_share: float = Field(default=0.1, ge=0, le=100)
+    """What a lender in the history itself speaks for, next to what its weights do."""
+    degree_exponent: float = Field(default=0.25, ge=0, le=2)
+    """Popular lenders lend less: by the sum of their weights to this power."""
+    fewest: float = Field(default=0.5, gt=0, le=1_000_000)
+    """Items with less event weight than this borrow."""
+
+
 class Popularity(_Settings):
     """Counts of positive events, fading with age."""
 
     half_life_days: float = Field(default=30.0, gt=0, le=100_000)
+    recent_half_life_days: float = Field(default=3.0, gt=0, le=100_000)
+    """Half-life of the short memory from which the ranker sees a trend."""
+
+
+class Ranker(_Settings):
+    """Trees that order the leading candidates of a query (LambdaMART)."""
+
+    trees: int = Field(default=200, ge=1, le=1_000)
+    """Trees at the most; fewer where more do not serve held-out queries better."""
+    leaves: int = Field(default=7, ge=2, le=64)
+    """Leaves of one tree at the most."""
+    learning_rate: float = Field(default=0.05, gt=0, le=1)
+    """Share of what a tree has learnt that counts."""
+    least_in_leaf: int = Field(default=200, ge=1, le=100_000)
+    """Candidates that a leaf is learnt from at the least."""
+    penalty: float = Field(default=20.0, ge=0, le=100_000)
+    """Ridge penalty on what a leaf adds."""
+    feature_share: float = Field(default=0.5, gt=0, le=1)
+    """Share of the features that a tree may go by, drawn anew for each."""
+    truncation: int = Field(default=20, ge=1, le=1_000)
+    """Order matters among so many leading candidates of a query."""
+    held_out: float = Field(default=0.2, ge=0, lt=0.9)
+    """Share of the people by whom the number of trees is chosen, and whom no tree is learnt from; 0 grows all trees on everybody."""
+    patience: int = Field(default=20, ge=1, le=1_000)
+    """Growing stops when so many trees in a row did not serve the held-out people better."""
+
+
+class Blending(_Settings):
+    """How a build learns to blend the sources, on people and times that an inner fit of them has not seen."""
+
+    share: float = Field(default=0.2, gt=0, lt=0.9)
+    """The newest share of what may be learnt from that the inner fit does not see; without times, this share of each person's items."""
+    reveal: float = Field(default=0.5, ge=0, lt=1)
+    """Share of a person's held-out events that count as history; the blend is learnt with these and, to another part, without."""
+    people: int = Field(default=2_500, ge=1)
+    """People that the blend is learnt on at the most, for each way in which events were cut."""
+    candidates: int = Field(default=200, ge=10, le=2_000)
+    """Candidates of each that the blend is learnt on: those that some source ranks highest."""
+    fewest: int = Field(default=100, ge=1)
+    """With fewer people the placement's weights blend the sources."""
+    ranker: Literal["auto", "always", "never"] = "auto"
+    """Whether trees order the leading candidates: "auto" only where they do so better for people that they were not trained on."""
+    fewest_for_ranker: int = Field(default=500, ge=1)
+    """With fewer people no ranker is trained."""
+    share_of_judges: float = Field(default=0.3, gt=0, lt=1)
+    """Share of the people whom the ranker is not trained on but judged by."""
+    trees: Ranker = Ranker()
 
 
 class Judging(_Settings):
@@ -123,12 +235,17 @@ class BuildSettings(_Settings):
     """Age at which an event counts half in the training matrix."""
     person_limit: int = Field(default=500, ge=1, le=100_000)
     """Newest events of one person that are learnt from, so that no bot explodes co-occurrence."""
-    history_cap: int = Field(default=100, ge=1, le=200)
+    history_cap: int = Field(default=200, ge=1, le=200)
     """Newest events of a history that a feed goes by."""
     collaborative: Collaborative = Collaborative()
     item_item: ItemItem = ItemItem()
+    co_occurrence: CoOccurrence = CoOccurrence()
+    transitions: Transitions = Transitions()
+    graph: Graph = Graph()
     content: Content = Content()
+    transfer: Transfer = Transfer()
     popularity: Popularity = Popularity()
+    blending: Blending = Blending()
     judging: Judging = Judging()
     embedder: str = Field(default="auto", min_length=1)
     """Name or folder of a sentence-transformers model; "auto" takes the MiniLM weights of the installed package."""

@@ -17,14 +17,14 @@ from pyroaring import BitMap
 from recommender.engine import Recommender
 from recommender.event_table import event_weights
 from recommender.events import Consent, EventType, Subject, SubjectKind
-from recommender.feeds import Basis, Feed, SourceName
+from recommender.feeds import PERSONAL_SOURCES, Basis, Feed
 from recommender.people import HISTORY_DTYPE, HISTORY_LIMIT, History, empty_history
 from recommender.store import Store
 from recommender.times import to_micros
 from server.live import Live
 from server.reading import Context
 
-_BY_HISTORY = [int(name) - 1 for name in (SourceName.CONTENT, SourceName.COLLABORATIVE, SourceName.ITEM_ITEM)]
+_BY_HISTORY = [int(name) - 1 for name in sorted(PERSONAL_SOURCES)]
 """Columns of a feed's contributions that a history moves."""
 
 

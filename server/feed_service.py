@@ -17,7 +17,7 @@ import numpy as np
 from recommender.engine import Recommender
 from recommender.errors import InvalidInput, InvalidToken
 from recommender.events import Consent, EventType
-from recommender.feeds import Basis, Degradation, Feed, Query, SourceName
+from recommender.feeds import PERSONAL_SOURCES, Basis, Degradation, Feed, Query, SourceName
 from recommender.paging import Page, binding, take_page
 from recommender.people import HISTORY_DTYPE, History
 from recommender.times import to_micros
@@ -27,7 +27,8 @@ from server.asking import Asker, Moment, meet
 from server.deciding import Tools, count_answer, deadline_of, decide
 from server.reading import RANK_LIMIT, SEEDS_LIMIT, Context, Wanted, consent_of, ids_of, label_of, subject_of
 
-SIMILAR = frozenset({SourceName.CONTENT, SourceName.COLLABORATIVE, SourceName.ITEM_ITEM})
+SIMILAR = PERSONAL_SOURCES - {SourceName.TRANSITIONS}
+"""What comes next is not what is alike."""
 POPULAR = frozenset({SourceName.POPULAR})
 
 

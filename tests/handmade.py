@@ -14,18 +14,24 @@ import scipy.sparse as sp
 
 from recommender.engine import Recommender
 from recommender.events import EventType
-from recommender.feeds import Feed, Query, SourceName
+from recommender.feeds import PERSONAL_SOURCES, Feed, Query, SourceName
 from recommender.generation import Contents
 from recommender.generation.catalogue import Catalogue
+from recommender.graph_filter import ItemSpectrum
 from recommender.items import Item, ItemKind, ItemState
 from recommender.people import HISTORY_DTYPE, History
-from recommender.placements import Placement
+from recommender.placements import HISTORY_BUCKETS, Placement
 from recommender.profile import BuildSettings
+from recommender.ranking import FEATURES, Blend, Trees
+from recommender.ranking.blend import EVEN
+from recommender.times import MISSING_TIME
 from recommender.vectors import VectorIndex
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, tzinfo=UTC)
 HOME = Placement(name="home")
-PERSONAL = (SourceName.CONTENT, SourceName.COLLABORATIVE, SourceName.ITEM_ITEM)
+CONFIDENCE = 5.0
+"""What a unit of weight adds in fold-ins of factors made by hand."""
+PERSONAL = tuple(sorted(PERSONAL_SOURCES))
 
 
 def number_of(row: int) -> int:
@@ -63,18 +69,35 @@ def contents_of(
     factors: npt.ArrayLike | None = None,
     item_item: npt.ArrayLike | None = None,
     popularity: npt.ArrayLike | None = None,
+    transitions: npt.ArrayLike | None = None,
+    co_occurrence: npt.ArrayLike | None = None,
+    transfer: npt.ArrayLike | None = None,
+    graph: npt.ArrayLike | None = None,
+    blend: Blend | None = None,
     states: Sequence[ItemState] = (),
 ) -> Contents:
-    """Contents of these arrays; what is not given is zero, so that its source has no say."""
+    """Contents of these arrays; what is not given is zero, so that its source has no say.
+
+    `graph`: vectors of the items' spectrum, shape (n, k), all of gain 1.
+    """
     n = len(items)
+    weights = {"item_item": item_item, "transitions": transitions, "co_occurrence": co_occurrence, "transfer": transfer}
+    popular = np.zeros(n, dtype=np.float32) if popularity is None else np.asarray(popularity, dtype=np.float32)
+    spectrum = np.zeros((n, 0), dtype=np.float32) if graph is None else np.asarray(graph, dtype=np.float32)
+    degrees = np.any(spectrum != 0, axis=1).astype(np.float32)
     given = np.zeros((n, 4), dtype=np.float32) if vectors is None else unit(vectors)
     return Contents(
         catalogue=catalogue_of(items, states),
         vectors=VectorIndex.build(given, exact_limit=20_000, seed=0),
         has_vector=np.any(given != 0, axis=1),
         factors=np.zeros((n, 2), dtype=np.float32) if factors is None else np.asarray(factors, dtype=np.float32),
-        item_item=sp.csr_array(np.zeros((n, n)) if item_item is None else np.asarray(item_item), dtype=np.float32),
-        popularity=np.zeros(n, dtype=np.float32) if popularity is None else np.asarray(popularity, dtype=np.float32),
+        confidence=CONFIDENCE,
+        **{name: sp.csr_array((n, n) if rows is None else np.asarray(rows), dtype=np.float32) for name, rows in weights.items()},
+        graph=ItemSpectrum(spectrum, degrees, degrees, np.ones(spectrum.shape[1], dtype=np.float32)),
+        popularity=popular,
+        recent_popularity=popular,
+        first_at=np.full(n, MISSING_TIME),
+        blend=blend,
     )
 
 
@@ -82,16 +105,49 @@ def checkerboard(n: int = 40, items: Sequence[Item] | None = None, *, seed: int 
     """n items of which people like either the even or the odd ones; every source knows it. Later rows are less popular."""
     rng = np.random.default_rng(seed)
     parity = np.arange(n) % 2
-    together = (parity[:, None] == parity[None, :]) * rng.uniform(0.5, 1.5, (n, n))
-    np.fill_diagonal(together, 0)
+    together = (parity[:, None] == parity[None, :]) & ~np.eye(n, dtype=np.bool_)
     sides = np.eye(2)[parity]
+
+    def near() -> npt.NDArray[np.float64]:
+        return together * rng.uniform(0.5, 1.5, (n, n))
+
     return contents_of(
         some_items(n) if items is None else items,
         vectors=np.hstack([sides, np.zeros((n, 2))]) + rng.normal(scale=0.05, size=(n, 4)),
         factors=sides + rng.normal(scale=0.05, size=(n, 2)),
-        item_item=together,
+        item_item=near(),
         popularity=1 / (1 + np.arange(n)),
+        transitions=near(),
+        co_occurrence=near(),
+        transfer=near(),
+        graph=sides + rng.normal(scale=0.05, size=(n, 2)),
     )
+
+
+def stumps(*asked: tuple[str, float, float, float]) -> Trees:
+    """One tree for each (feature, threshold, value up to it or where it is missing, value above)."""
+    count = len(asked)
+    return Trees(
+        features=len(FEATURES),
+        feature=np.array([each for name, *_ in asked for each in (FEATURES.index(name), -1, -1)], dtype=np.int16),
+        threshold=np.array([each for _, threshold, *_ in asked for each in (threshold, 0, 0)], dtype=np.float32),
+        missing_left=np.array([True, False, False] * count),
+        left=np.array([each for tree in range(count) for each in (3 * tree + 1, -1, -1)], dtype=np.int32),
+        right=np.array([each for tree in range(count) for each in (3 * tree + 2, -1, -1)], dtype=np.int32),
+        value=np.array([each for *_, low, high in asked for each in (0, low, high)], dtype=np.float32),
+        offsets=np.arange(0, 3 * count + 1, 3, dtype=np.int32),
+    )
+
+
+def blend_of(weights: npt.ArrayLike, trees: Trees | None = None, *, slope: float = 1.0, offset: float = 0.0) -> Blend:
+    """A learned blend of these weights, shape (s,) for histories of every length or (4, s), that takes scores as they are."""
+    given = np.broadcast_to(np.asarray(weights, dtype=np.float32), (len(HISTORY_BUCKETS), len(SourceName)))
+    return Blend(given.copy(), EVEN, trees, np.array([slope, offset]))
+
+
+def blend_by(trees: Trees | None = None, *, slope: float = 1.0, offset: float = 0.0, **weights: float) -> Blend:
+    """The same with weights by key of the source, 0 for what is not named."""
+    return blend_of([weights.get(name.key, 0.0) for name in SourceName], trees, slope=slope, offset=offset)
 
 
 def engine_of(contents: Contents, settings: BuildSettings | None = None) -> Recommender:

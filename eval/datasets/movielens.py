@@ -11,10 +11,13 @@ import csv
 import json
 from io import BytesIO
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from eval.datasets.film_titles import title_and_year
 from recommender.errors import InvalidInput
+from recommender.events import EventType
 
 GENRES = (
     "Action",
@@ -80,13 +83,14 @@ def items_jsonl(films: pd.DataFrame) -> str:
 
 
 def events_csv(ratings: pd.DataFrame) -> str:
-    """The ratings as an events file: 4 and 5 are likes, 3 says that the film was watched, 1 and 2 are dislikes."""
+    """The ratings as an events file, their types as `types_of_ratings` gives them."""
     user, film, rating = ratings["user"].astype(str), ratings["film"].astype(str), ratings["rating"]
-    watched = rating.eq(3)
+    types = types_of_ratings(rating.to_numpy())
+    watched = pd.Series(types == EventType.WATCH, index=ratings.index)
     events = pd.DataFrame(
         {
             "id": "ml100k-" + user + "-" + film,
-            "type": watched.map({True: "watch", False: "like"}).where(rating.ge(3), "dislike"),
+            "type": [EventType(number).name.lower() for number in types],
             "user_id": "u" + user,
             "item_id": "ml-" + film,
             "at": pd.to_datetime(ratings["seconds"], unit="s", utc=True).dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -97,6 +101,11 @@ def events_csv(ratings: pd.DataFrame) -> str:
     )
     text: str = events.to_csv(index=False, lineterminator="\n")
     return text
+
+
+def types_of_ratings(stars: npt.NDArray[np.number]) -> npt.NDArray[np.uint8]:
+    """Event types of ratings of 0.5 to 5 stars, both shape (m,): from 4 a like, from 3 it was watched and no more, below a dislike."""
+    return np.select([stars >= 4, stars >= 3], [EventType.LIKE, EventType.WATCH], EventType.DISLIKE).astype(np.uint8)
 
 
 def describe(year: int | None, genres: list[str]) -> str:

@@ -10,10 +10,22 @@ from threadpoolctl import threadpool_limits
 from recommender.profile import Collaborative
 
 
-def als_item_factors(matrix: sp.csr_array, settings: Collaborative, *, seed: int) -> npt.NDArray[np.float32]:
+def confidence_of(matrix: sp.csr_array, settings: Collaborative) -> float:
+    """Confidence that one unit of weight adds: alpha over the square root of the share of pairs that have an entry.
+
+    With one alpha for all data, what nobody took up outweighs what people did take up on a large catalogue, and the other way
+    round on a small one; the balance of both grows with the root of the density over the range from films to shops.
+    """
+    people, items = matrix.shape
+    learnt = int(np.count_nonzero(np.bincount(matrix.indices, minlength=items)))
+    return settings.alpha * float(np.sqrt(people * learnt / matrix.nnz)) if matrix.nnz else settings.alpha
+
+
+def als_item_factors(matrix: sp.csr_array, settings: Collaborative, *, confidence: float, seed: int) -> npt.NDArray[np.float32]:
     """Item factors, shape (n, factors), float32, from people by items; zeros for items that nobody has.
 
-    Negative entries count as confidence in "not liked". The same matrix, settings and seed give the same bytes.
+    `confidence`: what one unit of weight adds to that of a pair, as `confidence_of` gives it. Negative entries count as confidence
+    in "not liked". The same matrix, settings and seed give the same bytes.
     """
     n = matrix.shape[1]
     if matrix.nnz == 0:
@@ -26,7 +38,7 @@ def als_item_factors(matrix: sp.csr_array, settings: Collaborative, *, seed: int
         model = AlternatingLeastSquares(
             factors=settings.factors,
             regularization=settings.regularisation,
-            alpha=settings.alpha,
+            alpha=confidence,
             iterations=settings.iterations,
             random_state=seed,
             num_threads=1,

@@ -1,7 +1,23 @@
 """Generations: immutable, self-checking builds, and the folder that holds them."""
 
-from recommender.generation.contents import Contents
-from recommender.generation.folder import Generation, Generations
-from recommender.generation.manifest import FileEntry, GateCheck, Manifest, Metric
+from typing import TYPE_CHECKING
+
+from recommender.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from recommender.generation.contents import Contents
+    from recommender.generation.folder import Generation, Generations
+    from recommender.generation.manifest import FileEntry, GateCheck, Manifest, Metric
 
 __all__ = ["Contents", "FileEntry", "GateCheck", "Generation", "Generations", "Manifest", "Metric"]
+
+# Sources know the catalogue and contents know what ranks the sources' candidates: imported at once, they would wait for each other.
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Contents": "recommender.generation.contents",
+        "Generation": "recommender.generation.folder",
+        "Generations": "recommender.generation.folder",
+        **dict.fromkeys(("FileEntry", "GateCheck", "Manifest", "Metric"), "recommender.generation.manifest"),
+    },
+)

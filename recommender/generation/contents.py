@@ -5,8 +5,9 @@ The same object is made by a build and by loading, so that what is judged is wha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +16,29 @@ import pyarrow as pa
 import scipy.sparse as sp
 
 from recommender.generation.catalogue import Catalogue
+from recommender.graph_filter import ItemSpectrum
+from recommender.ranking.blend import Blend, blend_arrays, blend_of
+from recommender.ranking.features import ItemFacts
 from recommender.vectors import VectorIndex
 
 ITEMS_FILE = "items.arrow"
 VECTORS_FILE = "vectors.faiss"
+ITEM_ITEM = ("item_item", "transitions", "co_occurrence", "transfer")
+"""Fields of the form (n, n), CSR; each is stored as three arrays."""
+SPECTRUM = ("vectors", "into", "out_of", "gains")
 ARRAYS = (
     "id_hashes",
     "id_rows",
     "row_of_number",
     "has_vector",
     "factors",
-    "item_item_offsets",
-    "item_item_rows",
-    "item_item_weights",
+    "confidence",
+    *(f"{name}_{part}" for name in ITEM_ITEM for part in ("offsets", "rows", "weights")),
+    *(f"graph_{part}" for part in SPECTRUM),
     "popularity",
+    "recent_popularity",
+    "first_at",
+    *blend_arrays(None),
 )
 
 
@@ -36,17 +46,28 @@ ARRAYS = (
 class Contents:
     """What n items look like to the sources. Rows are in order of item number.
 
-    `has_vector`: shape (n,), bool. `factors`: shape (n, f), float32, zeros for items without events. `item_item`: shape
-    (n, n), CSR, float32: row j holds what one unit of weight on item j adds to the score of each other item. `popularity`:
-    shape (n,), float32, decayed sum of positive event weights, ≥ 0.
+    `has_vector`: shape (n,), bool. `factors`: shape (n, f), float32, zeros for items without events, learnt with `confidence` for
+    one unit of weight. `item_item`, `transitions`, `co_occurrence`: shape (n, n), CSR, float32: row j holds what one unit of
+    weight on item j adds to the score of each other item; `transfer`, likewise, what one unit of item–item score on j lends.
+    `graph`: the items' spectrum. `popularity` and `recent_popularity`: shape (n,), float32, decayed sums of positive event
+    weights, ≥ 0. `first_at`: shape (n,), int64, µs of an item's first event, `MISSING_TIME` for none. `blend`: how sources are
+    blended, None where none was learned.
     """
 
     catalogue: Catalogue
     vectors: VectorIndex
     has_vector: npt.NDArray[np.bool_]
     factors: npt.NDArray[np.float32]
+    confidence: float
     item_item: sp.csr_array
+    transitions: sp.csr_array
+    co_occurrence: sp.csr_array
+    transfer: sp.csr_array
+    graph: ItemSpectrum
     popularity: npt.NDArray[np.float32]
+    recent_popularity: npt.NDArray[np.float32]
+    first_at: npt.NDArray[np.int64]
+    blend: Blend | None = None
 
     def __post_init__(self) -> None:
         n = self.catalogue.n
@@ -54,11 +75,19 @@ class Contents:
             ("vectors", (self.vectors.size,)),
             ("has_vector", self.has_vector.shape),
             ("factors", self.factors.shape[:1]),
-            ("item_item", self.item_item.shape[:1]),
+            *((name, getattr(self, name).shape[:1]) for name in ITEM_ITEM),
+            ("graph", self.graph.into.shape),
             ("popularity", self.popularity.shape),
+            ("recent_popularity", self.recent_popularity.shape),
+            ("first_at", self.first_at.shape),
         ):
             if shape != (n,):
                 raise ValueError(f"{name} has {shape[0]} rows, the catalogue has {n}")
+
+    @cached_property
+    def facts(self) -> ItemFacts:
+        """What the ranker goes by, apart from what sources say."""
+        return ItemFacts(self.catalogue, self.vectors, self.has_vector, self.popularity, self.recent_popularity, self.first_at)
 
     def write(self, folder: Path) -> None:
         """Write all files into the existing `folder`."""
@@ -75,10 +104,13 @@ class Contents:
             "row_of_number": self.catalogue.row_of_number,
             "has_vector": self.has_vector,
             "factors": self.factors,
-            "item_item_offsets": self.item_item.indptr.astype(np.int64),
-            "item_item_rows": self.item_item.indices.astype(np.int32),
-            "item_item_weights": self.item_item.data.astype(np.float32),
+            "confidence": np.array([self.confidence], dtype=np.float64),
+            **{name: array for field in ITEM_ITEM for name, array in _csr_arrays(field, getattr(self, field)).items()},
+            **{f"graph_{part}": getattr(self.graph, part) for part in SPECTRUM},
             "popularity": self.popularity,
+            "recent_popularity": self.recent_popularity,
+            "first_at": self.first_at,
+            **blend_arrays(self.blend),
         }
 
     @classmethod
@@ -89,18 +121,32 @@ class Contents:
         with pa.memory_map(str(folder / ITEMS_FILE)) as source:
             table = pa.ipc.open_file(source).read_all()
         catalogue = Catalogue(table, arrays["id_hashes"], arrays["id_rows"], arrays["row_of_number"])
-        n = catalogue.n
-        item_item = sp.csr_array(
-            (arrays["item_item_weights"], arrays["item_item_rows"], arrays["item_item_offsets"].astype(np.int32)), shape=(n, n), copy=False
-        )
         return cls(
             catalogue=catalogue,
             vectors=VectorIndex.read(folder / VECTORS_FILE),
             has_vector=arrays["has_vector"],
             factors=arrays["factors"],
-            item_item=item_item,
+            confidence=float(arrays["confidence"][0]),
+            **{field: _csr_of(field, arrays, catalogue.n) for field in ITEM_ITEM},
+            graph=ItemSpectrum(**{part: arrays[f"graph_{part}"] for part in SPECTRUM}),
             popularity=arrays["popularity"],
+            recent_popularity=arrays["recent_popularity"],
+            first_at=arrays["first_at"],
+            blend=blend_of(arrays),
         )
+
+
+def _csr_arrays(name: str, matrix: sp.csr_array) -> dict[str, npt.NDArray[np.generic]]:
+    return {
+        f"{name}_offsets": matrix.indptr.astype(np.int64),
+        f"{name}_rows": matrix.indices.astype(np.int32),
+        f"{name}_weights": matrix.data.astype(np.float32),
+    }
+
+
+def _csr_of(name: str, arrays: Mapping[str, npt.NDArray[np.generic]], n: int) -> sp.csr_array:
+    parts = (arrays[f"{name}_weights"], arrays[f"{name}_rows"], arrays[f"{name}_offsets"].astype(np.int32))
+    return sp.csr_array(parts, shape=(n, n), copy=False)
 
 
 def file_names() -> Sequence[str]:

@@ -7,9 +7,11 @@ from recommender.sources.batch import Batch
 from recommender.sources.collaborative import CollaborativeSource
 from recommender.sources.content import ContentSource, Interests
 from recommender.sources.fresh import FreshSource
+from recommender.sources.graph import GraphSource
 from recommender.sources.item_item import ItemItemSource
 from recommender.sources.popular import PopularSource
 from recommender.sources.source import NO_OPINION, Cause, Scorer, Source
+from recommender.sources.transfer import TransferSource
 
 __all__ = [
     "NO_OPINION",
@@ -18,9 +20,11 @@ __all__ = [
     "CollaborativeSource",
     "ContentSource",
     "FreshSource",
+    "GraphSource",
     "Interests",
     "ItemItemSource",
     "PopularSource",
     "Scorer",
     "Source",
+    "TransferSource",
 ]

@@ -25,7 +25,8 @@ class Batch:
     """b histories over n items; history q is the slice `offsets[q]:offsets[q + 1]` of the flat arrays, oldest first.
 
     An item stands once per history, at its newest event. `rows`: int32. `weights`: float32, not 0, negative for what speaks
-    against an item. `age`: steps back from the history's newest event, 0 for it, float32. `numbers`: item numbers, uint32.
+    against an item. `age`: steps back from the history's newest event, 0 for it, float32; events of one
+    time share a step, so that a history without order does not fade. `numbers`: item numbers, uint32.
     `types`: `EventType` of the event at which the item stands, uint8.
     """
 
@@ -60,7 +61,7 @@ class Batch:
         owner, rows = owner[places], rows[places]
         counts = np.bincount(owner, minlength=len(queries))
         offsets = np.concatenate([[0], np.cumsum(counts)])
-        age = (np.repeat(offsets[1:], counts) - 1 - np.arange(len(places))).astype(np.float32)
+        age = _steps_back(owner, flat["at"][places], offsets)
         return cls(catalogue.n, offsets, rows, weights, age, flat["item"][places], flat["type"][places])
 
     @classmethod
@@ -102,3 +103,14 @@ class Batch:
     def part(self, query: int) -> slice:
         """Where history `query` lies in the flat arrays."""
         return slice(int(self.offsets[query]), int(self.offsets[query + 1]))
+
+
+def _steps_back(owner: npt.NDArray[np.int64], at: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """How many different later times each event's history holds, from events in order of owner and time; float32."""
+    if not len(at):
+        return np.zeros(0, dtype=np.float32)
+    later = np.ones(len(at), dtype=np.int64)
+    later[1:] = (owner[1:] != owner[:-1]) | (at[1:] != at[:-1])
+    step = np.cumsum(later)
+    newest = step[np.maximum(offsets[1:] - 1, 0)]
+    return (newest[owner] - step).astype(np.float32)

@@ -19,13 +19,15 @@ from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, be
 
 
 class CollaborativeSource:
-    """Item `factors`, shape (n, f), float32; items with all-zero factors are unknown to it."""
+    """Item `factors`, shape (n, f), float32; items with all-zero factors are unknown to it. `confidence`: the alpha that one
+    unit of weight adds, as in training."""
 
     name = SourceName.COLLABORATIVE
 
-    def __init__(self, factors: npt.NDArray[np.float32], settings: Collaborative) -> None:
+    def __init__(self, factors: npt.NDArray[np.float32], settings: Collaborative, confidence: float) -> None:
         self.factors = factors
         self.settings = settings
+        self.confidence = np.float32(confidence)
 
     @cached_property
     def known(self) -> Mask:
@@ -56,7 +58,7 @@ class _FoldedIn:
         self._source = source
         self._batch = batch
         # Signed: negative where an event speaks against its item.
-        self._confidence = np.float32(source.settings.alpha) * batch.decayed(source.settings.history_decay)
+        self._confidence = source.confidence * batch.decayed(source.settings.history_decay)
         self._normals: list[Floats] = []
         self._vectors = np.zeros((batch.size, source.factors.shape[1]), dtype=np.float32)
         for query in range(batch.size):

@@ -94,6 +94,14 @@ class _SourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Source.ValueTy
     """Popular, with decay."""
     SOURCE_FRESH: _Source.ValueType  # 5
     """Recently published."""
+    SOURCE_TRANSITIONS: _Source.ValueType  # 6
+    """What people tend to consume next."""
+    SOURCE_GRAPH: _Source.ValueType  # 7
+    """Close in the graph of people and items (low-pass filter)."""
+    SOURCE_CO_OCCURRENCE: _Source.ValueType  # 8
+    """Shares people with what the person consumed."""
+    SOURCE_TRANSFER: _Source.ValueType  # 9
+    """Not consumed by anybody yet, and like in content to what goes with the person's history."""
 
 class Source(_Source, metaclass=_SourceEnumTypeWrapper):
     """Where a candidate comes from."""
@@ -110,6 +118,14 @@ SOURCE_POPULAR: Source.ValueType  # 4
 """Popular, with decay."""
 SOURCE_FRESH: Source.ValueType  # 5
 """Recently published."""
+SOURCE_TRANSITIONS: Source.ValueType  # 6
+"""What people tend to consume next."""
+SOURCE_GRAPH: Source.ValueType  # 7
+"""Close in the graph of people and items (low-pass filter)."""
+SOURCE_CO_OCCURRENCE: Source.ValueType  # 8
+"""Shares people with what the person consumed."""
+SOURCE_TRANSFER: Source.ValueType  # 9
+"""Not consumed by anybody yet, and like in content to what goes with the person's history."""
 Global___Source: _TypeAlias = Source  # noqa: Y015
 
 class _Basis:

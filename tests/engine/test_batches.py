@@ -106,7 +106,7 @@ def test_what_every_feed_promises() -> None:
         feed = feed_of(ENGINE, query)
         n = len(feed.numbers)
         assert n == len(set(feed.numbers.tolist())) <= query.size
-        assert feed.contributions.shape == feed.source_ranks.shape == (n, 5)
+        assert feed.contributions.shape == feed.source_ranks.shape == (n, len(SourceName))
         assert feed.scores.shape == feed.sources.shape == feed.probabilities.shape == (n,)
         np.testing.assert_allclose(feed.contributions.sum(axis=1), feed.scores, rtol=1e-6)
         assert (feed.scores > 0).all()
@@ -128,12 +128,12 @@ def test_what_every_feed_promises() -> None:
 def test_source_ranks_are_places_among_the_candidates_and_make_the_contributions() -> None:
     query = Query(HOME, 40, history=history_of(0, 2, 5, 8))
     feed = feed_of(ENGINE, query)
-    weights = np.array([HOME.weights.content, HOME.weights.collaborative, HOME.weights.item_item, HOME.weights.popular, HOME.weights.fresh])
+    weights = np.array([getattr(HOME.weights, name.key) for name in SourceName])
     expected = np.where(feed.source_ranks > 0, weights[:, 2] / (HOME.rank_constant + np.maximum(feed.source_ranks, 1)), 0)
     hours = (feed.numbers.astype(np.int64) - 10) / 3
     expected[:, 4] *= 0.5 ** (hours / HOME.freshness_half_life_hours)
     np.testing.assert_allclose(feed.contributions, expected, rtol=1e-5)
-    for place in range(5):
+    for place in range(len(SourceName)):
         given = feed.source_ranks[:, place][feed.source_ranks[:, place] > 0]
         assert len(given)
         assert len(set(given.tolist())) == len(given)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +13,32 @@ from pydantic import BaseModel
 from worlds import films, tiny_model
 
 from indexing.embedding.model import find_embedder
+from indexing.fitting import fit
 from indexing.learning import learn
 from indexing.twin import judge_twin
 from recommender.event_table import EventTable
 from recommender.events import Consent, EventType
 from recommender.feeds import Feed, Query
+from recommender.generation import Contents
 from recommender.people import HISTORY_DTYPE
-from recommender.profile import BuildSettings
+from recommender.profile import Blending, BuildSettings, Collaborative, ItemItem, Ranker
 from recommender.times import DAY_US, to_micros
 from recommender.vectors import GATHER_LIMIT, VectorIndex
 
 N = 60
 ACTED = [kind for kind in EventType if kind is not EventType.IMPRESSION]
-BASE = BuildSettings()
-CATALOGUE = catalogue_of(some_items(N))
+BASE = BuildSettings(
+    collaborative=Collaborative(factors=16, regularisation=1.0, alpha=2.0),
+    item_item=ItemItem(reach=20, regularisation=5.0),
+    blending=Blending(
+        fewest=5,
+        fewest_for_ranker=10,
+        ranker="always",
+        trees=Ranker(trees=10, leaves=7, learning_rate=0.1, least_in_leaf=5, feature_share=0.9, held_out=0),
+    ),
+)
+"""Settings under which so small a world teaches every learner something."""
+CATALOGUE = catalogue_of([replace(item, tags=(f"tag-{row % 7}",)) for row, item in enumerate(some_items(N))])
 ALL = np.ones(N, dtype=np.bool_)
 
 
@@ -37,18 +49,23 @@ def leaves(model: BaseModel, prefix: str = "") -> Iterator[str]:
         yield from leaves(value, f"{prefix}{name}.") if isinstance(value, BaseModel) else [f"{prefix}{name}"]
 
 
-def with_option(path: str, value: object) -> BuildSettings:
-    table: object = value
-    for part in reversed(path.split(".")):
-        table = {part: table}
+def with_options(options: Mapping[str, object]) -> BuildSettings:
+    """The usual settings with these options at these values, by path."""
+    table = BASE.model_dump()
+    for path, value in options.items():
+        *outer, name = path.split(".")
+        inner = table
+        for part in outer:
+            inner = inner[part]
+        inner[name] = value
     return BuildSettings.model_validate(table)
 
 
 def events_of_every_type(people: int = 40) -> EventTable:
-    """People who keep to one parity and do all that can be done to items, over fifty days."""
+    """People who keep to one parity and do all that can be done to items, but for the last ten, over fifty days."""
     rng = np.random.default_rng(6)
     person = np.repeat(np.arange(people, dtype=np.uint32), 24)
-    own = 2 * rng.integers(0, N // 2, len(person)) + person % 2
+    own = 2 * rng.integers(0, N // 2 - 5, len(person)) + person % 2
     return EventTable.sorted(
         person=person,
         item=np.array([number_of(int(row)) for row in own], dtype=np.uint32),
@@ -77,8 +94,17 @@ def told(feeds: list[Feed]) -> object:
 
 
 def feeds(settings: BuildSettings) -> object:
-    """Feeds of people who did all that can be done, from what is learnt with `settings`."""
-    engine = engine_of(learn(CATALOGUE, VECTORS, ALL, EVENTS, settings), settings)
+    """Feeds of people who did all that can be done, from what is learnt with `settings`, by the placement's weights."""
+    return feeds_from(learn(CATALOGUE, VECTORS, ALL, EVENTS, settings), settings)
+
+
+def learned_feeds(settings: BuildSettings) -> object:
+    """The same, by a blend that was learned too."""
+    return feeds_from(fit(CATALOGUE, VECTORS, ALL, EVENTS, settings, HOME).contents, settings)
+
+
+def feeds_from(contents: Contents, settings: BuildSettings) -> object:
+    engine = engine_of(contents, settings)
     return told(engine.feeds([Query(HOME, N), *(Query(HOME, N, history=history) for history in EVENTS.by_person().values())], now=NOW))
 
 
@@ -117,8 +143,18 @@ class Other:
 
     value: object
     look: Look = feeds
+    beside: Mapping[str, object] = field(default_factory=dict)
+    """Other options without which this one has no say."""
 
 
+SLOW = {
+    "blending.trees.trees": 60,
+    "blending.trees.learning_rate": 0.02,
+    "blending.trees.leaves": 3,
+    "blending.trees.held_out": 0.2,
+    "blending.trees.patience": 30,
+}
+"""So many trees of so little each that some of them serve nobody better."""
 OPTIONS: dict[str, Other] = {
     **{f"event_weights.{kind.name.lower()}": Other(7.0) for kind in ACTED},
     "half_life_days": Other(1.0),
@@ -131,14 +167,54 @@ OPTIONS: dict[str, Other] = {
     "collaborative.history_decay": Other(0.1),
     "item_item.neighbours": Other(2),
     "item_item.dense_limit": Other(0),
-    "item_item.regularisation": Other(1.0),
+    "item_item.reach": Other(3, beside={"item_item.dense_limit": 0}),
+    "item_item.regularisation": Other(50.0),
     "item_item.degree_exponent": Other(2.0),
+    "item_item.item_exponent": Other(2.0),
     "item_item.history_decay": Other(0.1),
+    "co_occurrence.neighbours": Other(2),
+    "co_occurrence.person_exponent": Other(0.0),
+    "co_occurrence.source_exponent": Other(0.0),
+    "co_occurrence.target_exponent": Other(2.0),
+    "co_occurrence.history_decay": Other(0.1),
+    "transitions.neighbours": Other(2),
+    "transitions.window": Other(1),
+    "transitions.step_decay": Other(0.1),
+    "transitions.backward": Other(1.0),
+    "transitions.source_exponent": Other(2.0),
+    "transitions.target_exponent": Other(2.0),
+    "transitions.history_decay": Other(0.1),
+    "graph.factors": Other(2),
+    "graph.exponent": Other(4.0),
+    "graph.history_decay": Other(0.1),
     "content.interests": Other(1),
     "content.same_interest": Other(0.95),
     "content.history_decay": Other(0.1),
     "content.exact_limit": Other(20_000, search_among_many),
+    "transfer.neighbours": Other(2),
+    "transfer.label_share": Other(20.0),
+    "transfer.own_share": Other(5.0),
+    "transfer.degree_exponent": Other(2.0),
+    "transfer.fewest": Other(25.0),
     "popularity.half_life_days": Other(0.5),
+    "popularity.recent_half_life_days": Other(0.2, learned_feeds),
+    "blending.share": Other(0.5, learned_feeds),
+    "blending.reveal": Other(0.1, learned_feeds),
+    "blending.people": Other(10, learned_feeds),
+    "blending.candidates": Other(10, learned_feeds),
+    "blending.fewest": Other(1_000, learned_feeds),
+    "blending.ranker": Other("never", learned_feeds),
+    "blending.fewest_for_ranker": Other(1_000, learned_feeds),
+    "blending.share_of_judges": Other(0.6, learned_feeds),
+    "blending.trees.trees": Other(1, learned_feeds),
+    "blending.trees.leaves": Other(2, learned_feeds),
+    "blending.trees.learning_rate": Other(0.3, learned_feeds),
+    "blending.trees.least_in_leaf": Other(60, learned_feeds),
+    "blending.trees.penalty": Other(0.0, learned_feeds),
+    "blending.trees.feature_share": Other(0.2, learned_feeds),
+    "blending.trees.truncation": Other(1, learned_feeds),
+    "blending.trees.held_out": Other(0.6, learned_feeds),
+    "blending.trees.patience": Other(1, learned_feeds, beside=SLOW),
     "judging.share": Other(0.5, judgement),
     "judging.reveal": Other(0.0, judgement),
     "judging.people": Other(21, judgement),
@@ -152,7 +228,7 @@ ANSWERS: dict[Look, object] = {}
 
 
 def usual(look: Look) -> object:
-    """The answer with the default settings, worked out once."""
+    """The answer with the usual settings, worked out once."""
     if look not in ANSWERS:
         ANSWERS[look] = look(BASE)
     return ANSWERS[look]
@@ -165,7 +241,8 @@ def test_every_option_of_a_build_is_tried() -> None:
 @pytest.mark.parametrize("path", LEARNT)
 def test_every_option_of_a_build_changes_an_answer(path: str) -> None:
     other = OPTIONS[path]
-    assert other.look(with_option(path, other.value)) != usual(other.look)
+    before = other.look(with_options(other.beside)) if other.beside else usual(other.look)
+    assert other.look(with_options({**other.beside, path: other.value})) != before
 
 
 def test_one_build_gives_one_answer() -> None:
@@ -174,7 +251,7 @@ def test_one_build_gives_one_answer() -> None:
 
 @pytest.mark.parametrize("kind", ACTED)
 def test_the_weight_of_every_type_of_event_counts_in_a_history(kind: EventType) -> None:
-    settings = with_option(f"event_weights.{kind.name.lower()}", -6.0 if kind not in (EventType.DISLIKE, EventType.HIDE) else 6.0)
+    settings = with_options({f"event_weights.{kind.name.lower()}": 6.0 if kind in (EventType.DISLIKE, EventType.HIDE) else -6.0})
     assert feed_after_one_event_of_each_type(settings) != usual(feed_after_one_event_of_each_type)
 
 
@@ -185,7 +262,7 @@ def test_another_model_gives_other_vectors(model: Path, tmp_path: Path) -> None:
 
 
 def test_another_precision_gives_other_vectors_that_lie_close() -> None:
-    full, half = (np.frombuffer(vectors_of_films(with_option("embed_precision", name)), np.float32) for name in ("float32", "bfloat16"))
+    full, half = (np.frombuffer(vectors_of_films(with_options({"embed_precision": name})), np.float32) for name in ("float32", "bfloat16"))
     assert 0 < np.abs(full - half).max() < 0.02
 
 

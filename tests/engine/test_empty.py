@@ -39,7 +39,7 @@ QUERIES = [
 def test_every_question_gets_an_empty_feed(engine: Recommender, query: Query) -> None:
     feed = feed_of(engine, query)
     assert len(feed.numbers) == len(feed.scores) == feed.eligible == 0
-    assert feed.contributions.shape == feed.source_ranks.shape == (0, 5)
+    assert feed.contributions.shape == feed.source_ranks.shape == (0, len(SourceName))
     assert (feed.reasons, feed.degraded) == ((), ())
 
 

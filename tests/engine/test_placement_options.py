@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from handmade import HOME, NOW, checkerboard, engine_of, feed_of, history_of, number_of, some_items
+from handmade import HOME, NOW, blend_by, checkerboard, engine_of, feed_of, history_of, number_of, some_items, stumps
 from pydantic import BaseModel
 from pyroaring import BitMap
 
 from recommender.engine import Recommender
 from recommender.feeds import Feed, Query
 from recommender.items import ItemKind
-from recommender.placements import Placement
+from recommender.placements import Placement, SourceWeights
 
 N = 60
 
@@ -54,23 +54,29 @@ PLACEMENT_OPTIONS: dict[str, object] = {
     "weights.item_item": WEIGHTS,
     "weights.popular": WEIGHTS,
     "weights.fresh": WEIGHTS,
+    "weights.transitions": WEIGHTS,
+    "weights.graph": WEIGHTS,
+    "weights.co_occurrence": WEIGHTS,
+    "weights.transfer": WEIGHTS,
     "rank_constant": 1.0,
     "repeat": "allowed",
     "freshness_half_life_hours": 1.0,
     "fallback": "none",
 }
+OF_A_LEARNED_BLEND: dict[str, object] = {"blend": "weights", "ranker_depth": 0}
+"""Options that matter where the generation has learned a blend."""
 SERVERS_OWN = {"name", "page_size", "slate_size"}
 """What a placement is called, and how many items the server asks for: tests of the server cover them."""
 
 
-def placement_feeds(placement: Placement) -> list[Feed]:
+def placement_feeds(placement: Placement, engine: Recommender = PLACEMENT_ENGINE) -> list[Feed]:
     histories = [history_of(*range(0, 2 * length, 2)) for length in (0, 1, 4, 12)]
     queries = [Query(placement, 50, history=h, consumed=BitMap(h["item"])) for h in histories]
-    return PLACEMENT_ENGINE.feeds([*queries, Query(placement, 50, sources=frozenset())], now=NOW)
+    return engine.feeds([*queries, Query(placement, 50, sources=frozenset())], now=NOW)
 
 
 def test_every_option_of_a_placement_is_tried() -> None:
-    assert set(PLACEMENT_OPTIONS) | SERVERS_OWN == set(leaves(HOME))
+    assert set(PLACEMENT_OPTIONS) | set(OF_A_LEARNED_BLEND) | SERVERS_OWN == set(leaves(HOME))
 
 
 @pytest.mark.parametrize("path", PLACEMENT_OPTIONS)
@@ -80,11 +86,21 @@ def test_every_option_of_a_placement_changes_a_feed(path: str) -> None:
     assert placement.version != HOME.version
 
 
+@pytest.mark.parametrize("path", OF_A_LEARNED_BLEND)
+def test_every_option_of_a_learned_blend_changes_a_feed(path: str) -> None:
+    trees = stumps(("popularity", 0.1, 1.0, -1.0), ("blend", 0.5, -0.2, 0.2))
+    blend = blend_by(trees, item_item=1.0, popular=0.2, fresh=0.1)
+    engine = engine_of(replace(PLACEMENT_ENGINE.contents, blend=blend))
+    placement = changed(HOME, path, OF_A_LEARNED_BLEND[path])
+    assert answers(placement_feeds(placement, engine)) != answers(placement_feeds(HOME, engine))
+    assert placement.version != HOME.version
+
+
 @pytest.mark.parametrize(
     ("source", "bucket", "length"),
     [
         (source, bucket, length)
-        for source in ("content", "collaborative", "item_item", "popular", "fresh")
+        for source in SourceWeights.model_fields
         for bucket, length in ((0, 0), (1, 1), (1, 2), (2, 3), (2, 9), (3, 10), (3, 12))
         # No source can go by a history that is not there.
         if length or source in ("popular", "fresh")

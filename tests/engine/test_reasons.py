@@ -42,6 +42,10 @@ def unlike_engine() -> Recommender:
         vectors=themes + rng.normal(scale=0.8, size=(400, 32)),
         factors=rng.normal(size=(400, 8)),
         item_item=rng.normal(size=(400, 400)),
+        transitions=rng.normal(size=(400, 400)),
+        co_occurrence=rng.normal(size=(400, 400)),
+        transfer=rng.normal(size=(400, 400)),
+        graph=rng.normal(size=(400, 8)),
     )
     return engine_of(contents, BuildSettings(content=Content(interests=1)))
 
@@ -122,7 +126,16 @@ def test_an_event_that_says_nothing_of_taste_is_never_the_one_named() -> None:
 def test_what_was_disliked_is_never_a_reason() -> None:
     rng = np.random.default_rng(3)
     engine = engine_of(
-        contents_of(some_items(30), item_item=rng.normal(size=(30, 30)), factors=rng.normal(size=(30, 4)), vectors=rng.normal(size=(30, 4)))
+        contents_of(
+            some_items(30),
+            item_item=rng.normal(size=(30, 30)),
+            factors=rng.normal(size=(30, 4)),
+            vectors=rng.normal(size=(30, 4)),
+            transitions=rng.normal(size=(30, 30)),
+            co_occurrence=rng.normal(size=(30, 30)),
+            transfer=rng.normal(size=(30, 30)),
+            graph=rng.normal(size=(30, 4)),
+        )
     )
     history = np.concatenate([history_of(1, 2, 3, type=EventType.DISLIKE), history_of(4, 5)])
     for source in PERSONAL:

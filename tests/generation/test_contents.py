@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from handmade import HOME, NOW, assert_same_feed, catalogue_of, checkerboard, engine_of, history_of, some_items, unit
+from handmade import HOME, NOW, assert_same_feed, checkerboard, contents_of, engine_of, history_of, some_items, unit
 from pyroaring import BitMap
 from worlds import World
 
@@ -48,12 +48,10 @@ def test_written_again_the_files_are_the_same(tmp_path: Path) -> None:
 def test_a_compressed_index_is_the_same_once_loaded(tmp_path: Path) -> None:
     n = 6_000
     rng = np.random.default_rng(0)
-    built = Contents(
-        catalogue=catalogue_of(some_items(n)),
+    built = replace(
+        contents_of(some_items(n)),
         vectors=VectorIndex.build(unit(rng.normal(size=(n, 16))), exact_limit=1_000, seed=0),
         has_vector=np.ones(n, dtype=np.bool_),
-        factors=np.zeros((n, 2), dtype=np.float32),
-        item_item=sp.csr_array((n, n), dtype=np.float32),
         popularity=rng.random(n).astype(np.float32),
     )
     built.write(tmp_path)
@@ -76,7 +74,7 @@ def test_the_generation_of_a_world_serves_what_was_judged(world: World) -> None:
         assert_same_feed(ours, theirs)
 
 
-@pytest.mark.parametrize("name", ["has_vector", "factors", "popularity"])
+@pytest.mark.parametrize("name", ["has_vector", "factors", "popularity", "recent_popularity", "first_at"])
 def test_arrays_of_another_length_are_refused(name: str) -> None:
     contents = checkerboard(10)
     with pytest.raises(ValueError, match=f"{name} has 9 rows, the catalogue has 10"):
@@ -112,8 +110,8 @@ def test_processes_share_the_pages_of_a_generation(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     columns = rng.integers(0, n, n * neighbours)
     weights = sp.csr_array((rng.random(n * neighbours, dtype=np.float32), (np.repeat(np.arange(n), neighbours), columns)), shape=(n, n))
-    contents = Contents(
-        catalogue=catalogue_of(some_items(n)),
+    contents = replace(
+        contents_of(some_items(n)),
         vectors=VectorIndex.build(unit(rng.normal(size=(n, 256))), exact_limit=10**6, seed=0),
         has_vector=np.ones(n, dtype=np.bool_),
         factors=rng.normal(size=(n, 128)).astype(np.float32),

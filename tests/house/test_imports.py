@@ -94,6 +94,23 @@ def test_a_process_that_imports_all_that_serves_loads_nothing_that_only_building
     assert (result.stdout, result.stderr) == ("[]\n", "")
 
 
+@pytest.mark.parametrize(
+    "module",
+    [
+        "recommender.ranking",
+        "recommender.generation.contents",
+        "recommender.engine",
+        "recommender.judging",
+        "indexing.blending.blending",
+        "indexing.fitting",
+    ],
+)
+def test_a_module_can_be_the_first_to_be_imported(module: str) -> None:
+    result = subprocess.run([sys.executable, "-c", f"import {module}"], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_generated_code_is_imported_from_one_place_only(package: str) -> None:
     generated = {path.stem for path in (ROOT / "recommender/v1").glob("*_pb2*.py")}
@@ -109,7 +126,7 @@ def test_generated_code_is_imported_from_one_place_only(package: str) -> None:
 
 @pytest.mark.parametrize(
     ("package", "extras"),
-    [("recommender", ()), ("server", ()), ("indexing", ("build", "demo")), ("eval", ("build", "demo"))],
+    [("recommender", ()), ("server", ()), ("indexing", ("build", "demo")), ("eval", ("build", "demo", "evaluate"))],
 )
 def test_every_library_that_a_package_imports_is_one_that_its_install_names(package: str, extras: tuple[str, ...]) -> None:
     project = PYPROJECT["project"]

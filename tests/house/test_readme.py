@@ -46,7 +46,7 @@ def test_every_command_line_parses() -> None:
 
 
 def test_the_table_lists_every_command_and_sub_command() -> None:
-    rows = dict(re.findall(r"^\| `recommender (\w+) ?([^`]*)` \|", README, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `recommender ([\w-]+) ?([^`]*)` \|", README, re.MULTILINE))
     assert set(rows) == set(registered())
     for name, words in rows.items():
         command = registered()[name].load()

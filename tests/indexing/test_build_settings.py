@@ -15,6 +15,8 @@ from recommender.cli import run
 from recommender.errors import InvalidInput
 from recommender.profile import BuildSettings, load_build_settings
 
+WORDS = {"embedder": "x", "embed_precision": "bfloat16", "blending.ranker": "never"}
+"""Other values of settings that are words."""
 PAGE = Path(__file__).parents[2] / "docs" / "build-settings.md"
 
 
@@ -51,7 +53,7 @@ def test_every_key_is_documented_with_its_range_and_meaning() -> None:
 
 def test_the_documented_ranges_are_those_that_are_enforced() -> None:
     for key, (_, allowed, _) in documented().items():
-        if key in ("embedder", "embed_precision"):
+        if key in WORDS:
             continue
         bounds = re.fullmatch(r"(above )?(\S+) to (below )?(\S+)", re.sub(r"at least (\d)", r"\1 to 10,000,000,000", allowed))
         assert bounds, f"{key}: {allowed}"
@@ -122,7 +124,7 @@ def test_the_hash_changes_with_every_setting() -> None:
     usual = BuildSettings()
     seen = {usual.hash}
     for key, value in leaves(usual):
-        other: Any = {"embedder": "x", "embed_precision": "bfloat16"}.get(key, value * 0.9 + 0.01 if isinstance(value, float) else 7)
+        other: Any = WORDS.get(key) or (value * 0.9 + 0.003 if isinstance(value, float) else value - 1 if value > 1 else value + 1)
         for part in reversed(key.split(".")):
             other = {part: other}
         seen.add(BuildSettings.model_validate(other).hash)

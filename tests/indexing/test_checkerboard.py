@@ -29,29 +29,29 @@ ITEM_ITEM = [ItemItem(), ItemItem(regularisation=1.0), ItemItem(dense_limit=0)]
 @pytest.mark.parametrize("settings", ITEM_ITEM)
 def test_item_item_weights_find_the_missing_item(settings: ItemItem) -> None:
     matrix, missing = checkerboard()
-    scores = (matrix @ item_item_weights(matrix, settings)).toarray()
+    scores = (matrix @ item_item_weights(matrix, settings, seed=0)).toarray()
     scores[matrix.toarray() > 0] = -np.inf
     np.testing.assert_array_equal(scores.argmax(axis=1), missing)
 
 
 @pytest.mark.parametrize("settings", ITEM_ITEM)
 def test_the_best_neighbours_of_an_item_are_of_its_colour(settings: ItemItem) -> None:
-    weights = item_item_weights(checkerboard()[0], settings.model_copy(update={"neighbours": 3})).tocoo()
+    weights = item_item_weights(checkerboard()[0], settings.model_copy(update={"neighbours": 3}), seed=0).tocoo()
     assert weights.nnz == 3 * ITEMS
     assert (COLOURS[weights.row] == COLOURS[weights.col]).all()
 
 
-@pytest.mark.parametrize("settings", [Collaborative(), Collaborative(factors=4, regularisation=0.1)])
+@pytest.mark.parametrize("settings", [Collaborative(factors=64, regularisation=30.0), Collaborative(factors=4, regularisation=0.1)])
 def test_factors_find_the_missing_item(settings: Collaborative) -> None:
     matrix, missing = checkerboard()
-    factors = als_item_factors(matrix, settings, seed=0)
+    factors = als_item_factors(matrix, settings, confidence=5.0, seed=0)
     scores = matrix.toarray() @ factors @ factors.T
     scores[matrix.toarray() > 0] = -np.inf
     np.testing.assert_array_equal(scores.argmax(axis=1), missing)
 
 
 def test_factors_of_one_colour_lie_together() -> None:
-    factors = als_item_factors(checkerboard()[0], Collaborative(factors=2, regularisation=0.1), seed=0)
+    factors = als_item_factors(checkerboard()[0], Collaborative(factors=2, regularisation=0.1), confidence=5.0, seed=0)
     unit = factors / np.linalg.norm(factors, axis=1, keepdims=True)
     cosines = unit @ unit.T
     same = COLOURS[:, None] == COLOURS

@@ -137,8 +137,8 @@ def test_a_kind_that_no_feed_reaches_is_refused(contents: Contents, world: World
 def test_a_source_that_fails_is_refused(contents: Contents, world: World) -> None:
     broken = engine(contents, world)
     for source in broken.sources:
-        if source.name.key == "item_item":
-            source.settings = None
+        if source.name.key == "co_occurrence":
+            source.history_decay = "broken"
     assert failed(check_feeds(broken, HOME, NOW)) == {"feeds-full": "0 short and 50 degraded of 60"}
 
 
@@ -162,7 +162,7 @@ def test_a_blend_that_loses_to_popularity_is_refused(world: World, contents: Con
     # Early and late, people like older films; the newest twenty, which nobody likes, are all that the placement shows.
     events = snapshot.events.where(np.isin(snapshot.events.item, snapshot.catalogue.numbers[20:]))
     none, always = (0.0, 0.0, 0.0, 0.0), (1.0, 1.0, 1.0, 1.0)
-    weights = SourceWeights(content=none, collaborative=none, item_item=none, popular=none, fresh=always)
+    weights = SourceWeights(**{name: always if name == "fresh" else none for name in SourceWeights.model_fields})
     placement = Placement(name="home", weights=weights, candidates=10, fallback="none")
     twin = judge_twin(snapshot.catalogue, contents.vectors, contents.has_vector, events, world.build, placement, parent=None)
     refused = failed(check_judgement(twin.comparison, twin.why_not, twin.over_parent))

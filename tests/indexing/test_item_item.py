@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from indexing.learn import item_item
 from indexing.learn.item_item import item_item_weights
+from indexing.learn.strongest import FAN
+from recommender.errors import InvalidInput
 from recommender.profile import ItemItem
-
-COUNTING = ItemItem(dense_limit=0)
 
 
 def some_matrix(people: int = 60, items: int = 25, *, seed: int = 3) -> sp.csr_array:
@@ -30,99 +27,108 @@ def ease(matrix: np.ndarray, penalty: float) -> np.ndarray:
     return weights
 
 
-def test_the_dense_form_is_textbook_ease() -> None:
-    matrix = some_matrix()
-    positive = np.maximum(matrix.toarray().astype(np.float64), 0)
-    ours = item_item_weights(matrix, ItemItem(degree_exponent=0, regularisation=7)).toarray()
-    np.testing.assert_allclose(ours, ease(positive, 7), atol=1e-5)
+def learnt(settings: ItemItem, matrix: sp.csr_array | None = None, **arguments: int) -> np.ndarray:
+    return item_item_weights(some_matrix() if matrix is None else matrix, settings, seed=0, **arguments).toarray()
 
 
-def test_heavy_consumers_are_scaled_down_and_the_penalty_with_them() -> None:
-    matrix = some_matrix()
-    positive = np.maximum(matrix.toarray().astype(np.float64), 0)
+DENSE, LOCAL = ItemItem(item_exponent=0), ItemItem(item_exponent=0, dense_limit=0)
+FORMS = pytest.mark.parametrize("form", [DENSE, LOCAL], ids=["dense", "local"])
+
+
+@FORMS
+@pytest.mark.parametrize("penalty", [7.0, 1e-3])
+def test_it_is_textbook_ease_where_an_item_reaches_all_others_in_single_and_in_double_precision(form: ItemItem, penalty: float) -> None:
+    positive = np.maximum(some_matrix().toarray().astype(np.float64), 0)
+    ours = learnt(form.model_copy(update={"degree_exponent": 0, "regularisation": penalty}))
+    np.testing.assert_allclose(ours, ease(positive, penalty), atol=1e-5)
+
+
+@FORMS
+def test_heavy_consumers_are_scaled_down_and_the_penalty_with_them(form: ItemItem) -> None:
+    positive = np.maximum(some_matrix().toarray().astype(np.float64), 0)
     scaled = positive / positive.sum(axis=1, keepdims=True) ** 0.5
     shrink = (scaled**2).sum() / (positive**2).sum()
-    ours = item_item_weights(matrix, ItemItem(degree_exponent=0.5, regularisation=7)).toarray()
+    ours = learnt(form.model_copy(update={"degree_exponent": 0.5, "regularisation": 7}))
     np.testing.assert_allclose(ours, ease(scaled, 7 * shrink), atol=1e-5)
 
 
-def test_the_dense_form_does_not_depend_on_how_it_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = item_item_weights(some_matrix(), ItemItem(neighbours=5))
-    monkeypatch.setattr(item_item, "CHUNK_CELLS", 60)
-    cut = item_item_weights(some_matrix(), ItemItem(neighbours=5))
-    np.testing.assert_allclose(whole.toarray(), cut.toarray(), atol=1e-7)
-
-
-def test_counting_equals_a_dense_computation() -> None:
-    matrix = some_matrix()
-    positive = np.maximum(matrix.toarray().astype(np.float64), 0)
-    degree = np.maximum(positive.sum(axis=0), 1e-9)
-    expected = positive.T @ positive / (degree[:, None] ** 0.5 * degree[None, :] ** 0.3)
+@FORMS
+def test_the_penalty_of_an_item_grows_with_its_degree(form: ItemItem) -> None:
+    positive = np.maximum(some_matrix().toarray().astype(np.float64), 0)
+    has = positive.any(axis=0)
+    known, degrees = positive[:, has], positive[:, has].sum(axis=0)
+    shrink = (known**2 / degrees**0.5).sum() / (known**2).sum()
+    # Ridge with a penalty of its own for each item: B = P / −diag(P) with P = (G + λ diag(d^(2 · 0.25)))⁻¹.
+    inverse = np.linalg.inv(known.T @ known + 7 * shrink * np.diag(degrees**0.5))
+    expected = inverse / -np.diag(inverse)
     np.fill_diagonal(expected, 0)
-    np.testing.assert_allclose(item_item_weights(matrix, COUNTING).toarray(), expected, rtol=1e-5)
+    ours = learnt(form.model_copy(update={"degree_exponent": 0, "item_exponent": 0.25, "regularisation": 7}))
+    np.testing.assert_allclose(ours[np.ix_(has, has)], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("cells", [1, 40, 1_000])
-def test_counting_does_not_depend_on_how_it_is_cut(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = ItemItem(dense_limit=0, neighbours=6)
-    whole = item_item_weights(some_matrix(), settings)
-    monkeypatch.setattr(item_item, "CHUNK_CELLS", cells)
-    cut = item_item_weights(some_matrix(), settings)
-    assert whole.indptr.tolist() == cut.indptr.tolist()
-    assert whole.indices.tolist() == cut.indices.tolist()
-    assert whole.data.tobytes() == cut.data.tobytes()
+def test_two_items_by_hand() -> None:
+    # G = [[2, 1], [1, 2]], and each item is regressed on the other alone: G_01 / (G_00 + λ) = 1 / (2 + 3).
+    matrix = sp.csr_array(np.array([[1, 1], [1, 0], [0, 1]], dtype=np.float32))
+    for form in (DENSE, LOCAL):
+        ours = learnt(form.model_copy(update={"degree_exponent": 0, "regularisation": 3}), matrix)
+        np.testing.assert_allclose(ours, [[0, 1 / 5], [1 / 5, 0]], rtol=1e-5)
 
 
-@pytest.mark.parametrize(("sizes", "most"), [([5, 1, 1, 1, 9, 2, 2], 4), ([3] * 10, 7), ([1], 100), ([0, 0, 8, 0], 3)])
-def test_blocks_cover_everything_in_order_and_stay_below_the_limit(sizes: list[int], most: int) -> None:
-    blocks = list(item_item._blocks(np.array(sizes), most))
-    assert list(itertools.chain(*(range(block.start, block.stop) for block in blocks))) == list(range(len(sizes)))
-    for block in blocks:
-        assert sum(sizes[block]) <= most or block.stop - block.start == 1
+@pytest.mark.parametrize("cells", [1, 60])
+def test_the_dense_form_does_not_depend_on_how_it_is_cut(cells: int) -> None:
+    settings = ItemItem(neighbours=5)
+    np.testing.assert_allclose(learnt(settings, cells=cells), learnt(settings), atol=1e-7)
 
 
-@pytest.mark.parametrize("dense_limit", [0, 100])
-def test_truncation_keeps_the_strongest_of_each_row(dense_limit: int) -> None:
-    full = item_item_weights(some_matrix(), ItemItem(dense_limit=dense_limit, neighbours=1000)).toarray()
-    cut = item_item_weights(some_matrix(), ItemItem(dense_limit=dense_limit, neighbours=4)).toarray()
-    for whole, kept in zip(np.abs(full), np.abs(cut), strict=True):
-        assert np.count_nonzero(kept) == min(4, np.count_nonzero(whole))
-        np.testing.assert_array_equal(np.sort(whole)[-4:], np.sort(kept)[-4:])
-    np.testing.assert_array_equal(cut[cut != 0], full[cut != 0])
+def groups_of_items(groups: int = 6, size: int = 10, people: int = 120) -> sp.csr_array:
+    """People of group g have most of the items g * size to (g + 1) * size − 1, and nothing else."""
+    rng = np.random.default_rng(1)
+    owner = np.arange(people) % groups
+    dense = (owner[:, None] == np.arange(groups * size) // size) & (rng.random((people, groups * size)) < 0.7)
+    return sp.csr_array(dense.astype(np.float32))
 
 
-def test_of_equally_strong_neighbours_the_lower_numbers_stay() -> None:
-    # Everybody has everything, so all pairs count alike.
-    cut = item_item_weights(sp.csr_array(np.ones((5, 9), dtype=np.float32)), ItemItem(dense_limit=0, neighbours=3))
-    assert cut[[0]].indices.tolist() == [1, 2, 3]
-    assert cut[[8]].indices.tolist() == [0, 1, 2]
+def test_local_blocks_miss_nothing_where_items_fall_into_groups_within_reach() -> None:
+    # Blocks hold half the reach, ten items, so that all of a group lie within reach of each, wherever blocks begin.
+    matrix = groups_of_items()
+    local = learnt(LOCAL.model_copy(update={"reach": 20}), matrix)
+    np.testing.assert_allclose(local, learnt(DENSE, matrix), atol=1e-6)
+    other = item_item_weights(matrix, LOCAL.model_copy(update={"reach": 20}), seed=5).toarray()
+    np.testing.assert_allclose(local, other, atol=1e-6)
 
 
-@pytest.mark.parametrize("dense_limit", [0, 100])
-def test_no_item_goes_with_itself_or_with_one_that_nobody_has(dense_limit: int) -> None:
-    weights = item_item_weights(some_matrix(), ItemItem(dense_limit=dense_limit)).toarray()
-    assert not np.diag(weights).any()
-    assert not weights[4].any()
-    assert not weights[:, 4].any()
+def test_beyond_its_reach_an_item_says_nothing() -> None:
+    weights = learnt(ItemItem(dense_limit=0, reach=2))
+    # Alone in its block, each item is regressed on the single one closest to it.
+    assert np.count_nonzero(weights, axis=0).max() == 1
+    assert np.count_nonzero(weights) == 24
 
 
-@pytest.mark.parametrize("dense", [np.zeros((0, 5)), np.zeros((3, 5)), np.eye(1, 5), -np.ones((3, 5))])
-def test_fewer_than_two_items_with_events_teach_nothing(dense: np.ndarray) -> None:
-    weights = item_item_weights(sp.csr_array(dense.astype(np.float32)), ItemItem())
-    assert weights.shape == (5, 5)
-    assert weights.nnz == 0
+@FORMS
+def test_each_item_keeps_what_it_says_most_for_among_what_each_hears_most_from(form: ItemItem) -> None:
+    full = learnt(form.model_copy(update={"neighbours": 1_000}))
+    cut = learnt(form.model_copy(update={"neighbours": 3}))
+    heard = np.zeros_like(full)
+    for column in range(full.shape[1]):
+        strongest = np.argsort(-np.abs(full[:, column]))[: FAN * 3]
+        heard[strongest, column] = full[strongest, column]
+    for row in heard:
+        row[np.argsort(-np.abs(row))[3:]] = 0
+    np.testing.assert_array_equal(cut, heard)
 
 
-def test_intermediate_results_of_counting_grow_with_what_people_share_not_with_the_square_of_the_catalogue() -> None:
-    # Fifty thousand items in pairs: the dense square would take ten gigabytes, and every row here has one neighbour.
-    n = 50_000
-    pairs = np.arange(n)
-    matrix = sp.csr_array((np.ones(n, dtype=np.float32), (pairs // 2, pairs)), shape=(n // 2, n))
-    weights = item_item_weights(matrix, COUNTING)
-    np.testing.assert_array_equal(weights.indices, pairs ^ 1)
+@pytest.mark.parametrize("form", [DENSE, LOCAL], ids=["dense", "local"])
+def test_a_penalty_that_is_lost_in_rounding_is_refused_by_name(form: ItemItem) -> None:
+    # Everybody has both items or neither, so that without a penalty nothing tells them apart.
+    matrix = sp.csr_array(np.ones((1_000, 2), dtype=np.float32))
+    with pytest.raises(InvalidInput, match=r"item_item\.regularisation"):
+        learnt(form.model_copy(update={"regularisation": 1e-30}), matrix)
 
 
 def test_every_setting_changes_the_weights() -> None:
-    usual = item_item_weights(some_matrix(), ItemItem()).toarray()
-    for changed in ({"neighbours": 3}, {"dense_limit": 0}, {"regularisation": 5.0}, {"degree_exponent": 0.0}):
-        assert (item_item_weights(some_matrix(), ItemItem(**changed)).toarray() != usual).any()
+    local = {"dense_limit": 0}
+    usual, usual_local = learnt(ItemItem()), learnt(ItemItem(**local, reach=12))
+    for changed in ({"neighbours": 3}, {"regularisation": 5.0}, {"degree_exponent": 0.0}, {"dense_limit": 0, "reach": 12}):
+        assert (learnt(ItemItem(**changed)) != usual).any()
+    assert (learnt(ItemItem(**local, reach=18)) != usual_local).any()
+    assert (item_item_weights(some_matrix(), ItemItem(**local, reach=12), seed=7).toarray() != usual_local).any()

@@ -12,6 +12,7 @@ from worlds import NOW
 
 from recommender.cli import run
 from recommender.generation import Generations, Manifest
+from recommender.judging import VARIANTS
 from recommender.settings import Settings
 from recommender.store import open_store
 
@@ -45,7 +46,7 @@ def test_every_stage_is_told_on_standard_error_and_the_checks_on_standard_output
         "read": 480,
         "embed": 0,
         "index vectors": 60,
-        "judge a twin": 5 * judged,
+        "judge a twin": len(VARIANTS) * judged,
         "learn": 1,
         "check": 0,
         "publish": 2,

@@ -36,8 +36,10 @@ def learnt(contents: Contents) -> dict[str, bytes]:
     """The bytes of every array that was learnt from events."""
     return {
         "factors": contents.factors.tobytes(),
-        "item_item": contents.item_item.toarray().tobytes(),
+        **{name: getattr(contents, name).toarray().tobytes() for name in ("item_item", "transitions", "co_occurrence", "transfer")},
+        "graph": contents.graph.vectors.tobytes(),
         "popularity": contents.popularity.tobytes(),
+        "recent_popularity": contents.recent_popularity.tobytes(),
     }
 
 
@@ -55,12 +57,12 @@ def test_nothing_after_the_cut_reaches_the_twin(world: World, snapshot: Snapshot
     )
     assert 0 < after.sum() < len(events)
     fit = [
-        learnt(fit_twin(snapshot.catalogue, contents.vectors, contents.has_vector, table, world.build, cut).contents)
+        learnt(fit_twin(snapshot.catalogue, contents.vectors, contents.has_vector, table, world.build, HOME, cut).contents)
         for table in (events, wild, events.where(~after))
     ]
     assert fit[0] == fit[1] == fit[2]
     whole = learnt(
-        fit_twin(snapshot.catalogue, contents.vectors, contents.has_vector, events, world.build, int(events.at.max()) + 1).contents
+        fit_twin(snapshot.catalogue, contents.vectors, contents.has_vector, events, world.build, HOME, int(events.at.max()) + 1).contents
     )
     assert all(fit[0][name] != whole[name] for name in whole)
 
@@ -76,6 +78,27 @@ def test_the_twin_beats_popularity_where_tastes_are_clear(world: World, snapshot
     assert report.over_parent is None
     assert report.description.startswith("a twin fitted on events before 2026-02-")
     assert {metric.name for metric in report.metrics} >= {"blend/ndcg@10", "popularity/recall@100", "content/recall@10"}
+
+
+def test_the_twin_is_judged_where_nothing_after_the_cut_is_revealed_too(world: World, snapshot: Snapshot, contents: Contents) -> None:
+    report = judged(world, snapshot, contents, world.build, None)
+    assert report.comparison is not None
+    assert report.at_cut is not None
+    assert set(report.at_cut.judgements) == {"popularity", "blend"}
+    names = {metric.name for metric in report.metrics}
+    assert {"at-cut/blend/ndcg@10", "at-cut/popularity/ndcg@10"} <= names
+    assert not any(name.startswith("at-cut/content") for name in names)
+    shorter, longer = ([len(history) for history in comparison.held_out.histories] for comparison in (report.at_cut, report.comparison))
+    assert np.mean(shorter) < np.mean(longer)
+
+
+def test_the_blend_that_is_published_is_learnt_on_what_the_twin_had_not_seen(world: World, snapshot: Snapshot, contents: Contents) -> None:
+    blending = world.build.blending.model_copy(update={"fewest": 5, "ranker": "never"})
+    report = judged(world, snapshot, contents, world.build.model_copy(update={"blending": blending}), None)
+    assert report.learnt is not None
+    assert report.learnt.queries >= 5
+    assert report.learnt.blend.weights.any(axis=1).all()
+    assert judged(world, snapshot, contents, world.build, None).learnt is None
 
 
 def test_a_parent_of_the_same_settings_is_not_fitted_again(world: World, snapshot: Snapshot, contents: Contents) -> None:

@@ -1,19 +1,21 @@
-"""Held-out time: nothing of it is known before, and only what people allowed is looked at."""
+"""Cuts: nothing of what is held out is known before, and only what people allowed is looked at."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from event_rows import Row, known, rows_of, table, targets
+from hypothesis import given as examples
+from hypothesis import settings
 from hypothesis import strategies as st
+from pyroaring import BitMap
 
-from recommender.event_table import EventTable
+from recommender.errors import InvalidInput
 from recommender.events import CONSUMING, DISMISSING, Consent, EventType
-from recommender.judging import HeldOut, cut_at_share, hold_out
-from recommender.people import HISTORY_LIMIT
+from recommender.judging.cuts import HeldOut, Split, by_time, cut_at_share, given, hold_out, leave_last_out, rolling
+from recommender.people import HISTORY_LIMIT, empty_history
 from recommender.profile import EventWeights
 
-Row = tuple[int, int, EventType, int]
 WEIGHTS = EventWeights()
 WATCH, LIKE, DISLIKE, SAVE, SEEN, VIEW = (
     EventType.WATCH,
@@ -23,28 +25,6 @@ WATCH, LIKE, DISLIKE, SAVE, SEEN, VIEW = (
     EventType.IMPRESSION,
     EventType.VIEW,
 )
-
-
-def table(*rows: Row, consent: list[Consent] | Consent = Consent.ALL) -> EventTable:
-    """Events as (person, item, type, time), which arrive in the order given."""
-    person, item, kind, at = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [], [])
-    return EventTable.sorted(
-        np.array(person, dtype=np.uint32),
-        np.array(item, dtype=np.uint32),
-        np.array(kind, dtype=np.uint8),
-        np.full(len(rows), np.nan, dtype=np.float32),
-        np.array(at, dtype=np.int64),
-        np.broadcast_to(np.array(consent, dtype=np.uint8), len(rows)),
-        np.arange(len(rows), dtype=np.int64),
-    )
-
-
-def targets(held: HeldOut) -> dict[int, list[int]]:
-    return {int(person): items.tolist() for person, items in zip(held.people, held.targets, strict=True)}
-
-
-def known(held: HeldOut) -> dict[int, list[int]]:
-    return {int(person): history["item"].tolist() for person, history in zip(held.people, held.histories, strict=True)}
 
 
 def test_events_before_the_cut_are_known_and_new_items_after_it_are_targets() -> None:
@@ -131,7 +111,7 @@ EVENTS = st.lists(
 
 
 @settings(max_examples=200, deadline=None)
-@given(EVENTS, st.integers(0, 31), st.sampled_from([0.0, 0.3, 0.5, 0.9]))
+@examples(EVENTS, st.integers(0, 31), st.sampled_from([0.0, 0.3, 0.5, 0.9]))
 def test_nothing_leaks(rows: list[Row], cut: int, reveal: float) -> None:
     held = hold_out(table(*rows), WEIGHTS, cut=cut, reveal=reveal)
     acted = [row for row in rows if row[2] is not SEEN]
@@ -148,3 +128,195 @@ def test_nothing_leaks(rows: list[Row], cut: int, reveal: float) -> None:
         assert set(wanted.tolist()) <= {row[1] for row in after}
         assert set(consumed) == {int(event["item"]) for event in history if int(event["type"]) in CONSUMING}
         assert set(dismissed) == {int(event["item"]) for event in history if int(event["type"]) in DISMISSING}
+
+
+def three_people() -> HeldOut:
+    """Persons 4, 5 and 6, who know nothing, want items 10, 20 and 30, and may be shown one other item each."""
+    return HeldOut(
+        np.array([4, 5, 6], dtype=np.uint32),
+        [empty_history()] * 3,
+        [BitMap([person]) for person in range(3)],
+        [BitMap()] * 3,
+        [np.array([item], dtype=np.uint32) for item in (10, 20, 30)],
+        cut=7,
+        candidates=[np.array([item, item + 1], dtype=np.uint32) for item in (10, 20, 30)],
+        moments=np.array([100, 200, 300], dtype=np.int64),
+    )
+
+
+def test_chosen_people_keep_all_that_is_theirs_in_the_order_asked_for() -> None:
+    held = three_people().chosen(np.array([2, 0]))
+    assert targets(held) == {6: [30], 4: [10]}
+    assert (held.consumed, held.cut) == ([BitMap([2]), BitMap([0])], 7)
+    assert held.candidates is not None
+    assert held.moments is not None
+    assert [items.tolist() for items in held.candidates] == [[30, 31], [10, 11]]
+    assert held.moments.tolist() == [300, 100]
+
+
+def test_chosen_people_without_candidates_and_moments_have_none() -> None:
+    held = hold_out(table((1, 10, WATCH, 20), (2, 11, WATCH, 20)), WEIGHTS, cut=15).chosen(np.array([1]))
+    assert (targets(held), held.candidates, held.moments) == ({2: [11]}, None, None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("people", np.zeros((3, 1), dtype=np.uint32)),
+        ("histories", [empty_history()] * 2),
+        ("consumed", [BitMap()] * 4),
+        ("targets", [np.zeros(1, dtype=np.uint32)] * 2),
+        ("targets", [np.zeros(1, dtype=np.uint32), np.zeros(0, dtype=np.uint32), np.zeros(1, dtype=np.uint32)]),
+        ("targets", [np.zeros(1, dtype=np.int64)] * 3),
+        ("candidates", [np.zeros(1, dtype=np.uint32)] * 2),
+        ("candidates", [np.zeros((1, 1), dtype=np.uint32)] * 3),
+        ("moments", np.zeros(2, dtype=np.int64)),
+        ("moments", np.zeros(3, dtype=np.float64)),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_by_name(field: str, value: object) -> None:
+    with pytest.raises(InvalidInput, match=field):
+        HeldOut(**{**vars(three_people()), field: value})
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.5, float("nan")])
+def test_a_share_lies_between_0_and_1(share: float) -> None:
+    with pytest.raises(InvalidInput, match="share"):
+        cut_at_share(table((1, 10, WATCH, 5)), share)
+
+
+@pytest.mark.parametrize("reveal", [1.0, -0.1, float("nan")])
+def test_not_everything_can_be_revealed(reveal: float) -> None:
+    with pytest.raises(InvalidInput, match="reveal"):
+        hold_out(table((1, 10, WATCH, 5)), WEIGHTS, cut=3, reveal=reveal)
+
+
+ONE_LINE = [(1, 10, WATCH, 1), (1, 11, WATCH, 2), (1, 12, WATCH, 3)]
+
+
+def test_a_cut_in_time_learns_from_what_lies_before_it() -> None:
+    split = by_time(table(*ONE_LINE, (2, 10, WATCH, 5)), WEIGHTS, cut=3)
+    assert rows_of(split.training) == [(1, 10), (1, 11)]
+    assert targets(split.held_out) == {1: [12], 2: [10]}
+    assert split.name == "by time"
+
+
+@pytest.mark.parametrize(("cut", "empty"), [(1, "training"), (9, "held_out")])
+def test_a_cut_with_an_empty_side_is_refused(cut: int, empty: str) -> None:
+    with pytest.raises(InvalidInput, match=f"by time: {empty}"):
+        by_time(table(*ONE_LINE), WEIGHTS, cut=cut)
+
+
+def test_windows_follow_one_another_and_each_knows_all_before_it() -> None:
+    first, second = rolling(table(*ONE_LINE, (2, 13, WATCH, 3), (2, 14, WATCH, 4)), WEIGHTS, cuts=[2, 3, 4])
+    assert (rows_of(first.training), targets(first.held_out)) == ([(1, 10)], {1: [11]})
+    assert (rows_of(second.training), targets(second.held_out)) == ([(1, 10), (1, 11)], {1: [12], 2: [13]})
+    assert known(second.held_out) == {1: [10, 11], 2: []}
+    assert (second.held_out.cut, second.name) == (3, "window 2 of 2")
+
+
+@pytest.mark.parametrize("cuts", [[], [2], [3, 2], [2, 2]])
+def test_windows_need_cuts_that_ascend(cuts: list[int]) -> None:
+    with pytest.raises(InvalidInput, match="cuts"):
+        rolling(table(*ONE_LINE), WEIGHTS, cuts=cuts)
+
+
+def test_a_window_with_nobody_is_named() -> None:
+    with pytest.raises(InvalidInput, match="window 2 of 2: held_out"):
+        rolling(table(*ONE_LINE), WEIGHTS, cuts=[2, 9, 10])
+
+
+def test_the_newest_item_is_to_be_found_from_what_came_before() -> None:
+    split = leave_last_out(table(*ONE_LINE, (2, 12, WATCH, 7), (2, 10, WATCH, 9), (3, 11, WATCH, 1)))
+    assert rows_of(split.training) == [(1, 10), (1, 11), (2, 12), (3, 11)]
+    assert (known(split.held_out), targets(split.held_out)) == ({1: [10, 11], 2: [12]}, {1: [12], 2: [10]})
+    assert split.held_out.moments is not None
+    assert split.held_out.moments.tolist() == [3, 9]
+
+
+def test_of_equal_times_the_later_arrival_is_the_newest() -> None:
+    assert targets(leave_last_out(table((1, 30, WATCH, 5), (1, 10, WATCH, 5), (1, 20, WATCH, 5))).held_out) == {1: [20]}
+
+
+def test_what_follows_the_newest_new_item_is_known_to_nobody() -> None:
+    split = leave_last_out(table(*ONE_LINE, (1, 10, LIKE, 4), (1, 13, DISLIKE, 5), (1, 14, SEEN, 6)))
+    assert rows_of(split.training) == [(1, 10), (1, 11)]
+    assert (known(split.held_out), targets(split.held_out)) == ({1: [10, 11]}, {1: [12]})
+
+
+def test_people_of_few_items_are_learnt_from_and_not_judged() -> None:
+    events = table(*ONE_LINE, (2, 10, WATCH, 1), (2, 11, WATCH, 2))
+    split = leave_last_out(events, fewest=3)
+    assert targets(split.held_out) == {1: [12]}
+    assert rows_of(split.training) == [(1, 10), (1, 11), (2, 10), (2, 11)]
+    assert targets(leave_last_out(events, fewest=2).held_out) == {1: [12], 2: [11]}
+
+
+def test_the_last_but_one_is_found_without_the_last() -> None:
+    events = table(*ONE_LINE, (2, 10, WATCH, 1), (2, 11, WATCH, 2))
+    split = leave_last_out(events, last=2)
+    assert (known(split.held_out), targets(split.held_out)) == ({1: [10]}, {1: [11]})
+    assert rows_of(split.training) == [(1, 10), (2, 10)]
+    again = leave_last_out(leave_last_out(events).training)
+    assert (rows_of(again.training), targets(again.held_out)) == (rows_of(split.training), targets(split.held_out))
+
+
+def test_the_last_may_have_another_weight_in_mind() -> None:
+    events = table(*ONE_LINE[:2], (1, 12, SAVE, 3))
+    assert targets(leave_last_out(events).held_out) == {1: [12]}
+    assert targets(leave_last_out(events, weights=EventWeights(save=0)).held_out) == {1: [11]}
+
+
+@pytest.mark.parametrize(("field", "number"), [("last", 0), ("fewest", 1)])
+def test_leaving_none_out_and_knowing_nothing_are_refused(field: str, number: int) -> None:
+    with pytest.raises(InvalidInput, match=field):
+        leave_last_out(table(*ONE_LINE), **{field: number})
+
+
+def test_nobody_to_judge_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="last left out: held_out"):
+        leave_last_out(table((1, 10, WATCH, 5), (2, 10, WATCH, 6)))
+    with pytest.raises(InvalidInput, match="training"):
+        leave_last_out(table())
+
+
+@settings(max_examples=200, deadline=None)
+@examples(EVENTS, st.integers(1, 3), st.integers(2, 4))
+def test_no_target_is_in_training(rows: list[Row], last: int, fewest: int) -> None:
+    try:
+        split = leave_last_out(table(*rows), last=last, fewest=fewest)
+    except InvalidInput:
+        return
+    learnt = rows_of(split.training.acted())
+    for person, wanted in targets(split.held_out).items():
+        assert len(wanted) == 1
+        assert (person, wanted[0]) not in learnt
+        assert known(split.held_out)[person] == [item for owner, item in learnt if owner == person]
+
+
+def test_given_parts_are_taken_as_they_are() -> None:
+    training = table((1, 10, WATCH, 1), (1, 11, WATCH, 2), (2, 12, WATCH, 5))
+    split = given(training, table((1, 13, WATCH, 1), (1, 12, WATCH, 1), (3, 10, WATCH, 1)))
+    assert split.training is training
+    assert (known(split.held_out), targets(split.held_out)) == ({1: [10, 11], 3: []}, {1: [12, 13], 3: [10]})
+    assert (split.dropped, split.held_out.cut, split.held_out.candidates) == (0, 5, None)
+
+
+def test_what_was_had_before_is_dropped_from_a_given_test_and_counted() -> None:
+    training = table((1, 10, WATCH, 1), (1, 11, WATCH, 2), (2, 12, WATCH, 5))
+    split = given(training, table((1, 10, WATCH, 9), (1, 10, LIKE, 9), (1, 13, WATCH, 9), (2, 12, WATCH, 9)))
+    assert (targets(split.held_out), split.dropped) == ({1: [13]}, 2)
+
+
+def test_given_candidates_hold_for_everybody() -> None:
+    candidates = np.array([13, 12, 13], dtype=np.uint32)
+    split = given(table((1, 10, WATCH, 1)), table((1, 13, WATCH, 1), (2, 12, WATCH, 1)), candidates=candidates)
+    assert split.held_out.candidates is not None
+    assert [items.tolist() for items in split.held_out.candidates] == [[12, 13], [12, 13]]
+
+
+def test_a_split_is_whole_or_not_at_all() -> None:
+    with pytest.raises(InvalidInput, match="mine: training"):
+        Split(table(), three_people(), "mine")
+    with pytest.raises(InvalidInput, match="mine: held_out"):
+        Split(table(*ONE_LINE), hold_out(table(), WEIGHTS, cut=0), "mine")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import recommender.judging.intervals as intervals_module
-from recommender.judging import bootstrap_mean, paired_difference
+from recommender.judging import bootstrap_mean, bootstrap_means, paired_difference
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -68,3 +68,42 @@ def test_swapped_sides_mirror_the_difference() -> None:
 def test_different_people_cannot_be_compared() -> None:
     with pytest.raises(ValueError, match="not the same people"):
         paired_difference(np.ones(3), np.ones(4), rng())
+
+
+def test_many_columns_at_once_give_what_each_alone_gives() -> None:
+    columns = {"first": rng(10).random(50), "second": rng(11).random(50), "third": rng(12).random(50)}
+    together = bootstrap_means(columns, rng(1))
+    for name, values in columns.items():
+        alone = bootstrap_mean(values, rng(1))
+        assert (together[name].mean, together[name].low, together[name].high) == pytest.approx((alone.mean, alone.low, alone.high))
+
+
+def test_a_column_without_a_value_for_somebody_is_the_mean_of_the_others() -> None:
+    values = np.array([np.nan, 0.5, 1.0, np.nan, 0.75])
+    found = bootstrap_means({"holes": values, "whole": np.arange(5.0), "nothing": np.full(5, np.nan)}, rng(1))
+    assert list(found) == ["holes", "whole"]
+    assert found["holes"].mean == (0.5 + 1.0 + 0.75) / 3
+    assert found["holes"].low <= found["holes"].mean <= found["holes"].high
+    with pytest.raises(ValueError, match="finite"):
+        bootstrap_means({"infinite": np.array([np.inf, 1.0])}, rng())
+
+
+def test_the_same_answer_ten_times_is_no_more_evidence_than_once() -> None:
+    once, owner = rng(13).random(40), np.arange(40)
+    repeated = bootstrap_mean(np.repeat(once, 10), rng(1), people=np.repeat(owner, 10))
+    alone = bootstrap_mean(once, rng(1))
+    assert (repeated.mean, repeated.low, repeated.high) == pytest.approx((alone.mean, alone.low, alone.high))
+    taken_for_others = bootstrap_mean(np.repeat(once, 10), rng(1))
+    assert taken_for_others.high - taken_for_others.low < (alone.high - alone.low) / 2
+
+
+def test_who_has_more_values_weighs_more_in_the_mean() -> None:
+    interval = bootstrap_mean(np.array([0.0, 0.0, 0.0, 1.0]), rng(), people=np.array([5, 5, 5, 2]))
+    assert (interval.mean, interval.low, interval.high) == (0.25, 0, 1)
+
+
+def test_missing_values_go_with_their_people() -> None:
+    values, people = np.array([0.5, np.nan, 0.25, 1.0]), np.array([3, 3, 9, 9])
+    assert bootstrap_means({"x": values}, rng(2), people=people)["x"] == bootstrap_mean(
+        np.array([0.5, 0.25, 1.0]), rng(2), people=np.array([3, 9, 9])
+    )

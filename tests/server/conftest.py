@@ -20,10 +20,12 @@ from recommender.client import Client
 from recommender.events import Consent, Event, EventType, Subject
 from recommender.generation import Contents, FileEntry, GateCheck, Generations, Manifest, Metric
 from recommender.generation.catalogue import Catalogue
+from recommender.graph_filter import ItemSpectrum
 from recommender.items import Item, ItemKind
 from recommender.profile import BuildSettings
 from recommender.settings import Settings
 from recommender.store import Store, open_store
+from recommender.times import MISSING_TIME
 from recommender.vectors import VectorIndex
 from server.app import Server
 
@@ -135,8 +137,15 @@ def contents_of(items: list[Item], catalogue: Catalogue, unlearnt: Sequence[str]
         vectors=VectorIndex.build(vectors, exact_limit=20_000, seed=0),
         has_vector=learnt,
         factors=factors,
+        confidence=5.0,
         item_item=sp.csr_array(together),
+        transitions=sp.csr_array(together),
+        co_occurrence=sp.csr_array(together),
+        transfer=sp.csr_array(together),
+        graph=ItemSpectrum(factors, learnt.astype(np.float32), learnt.astype(np.float32), np.ones(3, dtype=np.float32)),
         popularity=np.arange(n, 0, -1, dtype=np.float32),
+        recent_popularity=np.arange(n, 0, -1, dtype=np.float32),
+        first_at=np.full(n, MISSING_TIME),
     )
 
 

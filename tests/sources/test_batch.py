@@ -53,6 +53,15 @@ def test_only_the_newest_events_up_to_the_cap_count() -> None:
     assert batch.rows.tolist() == [2, 3]
 
 
+def test_events_of_one_time_share_a_step() -> None:
+    history = history_of(0, 1, 2, 3, 4)
+    history["at"] = [5, 7, 7, 7, 9]
+    assert batch_of(history).age.tolist() == [2, 1, 1, 1, 0]
+    history["at"] = 5
+    assert batch_of(history_of(1, 2), history).age.tolist() == [1, 0, 0, 0, 0, 0, 0]
+    assert batch_of(history).decayed(0.5).tolist() == batch_of(history).weights.tolist()
+
+
 def test_events_without_weight_are_left_out() -> None:
     batch = batch_of(np.concatenate([history_of(0, type=EventType.CUSTOM), history_of(1, type=EventType.WATCH, value=0.0)]))
     assert len(batch.rows) == 0

@@ -45,7 +45,7 @@ def test_fold_in_is_what_implicit_recalculates(negative: float) -> None:
         model.fit(sp.csr_matrix(weights), show_progress=False)
         theirs = np.array([model.recalculate_user(person, sp.csr_matrix(weights)[[person]]) for person in range(60)])
     factors = np.asarray(model.item_factors, dtype=np.float32)
-    source = CollaborativeSource(factors, SETTINGS)
+    source = CollaborativeSource(factors, SETTINGS, SETTINGS.alpha)
     scores = source.prepare(batch_of_matrix(weights), 0).score(np.tile(np.arange(N, dtype=np.int32), (60, 1)))
     expected = theirs.reshape(60, -1) @ factors.T
     assert np.abs(expected).max() > 0.3
@@ -60,7 +60,7 @@ def test_scores_fall_apart_into_what_each_liked_item_adds() -> None:
     factors = np.abs(rng.normal(size=(N, 8))).astype(np.float32)
     liked, steps = np.array([5, 9, 30]), np.array([2, 1, 0])
     batch = Batch.of([Query(HOME, 1, history=history_of(*liked))], contents_of(some_items(N)).catalogue, BuildSettings())
-    scorer = CollaborativeSource(factors, settings).prepare(batch, 0)
+    scorer = CollaborativeSource(factors, settings, settings.alpha).prepare(batch, 0)
     confidence = 3.0 * EventWeights().like * 0.8**steps
     normal = factors.T @ factors + 2.0 * np.eye(8) + (factors[liked].T * (confidence - 1)) @ factors[liked]
     added = factors @ np.linalg.solve(normal, factors[liked].T) * confidence
@@ -99,11 +99,10 @@ def test_what_was_disliked_pulls_its_kind_down() -> None:
 def test_item_item_scores_are_the_dense_product() -> None:
     rng = np.random.default_rng(9)
     dense = (rng.normal(size=(N, N)) * (rng.random((N, N)) < 0.3)).astype(np.float32)
-    settings = BuildSettings().item_item
-    source = ItemItemSource(sp.csr_array(dense), settings)
+    source = ItemItemSource(SourceName.ITEM_ITEM, sp.csr_array(dense), 0.7)
     batch = batch_of_matrix(random_weights(20, negative=0.2))
     scores = source.prepare(batch, 0).score(np.tile(np.arange(N, dtype=np.int32), (20, 1)))
-    expected = batch.matrix(batch.decayed(settings.history_decay)).toarray() @ dense
+    expected = batch.matrix(batch.decayed(0.7)).toarray() @ dense
     wanted = np.where(expected > 1e-6, expected, NO_OPINION)
     np.testing.assert_allclose(scores[np.abs(expected) > 1e-6], wanted[np.abs(expected) > 1e-6], rtol=1e-4)
     assert (scores > NO_OPINION).any()

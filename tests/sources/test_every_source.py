@@ -1,4 +1,4 @@
-"""What every source promises, checked on random worlds for all five."""
+"""What every source promises, checked on random worlds for all of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from recommender.times import to_micros
 
 N = 80
 MOMENT = to_micros(NOW)
-SOURCES = ("content", "collaborative", "item_item", "popular", "fresh")
+SOURCES = ("content", "collaborative", "item_item", "popular", "fresh", "transitions", "graph", "co_occurrence", "transfer")
+IMPERSONAL = ("popular", "fresh")
 
 
 def random_contents() -> Contents:
@@ -35,9 +36,18 @@ def random_contents() -> Contents:
         items,
         vectors=rng.normal(size=(N, 8)) * (rng.random((N, 1)) < 0.8),
         factors=rng.normal(size=(N, 6)) * (rng.random((N, 1)) < 0.8),
-        item_item=rng.normal(size=(N, N)) * (rng.random((N, N)) < 0.2) * (1 - np.eye(N)),
+        item_item=random_weights(rng),
         popularity=rng.gamma(1, 2, N) * (rng.random(N) < 0.7),
+        transitions=random_weights(rng),
+        co_occurrence=random_weights(rng),
+        transfer=random_weights(rng),
+        graph=rng.normal(size=(N, 6)) * (rng.random((N, 1)) < 0.8),
     )
+
+
+def random_weights(rng: np.random.Generator) -> np.ndarray:
+    """Weights between items, one in five of any, above and below zero."""
+    return rng.normal(size=(N, N)) * (rng.random((N, N)) < 0.2) * (1 - np.eye(N))
 
 
 CONTENTS = random_contents()
@@ -79,7 +89,7 @@ def opinions(source: Source, scores: np.ndarray, allowed: Mask) -> Mask:
 
 def test_sources_stand_in_the_order_of_their_names() -> None:
     assert [source.name.key for source in ENGINE.sources] == list(SOURCES)
-    assert [int(source.name) for source in ENGINE.sources] == [1, 2, 3, 4, 5]
+    assert [int(source.name) for source in ENGINE.sources] == list(range(1, 10))
 
 
 def test_proposes_only_allowed_rows_each_once(source: Source) -> None:
@@ -118,7 +128,7 @@ def test_has_an_opinion_where_it_says_so(source: Source) -> None:
 
 def test_has_no_opinion_without_a_history_where_it_goes_by_history(source: Source) -> None:
     empty = Batch.empty(2, N)
-    assert source.has_opinion(empty).tolist() == [source.name.key in ("popular", "fresh")] * 2
+    assert source.has_opinion(empty).tolist() == [source.name.key in IMPERSONAL] * 2
     assert source.prepare(empty, MOMENT).candidates(ALLOWED[:2], 5).shape[0] == 2
 
 
@@ -158,7 +168,7 @@ def test_causes_lie_in_the_history_and_shares_between_zero_and_one(source: Sourc
 def test_what_scores_by_history_has_a_cause_in_it(source: Source) -> None:
     scorer = source.prepare(BATCH, MOMENT)
     scores = scorer.score(EVERY_ROW)
-    personal = source.name.key in ("content", "collaborative", "item_item")
+    personal = source.name.key not in IMPERSONAL
     all_liked = BATCH.counts(~BATCH.positive) == 0
     for query in np.flatnonzero(source.has_opinion(BATCH) & all_liked):
         rows = np.flatnonzero(scores[query] > NO_OPINION)

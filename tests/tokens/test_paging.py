@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from recommender.errors import InvalidInput
 from recommender.events import Consent, Subject
-from recommender.feeds import Basis
+from recommender.feeds import Basis, SourceName
 from recommender.items import ItemKind
 from recommender.paging import Page, binding, take_page
 
@@ -123,7 +123,7 @@ def test_a_page_is_taken_with_a_size_and_a_mask_that_fit(eligible: Any, size: in
         ({"offset": 65_536}, "offset"),
         ({"numbers": np.array([4, 4], np.uint32)}, "numbers"),
         ({"numbers": np.array([4], np.uint32)}, "sources"),
-        ({"sources": np.array([1, 6], np.uint8)}, "sources"),
+        ({"sources": np.array([1, len(SourceName) + 1], np.uint8)}, "sources"),
         ({"sources": np.array([0, 1], np.uint8)}, "sources"),
         ({"probabilities": np.array([1.0, np.nan], np.float32)}, "probabilities"),
         ({"probabilities": np.array([1.0, 1.5], np.float32)}, "probabilities"),

@@ -107,7 +107,7 @@ def pages(draw: st.DrawFn) -> Page:
         offset=draw(st.integers(0, 65_535)),
         basis=draw(st.sampled_from(Basis)),
         numbers=np.array(numbers, np.uint32),
-        sources=np.array(draw(st.lists(st.integers(1, 5), min_size=n, max_size=n)), np.uint8),
+        sources=np.array(draw(st.lists(st.integers(1, len(SourceName)), min_size=n, max_size=n)), np.uint8),
         probabilities=np.array(draw(st.lists(probabilities, min_size=n, max_size=n)), np.float32),
     )
 
@@ -340,7 +340,7 @@ def test_an_item_token_checks_itself(changes: dict[str, Any], field: str) -> Non
         ({"positions": [70_000]}, "position"),
         ({"positions": [1, 2]}, "position"),
         ({"sources": np.array([0], np.uint8)}, "source"),
-        ({"sources": [6]}, "source"),
+        ({"sources": [len(SourceName) + 1]}, "source"),
         ({"probabilities": [np.nan]}, "probability"),
         ({"decision_id": b"x"}, "decision_id"),
         ({"arm": "x" * 101}, "arm"),

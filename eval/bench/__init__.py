@@ -1,0 +1,1 @@
+"""Quality benchmark: the default profile on public sets, beside what is published on them."""

@@ -1,0 +1,149 @@
+"""From held-out people to a blend: weights of the sources first, then, where it orders better, a ranker on top of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from indexing.blending.calibration import platt
+from indexing.blending.ranker import held_out_people, train_ranker
+from indexing.blending.samples import Samples, gather, typical_bests
+from indexing.blending.weights import by_group, learn_weights, ndcg_of
+from recommender.engine import Recommender
+from recommender.feeds import SourceName
+from recommender.judging import HeldOut, Interval, paired_difference
+from recommender.placements import Placement
+from recommender.profile import Blending
+from recommender.ranking import FEATURES, MONOTONE, Blend
+from recommender.ranking.blend import NO_CALIBRATION
+from recommender.ranking.features import with_blend
+
+Floats = npt.NDArray[np.float32]
+
+STRENGTHS, RANKS = ([FEATURES.index(f"{name.key}.{kind}") for name in SourceName] for kind in ("strength", "rank"))
+"""Columns of what the sources say."""
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """A blend and how it came about. `queries` it was learnt on. `gain`: NDCG@20 of ranker less weights on people that the ranker was
+    not trained on, None where none was trained; `importance`: by feature, shares of what all splits gained."""
+
+    blend: Blend
+    queries: int
+    gain: Interval | None = None
+    importance: Mapping[str, float] = field(default_factory=dict)
+
+
+def learn_blend(
+    recommender: Recommender,
+    parts: Sequence[HeldOut],
+    placement: Placement,
+    settings: Blending,
+    *,
+    seed: int,
+    without: frozenset[SourceName] = frozenset(),
+) -> Learnt | None:
+    """The blend that serves the people of `parts` best, each part held out by a cut of its own; None with too few people to tell.
+
+    `recommender` was fitted without what was held out. `without`: sources that must do nothing, to see what they add.
+    """
+    parts = [part.chosen(_drawn(len(part), settings.people, seed)) for part in parts if len(part)]
+    if sum(len(part) for part in parts) < settings.fewest:
+        return None
+    samples = gather(recommender, parts, placement, settings.candidates)
+    return blend_of_samples(_silenced(samples, without), settings, seed=seed)
+
+
+def blend_of_samples(samples: Samples, settings: Blending, *, seed: int) -> Learnt | None:
+    """The blend that serves the people of `samples` best; None where no candidate was taken up."""
+    if not samples.hits.any():
+        return None
+    scales = typical_bests(samples)
+    samples = replace(samples, strengths=samples.strengths / scales)
+    blend = Blend(learn_weights(samples), scales, None, NO_CALIBRATION)
+    if settings.ranker == "never" or len(samples) < settings.fewest_for_ranker:
+        return Learnt(blend, len(samples))
+    return _with_ranker(samples, settings, blend, seed)
+
+
+def _drawn(count: int, most: int, seed: int) -> npt.NDArray[np.intp]:
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+
+
+def _silenced(samples: Samples, without: frozenset[SourceName]) -> Samples:
+    if not without:
+        return samples
+    strengths, features = samples.strengths.copy(), samples.features.copy()
+    for name in without:
+        strengths[:, :, name - 1] = 0
+        features[:, :, [FEATURES.index(f"{name.key}.strength"), FEATURES.index(f"{name.key}.rank")]] = 0
+    return replace(samples, strengths=strengths, features=features)
+
+
+def _with_ranker(samples: Samples, settings: Blending, blend: Blend, seed: int) -> Learnt:
+    """The blend with a ranker, if it orders better for people that it was not trained on, and on no cut worse."""
+    weights = blend.weights[samples.buckets]
+    blended = np.einsum("qms,qs->qm", samples.strengths, weights)
+    judges = held_out_people(samples.people, settings.share_of_judges, seed=seed)
+    training, judging = (_Lists.of(samples, blended, weights > 0, mask) for mask in (~judges, judges))
+    if not training.hits.any() or not judging.hits.any():
+        return Learnt(blend, len(samples))
+    trained = train_ranker(
+        training.features,
+        training.hits.astype(np.int32),
+        training.sizes,
+        settings.trees,
+        seed=seed,
+        monotone=MONOTONE,
+        people=samples.people[~judges],
+    )
+    scores = trained.trees.score(judging.features)
+    judged = samples.where(judges)
+    weighted, ours = ndcg_of(judged, blended[judges]), ndcg_of(judged, judging.padded(scores))
+    gain = paired_difference(ours, weighted, np.random.default_rng(seed))
+    total = max(float(trained.importance.sum()), 1e-9)
+    importance = dict(zip(FEATURES, (trained.importance / total).tolist(), strict=True))
+    worse = bool((by_group(judged, ours) < by_group(judged, weighted)).any())
+    if settings.ranker == "auto" and (worse or gain.low <= 0):
+        return Learnt(blend, len(samples), gain, importance)
+    ranked = replace(blend, trees=trained.trees, calibration=platt(scores, judging.hits))
+    return Learnt(ranked, len(samples), gain, importance)
+
+
+@dataclass(frozen=True, eq=False)
+class _Lists:
+    """Candidates of all queries one after the other: `features` (N, f), `hits` (N,), `sizes` (q,); `inside` (q, m): where they stood."""
+
+    features: Floats
+    hits: npt.NDArray[np.bool_]
+    sizes: npt.NDArray[np.int64]
+    inside: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, samples: Samples, blended: Floats, heard: npt.NDArray[np.bool_], queries: npt.NDArray[np.bool_]) -> _Lists:
+        """The candidates that anything speaks for, with the features that they are served with.
+
+        Those are of scaled strengths, and nothing of sources that take no part: `heard`, shape (q, s), says which do.
+        """
+        inside = (blended > 0) & queries[:, None]
+        made, start = samples.features[inside], 0
+        said = heard[np.nonzero(inside)[0]]
+        made[:, STRENGTHS] = samples.strengths[inside] * said
+        made[:, RANKS] *= said
+        sizes = inside.sum(axis=1)
+        for size, line, mask in zip(sizes, blended, inside, strict=True):
+            with_blend(made[start : start + size], line[mask])
+            start += size
+        return cls(made, samples.hits[inside], sizes[queries], inside[queries])
+
+    def padded(self, scores: Floats) -> Floats:
+        """`scores`, shape (N,), where they stood, all above 0, and 0 elsewhere."""
+        placed = np.zeros(self.inside.shape, dtype=np.float32)
+        placed[self.inside] = scores - scores.min(initial=0) + 1
+        return placed

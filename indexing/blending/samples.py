@@ -1,0 +1,127 @@
+"""What a blend is learnt from: the candidates of held-out people, as the engine sees them, and which of them they took up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.engine import Recommender
+from recommender.feeds import Query, SourceName
+from recommender.judging import HeldOut
+from recommender.placements import HISTORY_BUCKETS, Placement
+from recommender.ranking import FEATURES, Blend, Pool
+from recommender.ranking.blend import EVEN, NO_CALIBRATION
+from recommender.times import from_micros
+
+BATCH = 128
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """q queries of up to m candidates each, padded at the end of a line with zeros.
+
+    `strengths`: shape (q, m, s), float32. `features`: shape (q, m, f), float32, but for the columns of the blend that is to be
+    learnt. `hits`: shape (q, m), bool: taken up. `relevant`: shape (q,): how many items were taken up, among the candidates or not,
+    ≥ 1. `people`: shape (q,): whose query it is. `buckets`: shape (q,): bucket of history length. `groups`: shape (q,): which cut a
+    query comes from; what orders one cut better may order another worse.
+    """
+
+    strengths: Floats
+    features: Floats
+    hits: npt.NDArray[np.bool_]
+    relevant: npt.NDArray[np.int64]
+    people: npt.NDArray[np.int64]
+    buckets: npt.NDArray[np.int64]
+    groups: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.relevant)
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> Samples:
+        """The queries at which `mask`, shape (q,), is true."""
+        return Samples(**{column.name: getattr(self, column.name)[mask] for column in fields(self)})
+
+
+def every_source() -> Blend:
+    """A blend in which every source takes part alike: under it the engine gathers what all of them say."""
+    return Blend(np.ones((len(HISTORY_BUCKETS), len(SourceName)), dtype=np.float32), EVEN, None, NO_CALIBRATION)
+
+
+def with_blend(recommender: Recommender, blend: Blend) -> Recommender:
+    """The same engine with another blend."""
+    return Recommender.unpublished(replace(recommender.contents, blend=blend), recommender.settings)
+
+
+def pools(recommender: Recommender, held_out: HeldOut, placement: Placement) -> Iterator[tuple[int, Pool]]:
+    """The candidates of all held-out people, a batch at a time, with the place of the batch's first query."""
+    placement = placement.model_copy(update={"blend": "learned"})
+    for start in range(0, len(held_out), BATCH):
+        queries = [
+            Query(
+                placement,
+                size=1,
+                history=held_out.histories[place],
+                consumed=held_out.consumed[place],
+                dismissed=held_out.dismissed[place],
+                candidates=None if held_out.candidates is None else held_out.candidates[place],
+            )
+            for place in range(start, min(start + BATCH, len(held_out)))
+        ]
+        yield start, recommender.pool(queries, now=from_micros(held_out.cut))
+
+
+def gather(recommender: Recommender, parts: Sequence[HeldOut], placement: Placement, depth: int) -> Samples:
+    """Samples of all `parts`, each a group of its own, by an engine that has not seen what was held out.
+
+    Of each query the `depth` candidates are kept that any source ranks highest: no blend brings others to the top. Strengths are
+    scores as they are.
+    """
+    engine = with_blend(recommender, every_source())
+    q = sum(len(part) for part in parts)
+    samples = Samples(
+        strengths=np.zeros((q, depth, len(SourceName)), dtype=np.float32),
+        features=np.zeros((q, depth, len(FEATURES)), dtype=np.float32),
+        hits=np.zeros((q, depth), dtype=np.bool_),
+        relevant=np.array([len(targets) for part in parts for targets in part.targets], dtype=np.int64),
+        people=np.concatenate([np.zeros(0), *(part.people for part in parts)]).astype(np.int64),
+        buckets=np.zeros(q, dtype=np.int64),
+        groups=np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
+    )
+    place = 0
+    for held_out in parts:
+        now = from_micros(held_out.cut)
+        for start, pool in pools(engine, held_out, placement):
+            lengths = pool.batch.counts(pool.batch.positive)
+            samples.buckets[place : place + len(lengths)] = np.searchsorted(HISTORY_BUCKETS, lengths, side="right") - 1
+            for line, rows in enumerate(pool.rows):
+                kept = _leading(pool, line, depth)
+                numbers = engine.contents.catalogue.numbers[rows[kept]]
+                samples.strengths[place, : len(kept)] = pool.strengths[line, kept]
+                samples.features[place, : len(kept)] = engine.features(pool, line, kept, now=now)
+                samples.hits[place, : len(kept)] = np.isin(numbers, held_out.targets[start + line])
+                place += 1
+    return samples
+
+
+def _leading(pool: Pool, line: int, depth: int) -> npt.NDArray[np.int64]:
+    """Places of the candidates of a line that some source ranks highest, at most `depth`, ascending."""
+    ranks = pool.source_ranks[line]
+    best = np.where(ranks > 0, ranks, np.iinfo(np.int32).max).min(axis=1, initial=np.iinfo(np.int32).max)
+    real = np.flatnonzero(pool.rows[line] >= 0)
+    return np.sort(real[np.argsort(best[real], kind="stable")][:depth])
+
+
+def typical_bests(samples: Samples) -> Floats:
+    """What each source gives a query's best candidate on average, shape (s,), over the queries in which it has a say; 1 where none."""
+    best = samples.strengths.max(axis=1, initial=0)
+    heard = (best > 0).sum(axis=0)
+    scales = np.divide(best.sum(axis=0), heard, out=np.ones_like(EVEN), where=heard > 0)
+    # Freshness is in [0, 1] as it is.
+    scales[SourceName.FRESH - 1] = 1
+    typical: Floats = scales.astype(np.float32)
+    return typical

@@ -1,0 +1,131 @@
+"""Weights of the sources, by climbing: one weight at a time is made larger or smaller as long as held-out people are served better.
+
+The measure, NDCG, does not bend smoothly with the weights, so it is climbed directly (coordinate ascent: Metzler and Croft,
+Information Retrieval 2007). Where several cuts were held out, what counts is how a blend does on each of them next to the best
+single source there: the mean over the cuts and the worst of them alike, since nobody knows which cut the future resembles.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from indexing.blending.samples import Samples
+from recommender.feeds import SourceName
+from recommender.placements import HISTORY_BUCKETS
+
+DEPTH = 20
+STEPS = (0.0, 0.5, 0.8, 1.25, 2.0)
+"""What a weight is multiplied by when another is tried."""
+SMALLEST = 0.05
+"""What a weight of 0 becomes when it is tried again, as a share of the largest."""
+LEAST_GAIN = 1e-4
+BAGS = 5
+ROUNDS = 6
+ENOUGH = 300
+"""A bucket of history lengths with fewer people goes by the weights of all."""
+
+Floats = npt.NDArray[np.float32]
+
+
+def learn_weights(samples: Samples) -> Floats:
+    """Weights by bucket of history length and source, shape (4, s), float32, ≥ 0, the largest of each bucket 1.
+
+    A bucket's own weights are taken only where they serve the other half of its people better as well.
+    """
+    overall = bagged(samples)
+    weights = np.tile(overall, (len(HISTORY_BUCKETS), 1))
+    for bucket in range(len(HISTORY_BUCKETS)):
+        own = samples.where(samples.buckets == bucket)
+        if len(own) < ENOUGH:
+            continue
+        half = np.arange(len(own)) % 2 == 0
+        learnt = climbed(own.where(half), overall)
+        other = own.where(~half)
+        reference = best_singles(other)
+        if standing(other, learnt, reference) > standing(other, overall, reference):
+            weights[bucket] = climbed(own, learnt)
+    return weights
+
+
+def bagged(samples: Samples) -> Floats:
+    """The mean of what is climbed to on random halves of the people, shape (s,), the largest 1.
+
+    Sources say much the same, so that one climb gives everything to some of them and leaves others out by chance; the mean keeps
+    all that any half had a use for, and serves people who are not like these better (bagging: Caruana et al., ICML 2004, section 2.3).
+    """
+    start = _equal(samples)
+    if len(samples) < ENOUGH:
+        return climbed(samples, start)
+    summed = np.zeros(len(start))
+    for bag in range(BAGS):
+        half = np.random.default_rng(bag).random(len(samples)) < 0.5
+        reached = climbed(samples.where(half), start)
+        summed += reached / max(float(reached.sum()), 1e-9)
+    mean = summed / max(float(summed.max()), 1e-9)
+    return np.asarray(np.where(mean >= SMALLEST, mean, 0), dtype=np.float32)
+
+
+def climbed(samples: Samples, start: Floats) -> Floats:
+    """The best weights found from `start`, shape (s,), the largest 1."""
+    reference = best_singles(samples)
+    starts = [start, *(single for single in np.eye(len(start), dtype=np.float32) if (samples.strengths @ single).any())]
+    weights = max(starts, key=lambda tried: standing(samples, tried, reference))
+    best = standing(samples, weights, reference)
+    for _ in range(ROUNDS):
+        before = best
+        for source in range(len(weights)):
+            present = weights[source]
+            largest = float(weights.max())
+            tried = [present * step for step in STEPS] if present > 0 else [largest * SMALLEST, largest * 0.3, largest]
+            for value in tried:
+                changed = weights.copy()
+                changed[source] = value
+                reached = standing(samples, changed, reference) if changed.any() else -np.inf
+                # A source that adds nothing is better left out: it costs time with every feed.
+                if reached > best + (0 if value == 0 else LEAST_GAIN):
+                    weights, best = changed, reached
+        if best - before < LEAST_GAIN:
+            break
+    relative: Floats = weights / np.float32(max(float(weights.max()), 1e-9))
+    return relative
+
+
+def standing(samples: Samples, weights: Floats, reference: npt.NDArray[np.float64]) -> float:
+    """How a blend does next to `reference`, the best single source's NDCG on each cut: log ratios, mean plus worst."""
+    values = by_group(samples, ndcg_of(samples, samples.strengths @ weights))
+    ratios = np.log(np.maximum(values, 1e-9) / np.maximum(reference, 1e-9))
+    return float(ratios.mean() + ratios.min())
+
+
+def best_singles(samples: Samples) -> npt.NDArray[np.float64]:
+    """The best single source's mean NDCG on each cut."""
+    singles = [by_group(samples, ndcg_of(samples, samples.strengths[:, :, source])) for source in range(len(SourceName))]
+    best: npt.NDArray[np.float64] = np.max(singles, axis=0)
+    return best
+
+
+def by_group(samples: Samples, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Mean of `values`, shape (q,), over each cut that has people."""
+    counts = np.bincount(samples.groups)
+    return (np.bincount(samples.groups, weights=values) / np.maximum(counts, 1))[counts > 0]
+
+
+def ndcg_of(samples: Samples, scores: Floats) -> npt.NDArray[np.float64]:
+    """NDCG at 20 of each query by `scores`, shape (q, m), of which only those above 0 rank, shape (q,). Ties by place."""
+    depth = min(DEPTH, scores.shape[1])
+    if not depth:
+        return np.zeros(len(samples))
+    at = np.argpartition(-scores, depth - 1, axis=1)[:, :depth]
+    at.sort(axis=1)
+    top = np.take_along_axis(scores, at, axis=1)
+    order = np.argsort(-top, axis=1, kind="stable")
+    hits = np.take_along_axis(np.take_along_axis(samples.hits, at, axis=1), order, axis=1) & (np.take_along_axis(top, order, axis=1) > 0)
+    discounts = 1 / np.log2(np.arange(2, DEPTH + 2))
+    ideal = np.concatenate([[0], np.cumsum(discounts)])[np.minimum(samples.relevant, DEPTH)]
+    values: npt.NDArray[np.float64] = hits @ discounts[:depth] / ideal
+    return values
+
+
+def _equal(samples: Samples) -> Floats:
+    return np.asarray(samples.strengths.any(axis=(0, 1)), dtype=np.float32)

@@ -1,0 +1,46 @@
+"""Normalised co-occurrence: how many people two items share, over the degrees of the people and of both items.
+
+With a person exponent of 1, a source exponent of 1 and a target exponent of 0 it is the linear part of GF-CF (Shen et al.,
+"How Powerful is Graph Convolution for Recommendation?", CIKM 2021): r D_I^-½ R̃ᵀR̃ D_I^½ with R̃ = D_U^-½ R D_I^-½.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from indexing.interactions import positive_part
+from indexing.learn.blocks import CHUNK_CELLS, blocks
+from indexing.learn.degrees import column_sums, inverse_power, row_sums
+from indexing.learn.strongest import FAN, among_all, strongest_per_row, transposed
+from recommender.profile import CoOccurrence
+
+
+def co_occurrence_weights(matrix: sp.csr_array, settings: CoOccurrence, *, cells: int = CHUNK_CELLS) -> sp.csr_array:
+    """Weights between items, shape (n, n), CSR, float32, from people by items (entries below 0 are left out); diagonal zero.
+
+    Row j says what one unit of weight on item j adds to the score of each other item i: Σ over people u of
+    x_uj · x_ui / d_u^person, over d_j^source · d_i^target, where d is a sum of weights. Each item keeps the `neighbours`
+    items that it says most for, and is itself spoken for by at most `FAN` times as many. Intermediate results have at most
+    `cells` entries, or those of a single item.
+    """
+    n = matrix.shape[1]
+    positive = positive_part(matrix)
+    learnt = np.flatnonzero(np.bincount(positive.indices, minlength=n)).astype(np.int32)
+    if not len(learnt):
+        return sp.csr_array((n, n), dtype=np.float32)
+    active = sp.csr_array(positive[:, learnt])
+    people, items = row_sums(active), column_sums(active)
+    by_person = sp.diags_array(inverse_power(people, settings.person_exponent)) @ active
+    said = sp.csr_array(by_person @ sp.diags_array(inverse_power(items, settings.target_exponent))).astype(np.float32)
+    saying = sp.csr_array(sp.diags_array(inverse_power(items, settings.source_exponent)) @ active.T).astype(np.float32)
+    # How many items an item's people have, counted with repetition: no row of the product has more entries.
+    has = sp.csr_array((np.ones(saying.nnz, dtype=np.int64), saying.indices, saying.indptr), shape=saying.shape)
+    reached = has @ np.diff(active.indptr).astype(np.int64)
+    rows = []
+    for block in blocks(np.minimum(reached, len(learnt)), cells):
+        weights = sp.csr_array(saying[block] @ said)
+        weights.data[weights.indices == np.repeat(np.arange(block.start, block.stop), np.diff(weights.indptr))] = 0
+        rows.append(strongest_per_row(weights, settings.neighbours))
+    by_target = strongest_per_row(transposed(rows), FAN * settings.neighbours)
+    return among_all(sp.csr_array(by_target.T), learnt, n)

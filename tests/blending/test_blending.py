@@ -1,0 +1,137 @@
+"""From held-out people to a blend: when there is one, whether it has a ranker, and what the ranker is taught."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from handmade import HOME, blend_by, checkerboard, contents_of, engine_of, history_of, some_items
+from heldout import held_out, of_both_sides
+
+from indexing.blending.blending import _Lists, blend_of_samples, learn_blend
+from indexing.blending.samples import Samples, gather, with_blend
+from recommender.feeds import Query, SourceName
+from recommender.profile import Blending, Ranker
+from recommender.ranking import FEATURES
+from recommender.times import from_micros
+
+ENGINE = engine_of(checkerboard())
+SMALL = Ranker(trees=10, leaves=4, learning_rate=0.1, least_in_leaf=5, penalty=0.0, feature_share=1.0)
+SETTINGS = Blending(people=1_000, candidates=40, fewest=5, fewest_for_ranker=10, ranker="always", trees=SMALL)
+PEOPLE = of_both_sides(60)
+
+
+def samples(depth: int = 40) -> Samples:
+    return gather(ENGINE, [PEOPLE], HOME, depth)
+
+
+def test_the_ranker_is_taught_the_very_features_that_it_will_be_served() -> None:
+    # Popularity has no say, so that it is silent in serving; scores are scaled.
+    blend = blend_by(content=0.5, collaborative=0.2, item_item=1.0, graph=0.3, co_occurrence=0.1, transitions=0.2, transfer=0.4)
+    blend = replace(blend, scales=np.linspace(0.5, 3, len(SourceName)).astype(np.float32))
+    gathered = samples()
+    gathered = replace(gathered, strengths=gathered.strengths / blend.scales)
+    weights = blend.weights[gathered.buckets]
+    blended = np.einsum("qms,qs->qm", gathered.strengths, weights)
+    engine = with_blend(ENGINE, blend)
+    for query in range(len(PEOPLE)):
+        lists = _Lists.of(gathered, blended, weights > 0, np.arange(len(PEOPLE)) == query)
+        asked = Query(HOME, 40, history=PEOPLE.histories[query], consumed=PEOPLE.consumed[query])
+        now = from_micros(PEOPLE.cut)
+        pool = engine.pool([asked], now=now)
+        places = np.flatnonzero((pool.rows[0] >= 0) & (pool.added[0].sum(axis=1) > 0))
+        served = engine.features(pool, 0, places, now=now)
+        assert not served[:, FEATURES.index("popular.strength")].any()
+        np.testing.assert_allclose(lists.features, served, rtol=1e-5, atol=1e-6)
+
+
+def test_gathered_samples_are_left_as_they_were() -> None:
+    gathered = samples()
+    before = gathered.features.copy()
+    blend_of_samples(gathered, SETTINGS, seed=0)
+    np.testing.assert_array_equal(gathered.features, before)
+
+
+def test_with_too_few_people_there_is_no_blend() -> None:
+    few = SETTINGS.model_copy(update={"fewest": len(PEOPLE) + 1})
+    assert learn_blend(ENGINE, [PEOPLE], HOME, few, seed=0) is None
+    assert learn_blend(ENGINE, [PEOPLE, PEOPLE], HOME, few, seed=0) is not None
+
+
+def test_where_nothing_that_was_proposed_was_taken_up_there_is_no_blend() -> None:
+    engine = engine_of(contents_of(some_items(4), item_item=[[0, 1, 0, 0], *np.zeros((3, 4)).tolist()]))
+    missed = held_out(*[(history_of(0), [3])] * 10)
+    assert learn_blend(engine, [missed], HOME, SETTINGS, seed=0) is None
+
+
+def test_at_most_so_many_people_of_each_part_are_learnt_on() -> None:
+    few = SETTINGS.model_copy(update={"people": 25, "ranker": "never"})
+    learnt = learn_blend(ENGINE, [PEOPLE, PEOPLE], HOME, few, seed=0)
+    assert learnt is not None
+    assert learnt.queries == 2 * 25
+
+
+@pytest.mark.parametrize("changed", [{"ranker": "never"}, {"fewest_for_ranker": 61}], ids=["not wanted", "too few people"])
+def test_without_a_ranker_weights_alone_are_learnt(changed: dict[str, object]) -> None:
+    learnt = learn_blend(ENGINE, [PEOPLE], HOME, SETTINGS.model_copy(update=changed), seed=0)
+    assert learnt is not None
+    assert (learnt.blend.trees, learnt.gain, learnt.importance) == (None, None, {})
+    assert (learnt.blend.weights.max(axis=1) == 1).all()
+
+
+def test_a_ranker_says_what_it_gained_and_by_what() -> None:
+    learnt = learn_blend(ENGINE, [PEOPLE], HOME, SETTINGS, seed=0)
+    assert learnt is not None
+    assert learnt.blend.trees is not None
+    assert learnt.blend.calibration[0] > 0
+    assert learnt.gain is not None
+    assert learnt.gain.low <= learnt.gain.mean <= learnt.gain.high
+    assert list(learnt.importance) == list(FEATURES)
+    assert sum(learnt.importance.values()) == pytest.approx(1)
+
+
+def test_a_ranker_that_gains_nothing_is_left_out_but_told_of() -> None:
+    # Targets are drawn at random within a side, so that nothing orders better than the side itself does.
+    learnt = learn_blend(ENGINE, [PEOPLE], HOME, SETTINGS.model_copy(update={"ranker": "auto"}), seed=0)
+    assert learnt is not None
+    assert learnt.gain is not None
+    assert (learnt.blend.trees is None) == (learnt.gain.low <= 0)
+
+
+def test_a_ranker_that_gains_is_kept() -> None:
+    # Of everybody's side the four oldest items are taken up, which no source but the ranker by age can tell.
+    rng = np.random.default_rng(0)
+    people = []
+    for person in range(150):
+        side = np.arange(person % 2, 40, 2)
+        people.append((history_of(*rng.choice(side[:-4], 3, replace=False)), side[-2:].tolist()))
+    late = held_out(*people)
+    engine = engine_of(replace(checkerboard(), first_at=np.arange(40, dtype=np.int64) * -(10**12)))
+    learnt = learn_blend(engine, [late], HOME, SETTINGS.model_copy(update={"ranker": "auto"}), seed=0)
+    assert learnt is not None
+    assert learnt.gain is not None
+    assert learnt.gain.low > 0
+    assert learnt.blend.trees is not None
+
+
+def test_a_source_that_is_to_do_nothing_gets_no_weight() -> None:
+    usual = learn_blend(ENGINE, [PEOPLE], HOME, SETTINGS, seed=0)
+    assert usual is not None
+    heard = frozenset(name for name in SourceName if usual.blend.weights[:, name - 1].any())
+    assert heard
+    other = learn_blend(ENGINE, [PEOPLE], HOME, SETTINGS, seed=0, without=heard)
+    assert other is not None
+    assert not other.blend.weights[:, [name - 1 for name in heard]].any()
+
+
+def test_the_same_people_and_seed_give_the_same_blend() -> None:
+    one, same = (learn_blend(ENGINE, [PEOPLE], HOME, SETTINGS, seed=3) for _ in range(2))
+    assert one is not None
+    assert same is not None
+    np.testing.assert_array_equal(one.blend.weights, same.blend.weights)
+    np.testing.assert_array_equal(one.blend.scales, same.blend.scales)
+    assert one.blend.trees is not None
+    assert same.blend.trees is not None
+    for name, array in one.blend.trees.arrays().items():
+        np.testing.assert_array_equal(same.blend.trees.arrays()[name], array)

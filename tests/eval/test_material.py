@@ -1,0 +1,52 @@
+"""What is judged on: the store with its people's names, and public sets by format."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from worlds import World
+
+from eval.material import FORMATS, Material, from_files, from_store
+from indexing.progress import Lines
+from recommender.errors import InvalidInput
+from recommender.events import Subject
+from recommender.order import Order
+from recommender.store import open_store
+
+
+def test_the_store_gives_everybody_the_name_that_their_events_came_with(material: Material, world: World) -> None:
+    assert material.order is Order.TIME
+    with open_store(world.settings.store_path) as store:
+        for number in (1, 7):
+            subject = material.people[number]
+            mine = material.events.item[material.events.person == number]
+            assert set(store.read_person(subject).person.history["item"]) == set(mine)
+    assert set(material.people.values()) == {Subject.user(f"person-{number}") for number in range(40)}
+
+
+def test_an_empty_store_is_refused(tmp_path: Path) -> None:
+    open_store(tmp_path / "store.sqlite", create=True).close()
+    with pytest.raises(InvalidInput, match="a store with events"):
+        from_store(tmp_path / "store.sqlite", Lines(StringIO()))
+
+
+def test_a_public_set_is_read_with_its_own_test_part(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("7 1 2\n8 2 3\n", encoding="utf-8")
+    (tmp_path / "test.txt").write_text("7 3\n", encoding="utf-8")
+    found = from_files(tmp_path, "lightgcn", "", Lines(StringIO()))
+    assert found.order is Order.NONE
+    assert found.test is not None
+    assert [subject.id for subject in found.people.values()] == ["7", "8"]
+    assert found.catalogue.n == len(found.items) == 3
+
+
+def test_an_unknown_format_and_an_unknown_set_are_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="--format: given 'netflix', allowed: one of movielens, lightgcn"):
+        from_files(tmp_path, "netflix", "", Lines(StringIO()))
+    for format in set(FORMATS) - {"sequences"}:
+        with pytest.raises(InvalidInput, match="--set: given 'moon'"):
+            from_files(tmp_path, format, "moon", Lines(StringIO()))
+    with pytest.raises(InvalidInput, match=r"moon\.txt"):
+        from_files(tmp_path, "sequences", "moon", Lines(StringIO()))

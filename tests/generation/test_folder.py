@@ -20,6 +20,7 @@ from recommender.errors import CorruptGeneration, NotFound, RecommenderError, Re
 from recommender.feeds import Query
 from recommender.generation import Contents, FileEntry, GateCheck, Generations, Manifest
 from recommender.generation.contents import file_names
+from recommender.generation.manifest import FORMAT_VERSION
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
 
@@ -272,14 +273,14 @@ def edited(generations: Generations, generation_id: str, **changes: object) -> N
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-@pytest.mark.parametrize("version", [0, 2, 999, "1", None])
+@pytest.mark.parametrize("version", [0, 1, FORMAT_VERSION + 1, 999, "2", None])
 def test_an_unknown_format_is_refused_by_its_version(generations: Generations, version: object) -> None:
     bad = add(generations)
     edited(generations, bad, format_version=version, shape_of_things_to_come=True)
-    assert_refused(generations, bad, "manifest.json", f"format version {version}; this program reads 1")
+    assert_refused(generations, bad, "manifest.json", f"format version {version}; this program reads {FORMAT_VERSION}")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', "\x00", '{"format_version": 1}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', "\x00", f'{{"format_version": {FORMAT_VERSION}}}'])
 def test_a_manifest_that_cannot_be_read_is_refused(generations: Generations, text: str) -> None:
     bad = add(generations)
     (generations.root / bad / "manifest.json").write_text(text)

@@ -95,7 +95,9 @@ def reindex(
             if twin.comparison is None:
                 contents = fit(snapshot.catalogue, vectors, embedded.has_vector, snapshot.events, build, placement).contents
             else:
-                blend = twin.learnt.blend if twin.learnt else None
+                # Where the newest events are too few to learn a blend from, the one that was judged is published.
+                learnt = twin.learnt or twin.judged_with
+                blend = learnt.blend if learnt else None
                 contents = learn(snapshot.catalogue, vectors, embedded.has_vector, snapshot.events, build, blend)
             advance(1, 1)
         with report.stage("check"):

@@ -112,6 +112,7 @@ def _by_time(events: EventTable, settings: BuildSettings) -> InnerCut | None:
 
 def _without_order(catalogue: Catalogue, events: EventTable, settings: BuildSettings, *, new_items: bool) -> InnerCut:
     rng, weights, share = np.random.default_rng(settings.seed), settings.event_weights, settings.blending.share
+    events = events.where(catalogue.rows_of(events.item) >= 0)
     cold = draw_cold_items(events, NEW_ITEMS, rng, fewest=FEWEST_OF_NEW) if new_items else np.zeros(0, dtype=np.uint32)
     is_cold = np.isin(events.item, cold)
     known = events.where(~is_cold)

@@ -34,7 +34,7 @@ def check_contents(contents: Contents, parent: Manifest | None, events: int) -> 
         for name, ours, theirs in (("items-kept", n, parent.items), ("events-kept", events, parent.events)):
             kept = ours >= theirs * SMALLEST_SHARE
             checks.append(GateCheck(name=name, passed=kept, message=f"{ours}, the parent had {theirs}"))
-    finite = all(np.isfinite(array).all() for array in (contents.factors, contents.item_item.data, contents.popularity))
+    finite = all(np.isfinite(array).all() for array in contents.learnt_arrays().values())
     checks.append(
         GateCheck(name="finite", passed=bool(finite), message="no NaN or infinity" if finite else "NaN or infinity in what was learnt")
     )

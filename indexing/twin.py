@@ -34,7 +34,7 @@ class TwinReport:
     None where there is no parent or its settings are the same.
 
     `learnt`: the blend for what is published, learnt on the twin's sources and the events after the cut; None where there was
-    too little to learn one from.
+    too little to learn one from. `judged_with`: the blend that the twin was judged with.
     """
 
     description: str
@@ -43,6 +43,7 @@ class TwinReport:
     over_parent: Interval | None
     at_cut: Comparison | None = None
     learnt: Learnt | None = None
+    judged_with: Learnt | None = None
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -136,4 +137,4 @@ def judge_twin(
         f"first {judging.reveal:.0%} of each person's later events counting as history, whole catalogue ranked, placement {placement.name} "
         f"({placement.version})"
     )
-    return TwinReport(description, comparison, "", over_parent, at_cut, learnt)
+    return TwinReport(description, comparison, "", over_parent, at_cut, learnt, fitted.learnt)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -42,7 +42,7 @@ from recommender.times import to_micros
 log = logging.getLogger(__name__)
 
 CHUNK_CELLS = 2**25
-"""Queries are worked on so many at a time that (queries x items) stays below this, which bounds memory to some 400 MB."""
+"""Queries are worked on so many at a time that items, and what all sources say of candidates, stay below so many cells in all."""
 
 DEADLINE_MARGIN_S = 0.01
 """A source is not started when less than this is left before the deadline."""
@@ -108,7 +108,9 @@ class Recommender:
         `now`: aware; the moment for validity, freshness and filters. `deadline`: a `time.monotonic()` value; sources that
         would start too near it are left out, and the feed says so. Raises `InvalidCondition` for a filter that is not allowed.
         """
-        chunk = max(1, CHUNK_CELLS // max(self.contents.catalogue.n, 1))
+        most = max((query.placement.candidates for query in queries), default=0)
+        n, s = self.contents.catalogue.n, len(self.sources)
+        chunk = max(1, CHUNK_CELLS // max(n + s * min(n, s * most), 1))
         made: dict[int, Feed] = {}
         # Sources take one candidate count for a whole batch, so that queries of different counts go separately.
         for limit in {query.placement.candidates for query in queries}:
@@ -123,10 +125,8 @@ class Recommender:
         pool = self._pool(queries, allowed, limit, now, deadline)
         feeds = []
         for line, query in enumerate(queries):
-            rows, added = pool.rows[line], pool.added[line]
-            if pool.learned[line]:
-                added = self._reranked(pool, line, query, now)
-            feed = self._slate(query, rows, added, pool.source_ranks[line], allowed[line], now)
+            scored = self._reranked(pool, line, query, now) if pool.learned[line] else _Scored.by_sum(pool.added[line])
+            feed = self._slate(query, pool.rows[line], scored, pool.source_ranks[line], allowed[line], now)
             taking = [place for place in range(len(self.sources)) if pool.weights[line, place] > 0]
             missed = tuple(Degradation(self.sources[place].name.key, pool.left_out[place]) for place in taking if place in pool.left_out)
             content = pool.scorers.get(_place(SourceName.CONTENT)) if _place(SourceName.CONTENT) in taking else None
@@ -208,28 +208,28 @@ class Recommender:
         freshness: Floats = np.where(rows >= 0, fresh, np.float32(0))
         return freshness
 
-    def _reranked(self, pool: Pool, line: int, query: Query, now: datetime) -> Floats:
-        """What each source adds after the ranker has put the leading candidates in order, shape (m, s).
+    def _reranked(self, pool: Pool, line: int, query: Query, now: datetime) -> _Scored:
+        """The candidates of a line after the ranker has put the leading ones in order.
 
         Scores become probabilities of being taken up; each source's part of one is its part of the weighted sum.
         """
-        added: Floats = pool.added[line]
-        blend = self.contents.blend
+        plain, blend = _Scored.by_sum(pool.added[line]), self.contents.blend
         if blend is None or blend.trees is None or query.sources is not None or not query.placement.ranker_depth:
-            return added
-        totals = added.sum(axis=1)
+            return plain
+        totals = plain.scores
         real = np.flatnonzero((pool.rows[line] >= 0) & (totals > 0))
         if not len(real):
-            return added
+            return plain
         order = real[np.argsort(-totals[real], kind="stable")]
         leading, rest = order[: query.placement.ranker_depth], order[query.placement.ranker_depth :]
         judged = blend.trees.score(self.features(pool, line, leading, now=now))
-        scores = np.zeros(len(totals), dtype=np.float32)
-        scores[leading] = blend.probability(judged)
+        scores, key = np.zeros(len(totals), dtype=np.float32), np.zeros(len(totals))
+        scores[leading], key[leading] = blend.probability(judged), judged.astype(np.float64) - judged.min() + 1
         # What the ranker did not look at follows in the order of the weighted sum.
-        scores[rest] = scores[leading].min() * totals[rest] / totals[leading[-1]]
+        behind = totals[rest] / totals[leading[-1]]
+        scores[rest], key[rest] = scores[leading].min() * behind, behind / 2
         factors: Floats = np.divide(scores, totals, out=np.zeros_like(totals), where=totals > 0)
-        return added * factors[:, None]
+        return _Scored(pool.added[line] * factors[:, None], scores, key)
 
     def features(self, pool: Pool, line: int, places: npt.NDArray[np.int64], *, now: datetime) -> Floats:
         """The ranker's features of the candidates at `places`, shape (m,), of one line of a pool: shape (m, f), float32."""
@@ -272,24 +272,23 @@ class Recommender:
                 half_life = query.placement.freshness_half_life_hours
                 added[line, :, place] *= source.decay(np.maximum(rows[line], 0), to_micros(now), half_life)
 
-    def _slate(self, query: Query, rows: Rows, added: Floats, source_ranks: Rows, allowed: npt.NDArray[np.bool_], now: datetime) -> Feed:
-        scores = added.sum(axis=1)
-        real = np.flatnonzero((rows >= 0) & (scores > 0))
+    def _slate(self, query: Query, rows: Rows, scored: _Scored, source_ranks: Rows, allowed: npt.NDArray[np.bool_], now: datetime) -> Feed:
+        real = np.flatnonzero((rows >= 0) & (scored.key > 0))
         # Rows ascend with item numbers, so a stable sort breaks ties by number.
-        best = real[np.argsort(-scores[real], kind="stable")][: query.size]
-        rows, added, source_ranks = rows[best], added[best], source_ranks[best]
+        best = real[np.argsort(-scored.key[real], kind="stable")][: query.size]
+        rows, added, scores, source_ranks = rows[best], scored.added[best], scored.scores[best], source_ranks[best]
         if len(rows) < query.size:
             filled, backing = self._fill(query, rows, allowed, now)
-            worst = float(added[-1].sum()) if len(rows) else 1.0
+            worst = float(scores[-1]) if len(rows) else 1.0
             extra = np.zeros((len(filled), len(self.sources)), dtype=np.float32)
             extra[np.arange(len(filled)), backing] = worst / (2 + np.arange(len(filled), dtype=np.float32))
             rows = np.concatenate([rows, filled])
-            added = np.concatenate([added, extra])
+            added, scores = np.concatenate([added, extra]), np.concatenate([scores, extra.sum(axis=1)])
             source_ranks = np.concatenate([source_ranks, np.zeros((len(filled), len(self.sources)), dtype=np.int32)])
         leading = added.argmax(axis=1) if len(rows) else np.zeros(0, dtype=np.int64)
         return Feed(
             numbers=self.contents.catalogue.numbers[rows],
-            scores=added.sum(axis=1),
+            scores=scores,
             sources=np.array([source.name for source in self.sources], dtype=np.uint8)[leading],
             contributions=added,
             source_ranks=source_ranks,
@@ -351,6 +350,22 @@ class Recommender:
         if (rows < 0).any():
             raise NotFound("item of number", str(numbers[rows < 0][0]), f"generation {self.generation_id} does not have it")
         return self.contents.catalogue.cards(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    """Candidates of one line: what each source `added`, shape (m, s), their `scores`, shape (m,), and by what they are ordered,
+    `key`, shape (m,), float64: probabilities round to the same where the ranker still tells candidates apart."""
+
+    added: Floats
+    scores: Floats
+    key: npt.NDArray[np.floating]
+
+    @classmethod
+    def by_sum(cls, added: Floats) -> _Scored:
+        """Ordered by the sum of what sources added."""
+        totals = added.sum(axis=1)
+        return cls(added, totals, totals)
 
 
 def _place(name: SourceName) -> int:

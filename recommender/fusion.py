@@ -39,5 +39,5 @@ def ranks(scores: Floats) -> Rows:
 
 def contributions(source_ranks: Rows, weights: Floats, constants: Floats) -> Floats:
     """What each source adds: shape (b, m, s) from ranks (b, m, s), weights (b, s) and rank constants (b,)."""
-    added = weights[:, None, :] / (constants[:, None, None] + source_ranks)
+    added = weights[:, None, :] / (constants[:, None, None] + source_ranks.astype(np.float32))
     return np.where(source_ranks > 0, added, 0).astype(np.float32)

@@ -13,6 +13,7 @@ from indexing.blending.ranker import held_out_people, train_ranker
 from indexing.blending.samples import Samples, gather, typical_bests
 from indexing.blending.weights import by_group, learn_weights, ndcg_of
 from recommender.engine import Recommender
+from recommender.errors import InvalidInput
 from recommender.feeds import SourceName
 from recommender.judging import HeldOut, Interval, paired_difference
 from recommender.placements import Placement
@@ -94,15 +95,19 @@ def _with_ranker(samples: Samples, settings: Blending, blend: Blend, seed: int) 
     training, judging = (_Lists.of(samples, blended, weights > 0, mask) for mask in (~judges, judges))
     if not training.hits.any() or not judging.hits.any():
         return Learnt(blend, len(samples))
-    trained = train_ranker(
-        training.features,
-        training.hits.astype(np.int32),
-        training.sizes,
-        settings.trees,
-        seed=seed,
-        monotone=MONOTONE,
-        people=samples.people[~judges],
-    )
+    try:
+        trained = train_ranker(
+            training.features,
+            training.hits.astype(np.int32),
+            training.sizes,
+            settings.trees,
+            seed=seed,
+            monotone=MONOTONE,
+            people=samples.people[~judges],
+        )
+    except InvalidInput:
+        # Where hits are few, those that would teach an order may all belong to people who are held out.
+        return Learnt(blend, len(samples))
     scores = trained.trees.score(judging.features)
     judged = samples.where(judges)
     weighted, ours = ndcg_of(judged, blended[judges]), ndcg_of(judged, judging.padded(scores))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from indexing.blending.ranker import held_out_people
 from indexing.blending.samples import Samples
 from recommender.feeds import SourceName
 from recommender.placements import HISTORY_BUCKETS
@@ -39,7 +40,7 @@ def learn_weights(samples: Samples) -> Floats:
         own = samples.where(samples.buckets == bucket)
         if len(own) < ENOUGH:
             continue
-        half = np.arange(len(own)) % 2 == 0
+        half = held_out_people(own.people, 0.5, seed=0)
         learnt = climbed(own.where(half), overall)
         other = own.where(~half)
         reference = best_singles(other)
@@ -59,7 +60,7 @@ def bagged(samples: Samples) -> Floats:
         return climbed(samples, start)
     summed = np.zeros(len(start))
     for bag in range(BAGS):
-        half = np.random.default_rng(bag).random(len(samples)) < 0.5
+        half = held_out_people(samples.people, 0.5, seed=bag)
         reached = climbed(samples.where(half), start)
         summed += reached / max(float(reached.sum()), 1e-9)
     mean = summed / max(float(summed.max()), 1e-9)
@@ -83,7 +84,7 @@ def climbed(samples: Samples, start: Floats) -> Floats:
                 changed[source] = value
                 reached = standing(samples, changed, reference) if changed.any() else -np.inf
                 # A source that adds nothing is better left out: it costs time with every feed.
-                if reached > best + (0 if value == 0 else LEAST_GAIN):
+                if reached >= best if value == 0 else reached > best + LEAST_GAIN:
                     weights, best = changed, reached
         if best - before < LEAST_GAIN:
             break
@@ -116,11 +117,8 @@ def ndcg_of(samples: Samples, scores: Floats) -> npt.NDArray[np.float64]:
     depth = min(DEPTH, scores.shape[1])
     if not depth:
         return np.zeros(len(samples))
-    at = np.argpartition(-scores, depth - 1, axis=1)[:, :depth]
-    at.sort(axis=1)
-    top = np.take_along_axis(scores, at, axis=1)
-    order = np.argsort(-top, axis=1, kind="stable")
-    hits = np.take_along_axis(np.take_along_axis(samples.hits, at, axis=1), order, axis=1) & (np.take_along_axis(top, order, axis=1) > 0)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :depth]
+    hits = np.take_along_axis(samples.hits, order, axis=1) & (np.take_along_axis(scores, order, axis=1) > 0)
     discounts = 1 / np.log2(np.arange(2, DEPTH + 2))
     ideal = np.concatenate([[0], np.cumsum(discounts)])[np.minimum(samples.relevant, DEPTH)]
     values: npt.NDArray[np.float64] = hits @ discounts[:depth] / ideal

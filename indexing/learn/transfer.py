@@ -38,7 +38,8 @@ class Content:
 
 
 def label_vectors(catalogue: Catalogue) -> sp.csr_array:
-    """Labels of each item as TF-IDF vectors of length 1, shape (n, labels), CSR, float32; a label of one item alone says nothing."""
+    """Labels of each item as TF-IDF vectors of length 1, shape (n, labels), CSR, float32; a label of one item
+    alone says nothing, nor does one of more than half of them."""
     blocks = []
     for name in LABELS:
         column = catalogue.column(name)
@@ -52,7 +53,8 @@ def label_vectors(catalogue: Catalogue) -> sp.csr_array:
     labels = sp.csr_array(sp.hstack(blocks))
     labels.sum_duplicates()
     holders = np.bincount(labels.indices, minlength=labels.shape[1])
-    rarity = np.where(holders > 1, np.log((catalogue.n + 1) / (holders + 0.5)), 0)
+    telling = (holders > 1) & (holders <= max(catalogue.n / 2, 2))
+    rarity = np.where(telling, np.log((catalogue.n + 1) / (holders + 0.5)), 0)
     labels.data = rarity[labels.indices].astype(np.float32)
     labels.eliminate_zeros()
     lengths = np.sqrt(np.asarray(labels.power(2).sum(axis=1)).ravel())
@@ -106,10 +108,13 @@ def label_weight(content: Content, lenders: npt.NDArray[np.int64], lends: npt.ND
 def above_last(near: sp.csr_array, most: int) -> sp.csr_array:
     """Likenesses above each row's first neighbour beyond the `most` nearest, as shares that sum to 1; rows without any stay empty.
 
-    A row with fewer neighbours has none left out, so that its likenesses count as they are.
+    A row with fewer neighbours has none left out, so that its likenesses count as they are; so they do where all are alike, of which
+    none stands out.
     """
     shares = near.copy()
-    shares.data = _height(near, most)
+    height, owner = _height(near, most), np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))
+    stands_out = np.bincount(owner, weights=height, minlength=near.shape[0]) > 0
+    shares.data = np.where(stands_out[owner], height, near.data).astype(np.float32)
     shares.eliminate_zeros()
     totals = np.asarray(shares.sum(axis=1)).ravel()
     shares.data /= np.repeat(totals, np.diff(shares.indptr)).astype(np.float32)
@@ -118,9 +123,10 @@ def above_last(near: sp.csr_array, most: int) -> sp.csr_array:
 
 def _height(near: sp.csr_array, most: int) -> npt.NDArray[np.float32]:
     sizes = np.diff(near.indptr)
-    starts = near.indptr[:-1][sizes > most]
     floor = np.zeros(len(sizes), dtype=np.float32)
-    floor[sizes > most] = np.minimum.reduceat(near.data, near.indptr[:-1][sizes > 0])[sizes[sizes > 0] > most] if len(starts) else 0
+    full = sizes > most
+    if full.any():
+        floor[full] = np.minimum.reduceat(near.data, near.indptr[:-1][sizes > 0])[full[sizes > 0]]
     height: npt.NDArray[np.float32] = near.data - np.repeat(floor, sizes)
     return height
 
@@ -139,12 +145,11 @@ def neighbours(
     The nearest by meaning (unless told otherwise) and those by labels are looked at; both likenesses together decide, those in labels
     multiplied by `label_share`.
     """
-    by_label = sp.csr_array(content.labels.T)
+    by_label = sp.csr_array((sp.diags_array(lends.astype(np.float32)) @ content.labels).T)
     found = []
     for start in range(0, len(rows), CHUNK):
         part = rows[start : start + CHUNK]
         alike = sp.csr_array(content.labels[part] @ by_label) * np.float32(label_share)
-        alike.data[~lends[alike.indices]] = 0
         alike.eliminate_zeros()
         if by_meaning:
             alike = _with_meaning(content, part, lends, alike, LOOKED_AT * most)

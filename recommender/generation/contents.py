@@ -84,6 +84,16 @@ class Contents:
             if shape != (n,):
                 raise ValueError(f"{name} has {shape[0]} rows, the catalogue has {n}")
 
+    def learnt_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """All numbers that were learnt, by name."""
+        return {
+            "factors": self.factors,
+            **{name: getattr(self, name).data for name in ITEM_ITEM},
+            **{f"graph_{part}": getattr(self.graph, part) for part in SPECTRUM},
+            "popularity": self.popularity,
+            "recent_popularity": self.recent_popularity,
+        }
+
     @cached_property
     def facts(self) -> ItemFacts:
         """What the ranker goes by, apart from what sources say."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from recommender.feeds import SourceName
 from recommender.placements import HISTORY_BUCKETS
+from recommender.ranking.features import FEATURES
 from recommender.ranking.trees import Trees
 
 Floats = npt.NDArray[np.float32]
@@ -40,13 +41,15 @@ class Blend:
             raise ValueError(f"blend weights of shape {expected}, 0 or more, got shape {self.weights.shape}")
         if self.scales.shape != expected[1:] or not np.isfinite(self.scales).all() or (self.scales <= 0).any():
             raise ValueError(f"blend scales of shape {expected[1:]}, above 0, got {self.scales}")
+        if self.trees is not None and self.trees.features != len(FEATURES):
+            raise ValueError(f"trees over {len(FEATURES)} features, got {self.trees.features}")
         if self.calibration.shape != (2,) or not np.isfinite(self.calibration).all() or self.calibration[0] <= 0:
             raise ValueError(f"a calibration of positive slope and an offset, got {self.calibration}")
 
     def probability(self, scores: Floats) -> Floats:
         """Probability of being taken up of candidates with these tree scores, the same shape, float32."""
         slope, offset = self.calibration
-        probabilities: Floats = (1 / (1 + np.exp(-(slope * scores.astype(np.float64) + offset)))).astype(np.float32)
+        probabilities: Floats = (1 / (1 + np.exp(-np.clip(slope * scores.astype(np.float64) + offset, -80, 80)))).astype(np.float32)
         return probabilities
 
 

@@ -46,7 +46,11 @@ class _Lent(Gathered):
     def causes(self, query: int, rows: Rows) -> list[Cause]:
         """See `Scorer`. The score is linear in the history."""
         source, history = self._source, self.batch.rows[self.batch.part(query)]
-        borrowed = source.lending[:, rows]
-        each = source.behaviour.weights[history] @ borrowed + np.float32(source.settings.own_share) * borrowed[history]
+        own = source.behaviour.weights[history]
+        # Rows of a few lenders are read at once; columns would be looked for in all of them.
+        lenders = np.unique(np.concatenate([own.indices, history]))
+        borrowed = source.lending[lenders][:, rows]
+        share = np.float32(source.settings.own_share)
+        each = own[:, lenders] @ borrowed + share * borrowed[np.searchsorted(lenders, history)]
         liked = np.maximum(self.weights[self.batch.part(query)], 0)
         return ranked_causes((sp.csr_array(each).toarray() * liked[:, None]).T)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from indexing.counting import counts
 from indexing.interactions import interaction_matrix
 from indexing.learn.als import als_item_factors, confidence_of
 from indexing.learn.co_occurrence import co_occurrence_weights
 from indexing.learn.graph_filter import graph_filter
 from indexing.learn.item_item import item_item_weights
-from indexing.learn.popularity import first_events, item_popularity
+from indexing.learn.popularity import first_events
 from indexing.learn.transfer import transfer_weights
 from indexing.learn.transitions import transition_weights
 from recommender.event_table import EventTable
@@ -45,8 +46,7 @@ def learn(
         co_occurrence=co_occurrence_weights(matrix, settings.co_occurrence),
         transfer=transfer_weights(catalogue, vectors, has_vector, matrix, settings.transfer),
         graph=graph_filter(matrix, settings.graph, seed=settings.seed),
-        popularity=item_popularity(allowed, catalogue, settings, half_life_days=settings.popularity.half_life_days),
-        recent_popularity=item_popularity(allowed, catalogue, settings, half_life_days=settings.popularity.recent_half_life_days),
+        **counts(allowed, catalogue, settings)._asdict(),
         first_at=first_events(allowed, catalogue),
         blend=blend,
     )

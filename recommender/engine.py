@@ -32,6 +32,7 @@ from recommender.sources import (
     Interests,
     ItemItemSource,
     PopularSource,
+    ResponseSource,
     Scorer,
     Source,
     TransferSource,
@@ -72,6 +73,7 @@ class Recommender:
             GraphSource(contents.graph, settings.graph.history_decay),
             ItemItemSource(SourceName.CO_OCCURRENCE, contents.co_occurrence, settings.co_occurrence.history_decay),
             TransferSource(contents.transfer, item_item, settings.transfer),
+            ResponseSource(contents.response),
         )
 
     @classmethod
@@ -101,6 +103,18 @@ class Recommender:
         changed.__dict__.update(self.__dict__)
         changed.eligibility = self.eligibility.with_changes(changes, change)
         return changed
+
+    def with_counts(self, popularity: Floats, recent_popularity: Floats, response: Floats) -> Recommender:
+        """The engine with counts as of now, each of shape (n,), float32, ≥ 0. Shares everything else.
+
+        What items draw changes within minutes where they are new, long before another build. Raises ValueError for another shape.
+        """
+        counted = object.__new__(Recommender)
+        counted.__dict__.update(self.__dict__)
+        counted.contents = replace(self.contents, popularity=popularity, recent_popularity=recent_popularity, response=response)
+        live = {SourceName.POPULAR: PopularSource(popularity), SourceName.RESPONSE: ResponseSource(response)}
+        counted.sources = tuple(live.get(source.name, source) for source in self.sources)
+        return counted
 
     def feeds(self, queries: Sequence[Query], *, now: datetime, deadline: float | None = None) -> list[Feed]:
         """One feed for each query, in their order.

@@ -41,6 +41,7 @@ class SourceName(IntEnum):
     GRAPH = 7
     CO_OCCURRENCE = 8
     TRANSFER = 9
+    RESPONSE = 10
 
     @property
     def key(self) -> str:
@@ -48,7 +49,7 @@ class SourceName(IntEnum):
         return self.name.lower()
 
 
-PERSONAL_SOURCES = frozenset(SourceName) - {SourceName.POPULAR, SourceName.FRESH}
+PERSONAL_SOURCES = frozenset(SourceName) - {SourceName.POPULAR, SourceName.FRESH, SourceName.RESPONSE}
 """The sources that go by the history; without one they have no say."""
 
 

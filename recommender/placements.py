@@ -41,6 +41,7 @@ class SourceWeights(BaseModel):
     graph: Weights = (0.0, 1.0, 1.0, 1.0)
     co_occurrence: Weights = (0.0, 0.3, 0.3, 0.3)
     transfer: Weights = (0.0, 0.2, 0.2, 0.2)
+    response: Weights = (0.2, 0.2, 0.2, 0.2)
 
     @field_validator("*")
     @classmethod

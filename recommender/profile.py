@@ -169,6 +169,14 @@ class Popularity(_Settings):
     """Half-life of the short memory from which the ranker sees a trend."""
 
 
+class Response(_Settings):
+    """How often an item is taken up when it is shown, next to all others; shows and what came of them fade with age."""
+
+    half_life_hours: float = Field(default=12.0, gt=0, le=100_000)
+    prior: float = Field(default=1.0, gt=0, le=1_000_000)
+    """Times taken up, as expected of its shows, that every item has had beforehand: what was shown little stays near 1."""
+
+
 class Ranker(_Settings):
     """Trees that order the leading candidates of a query (LambdaMART)."""
 
@@ -245,6 +253,7 @@ class BuildSettings(_Settings):
     content: Content = Content()
     transfer: Transfer = Transfer()
     popularity: Popularity = Popularity()
+    response: Response = Response()
     blending: Blending = Blending()
     judging: Judging = Judging()
     embedder: str = Field(default="auto", min_length=1)

@@ -59,7 +59,9 @@ def reasons_for(
                 given[at] = _reason(name, cause, query, batch, line)
     popular = (rows >= 0) & (recommender.contents.popularity[rows] > 0)
     return tuple(
-        _impersonal(query, popular=bool(popular[at])) if reason is None or reason.kind is ReasonKind.POPULAR else reason
+        _impersonal(query, SourceName.POPULAR if reason is None else reason.source, popular=bool(popular[at]))
+        if reason is None or reason.kind is ReasonKind.POPULAR
+        else reason
         for at, reason in enumerate(given)
     )
 
@@ -67,8 +69,8 @@ def reasons_for(
 def _reason(name: SourceName, cause: Cause, query: Query, batch: Batch, line: int) -> Reason | None:
     if name is SourceName.FRESH:
         return Reason(ReasonKind.FRESH, name)
-    if name is SourceName.POPULAR:
-        return Reason(ReasonKind.POPULAR, name, category=query.category)
+    if name in (SourceName.POPULAR, SourceName.RESPONSE):
+        return Reason(ReasonKind.POPULAR, name)
     if not cause.places:
         return None
     part = batch.part(line)
@@ -78,9 +80,9 @@ def _reason(name: SourceName, cause: Cause, query: Query, batch: Batch, line: in
     return Reason(ReasonKind.BECAUSE_OF_HISTORY, name, because, cause.share, event=int(batch.types[part][cause.places[0]]))
 
 
-def _impersonal(query: Query, *, popular: bool) -> Reason:
+def _impersonal(query: Query, source: SourceName, *, popular: bool) -> Reason:
     """The reason of an item that nothing personal spoke for; one that nobody ever consumed only completes the list."""
-    return Reason(ReasonKind.POPULAR if popular else ReasonKind.FILL, SourceName.POPULAR, category=query.category if popular else "")
+    return Reason(ReasonKind.POPULAR if popular else ReasonKind.FILL, source, category=query.category if popular else "")
 
 
 def reason_text(reason: Reason, titles: Mapping[int, str]) -> str:

@@ -69,6 +69,7 @@ def contents_of(
     factors: npt.ArrayLike | None = None,
     item_item: npt.ArrayLike | None = None,
     popularity: npt.ArrayLike | None = None,
+    response: npt.ArrayLike | None = None,
     transitions: npt.ArrayLike | None = None,
     co_occurrence: npt.ArrayLike | None = None,
     transfer: npt.ArrayLike | None = None,
@@ -96,6 +97,7 @@ def contents_of(
         graph=ItemSpectrum(spectrum, degrees, degrees, np.ones(spectrum.shape[1], dtype=np.float32)),
         popularity=popular,
         recent_popularity=popular,
+        response=np.zeros(n, dtype=np.float32) if response is None else np.asarray(response, dtype=np.float32),
         first_at=np.full(n, MISSING_TIME),
         blend=blend,
     )
@@ -117,6 +119,7 @@ def checkerboard(n: int = 40, items: Sequence[Item] | None = None, *, seed: int 
         factors=sides + rng.normal(scale=0.05, size=(n, 2)),
         item_item=near(),
         popularity=1 / (1 + np.arange(n)),
+        response=0.5 + np.arange(n) * 7 % 5,
         transitions=near(),
         co_occurrence=near(),
         transfer=near(),

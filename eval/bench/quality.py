@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from eval.bench.genre_baseline import genre_popularity_recall
 from eval.bench.sets import Benchmark, Measure
+from eval.datasets.dataset import Dataset
 from indexing.embedding import embed_items, find_embedder
 from indexing.fitting import Fitted, fit
 from indexing.progress import Reporter
@@ -24,6 +25,7 @@ from recommender.judging import HeldOut, Interval, bootstrap_mean, judge, paired
 from recommender.judging.replay import BLEND, VARIANTS
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
+from recommender.ranking import Blend
 from recommender.vectors import VectorIndex
 
 LENGTHS = {"0": (0, 0), "1": (1, 1), "2-5": (2, 5), "6-20": (6, 20), "21+": (21, 10**9)}
@@ -48,10 +50,11 @@ class Result:
 
     `figures`: of the blend over everybody. `singles`: by source, the leading metric over the people compared, `blend` among them;
     `leads`: the blend less each, with p. `without`: the blend less itself without one source. `exhaustive`: the blend with all
-    candidates ranked, and the served one on the same people. `by_length`: people and the leading metric. `windows`: how many fits.
-    `fit_s`, `peak_mb`: seconds of processor time of one fit at the most, and the process's memory at its peak. `weights`: by source, of
-    the longest histories' bucket, of the last fit; `ranker`: whether trees ordered the leading candidates. `against`: how many times the
-    blend's figure is that of a rule that is no source, with p of the difference.
+    candidates ranked, and the served one on the same people; None where all are ranked anyway. `by_length`: people and the leading
+    metric. `windows`: how many fits. `fit_s`, `peak_mb`: seconds of processor time of one fit at the most, and the process's memory at
+    its peak. `weights`: by source, of the longest histories' bucket, of the last fit; `ranker`: whether trees ordered the leading
+    candidates. `against`: how many times the blend's figure is that of a rule that is no source, with p of the difference. `notes`:
+    what else is to be known, a sentence each.
     """
 
     benchmark: Benchmark
@@ -61,7 +64,7 @@ class Result:
     singles: Mapping[str, Interval]
     leads: Mapping[str, tuple[Interval, float]]
     without: Mapping[str, Interval]
-    exhaustive: tuple[Interval, Interval]
+    exhaustive: tuple[Interval, Interval] | None
     by_length: Mapping[str, tuple[int, Interval]]
     windows: int
     fit_s: float
@@ -71,6 +74,7 @@ class Result:
     ranker_gain: Interval | None
     importance: Mapping[str, float]
     against: Mapping[str, tuple[Interval, float]]
+    notes: tuple[str, ...] = ()
 
 
 def measure(
@@ -86,25 +90,52 @@ def measure(
 ) -> Result:
     """Fit `settings` to the set in `folder` and judge `placement` on its test part; sources alone, ablations and what exhaustive
     candidates would score on at most `people` of those judged. Raises `InvalidInput` for a folder that does not hold the set."""
+    assert benchmark.splits is not None
     with report.stage(f"{benchmark.name}: read"):
         dataset = benchmark.read(folder)
         splits = benchmark.splits(dataset)
-    catalogue = Catalogue.of([(number, ItemState.LIVE, item) for number, item in enumerate(dataset.items)])
-    with report.stage(f"{benchmark.name}: embed") as advance:
-        embedded = embed_items(dataset.items, lambda: find_embedder(settings.embedder, settings.embed_precision), cache, progress=advance)
-        vectors = VectorIndex.build(embedded.vectors, exact_limit=settings.content.exact_limit, seed=settings.seed)
+    catalogue, vectors, has_vector = embedded_catalogue(benchmark, dataset, cache, settings, report)
     judged = _Judged(benchmark)
     fit_s, fitted = 0.0, None
     for number, split in enumerate(splits, 1):
         name = benchmark.name if len(splits) == 1 else f"{benchmark.name} {number}/{len(splits)}"
         with report.stage(f"{name}: fit") as advance:
             started = time.process_time()
-            fitted = fit(catalogue, vectors, embedded.has_vector, split.training, settings, placement, progress=advance)
+            fitted = fit(catalogue, vectors, has_vector, split.training, settings, placement, progress=advance)
             fit_s = max(fit_s, time.process_time() - started)
         with report.stage(f"{name}: judge") as advance:
             judged.add(fitted, settings, split.held_out, placement, people=people, ablate=ablate, advance=advance)
     assert fitted is not None
     return judged.result(fitted, fit_s)
+
+
+def embedded_catalogue(
+    benchmark: Benchmark, dataset: Dataset, cache: Path, settings: BuildSettings, report: Reporter
+) -> tuple[Catalogue, VectorIndex, npt.NDArray[np.bool_]]:
+    """The items of a set as a catalogue, their vectors, and which of them have one, shape (n,)."""
+    catalogue = Catalogue.of([(number, ItemState.LIVE, item) for number, item in enumerate(dataset.items)])
+    with report.stage(f"{benchmark.name}: embed") as advance:
+        embedded = embed_items(dataset.items, lambda: find_embedder(settings.embedder, settings.embed_precision), cache, progress=advance)
+        vectors = VectorIndex.build(embedded.vectors, exact_limit=settings.content.exact_limit, seed=settings.seed)
+    return catalogue, vectors, embedded.has_vector
+
+
+def by_length(lengths: npt.NDArray[np.int64], values: Values, rng: np.random.Generator) -> dict[str, tuple[int, Interval]]:
+    """People and mean of `values`, both of shape (q,), by length of history, where there are any."""
+    chosen = {name: (lengths >= shortest) & (lengths <= longest) for name, (shortest, longest) in LENGTHS.items()}
+    return {name: (int(mask.sum()), bootstrap_mean(values[mask], rng)) for name, mask in chosen.items() if mask.any()}
+
+
+def longest_weights(blend: Blend | None) -> dict[str, float]:
+    """The weights above 0 of the longest histories' bucket, by source; empty without a blend."""
+    if blend is None:
+        return {}
+    return {source.key: float(blend.weights[-1, source - 1]) for source in SourceName if blend.weights[-1, source - 1] > 0}
+
+
+def peak_mb() -> float:
+    """The process's memory at its peak, MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 class _Judged:
@@ -175,11 +206,6 @@ class _Judged:
         rng = np.random.default_rng(0)
         singles = {name: values for name, values in sampled.items() if name in VARIANTS}
         learnt, blend = fitted.learnt, fitted.contents.blend
-        by_length = {}
-        for name, (shortest, longest) in LENGTHS.items():
-            chosen = (lengths >= shortest) & (lengths <= longest)
-            if chosen.any():
-                by_length[name] = (int(chosen.sum()), bootstrap_mean(whole[self.leading][chosen], rng))
         return Result(
             benchmark=self.benchmark,
             people=len(people),
@@ -200,11 +226,11 @@ class _Judged:
                 if name.startswith("without ")
             },
             exhaustive=(bootstrap_mean(sampled["exhaustive"], rng), bootstrap_mean(sampled[BLEND], rng)),
-            by_length=by_length,
+            by_length=by_length(lengths, whole[self.leading], rng),
             windows=self.windows,
             fit_s=fit_s,
-            peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-            weights={} if blend is None else {s.key: float(blend.weights[-1, s - 1]) for s in SourceName if blend.weights[-1, s - 1] > 0},
+            peak_mb=peak_mb(),
+            weights=longest_weights(blend),
             ranker=blend is not None and blend.trees is not None,
             ranker_gain=learnt.gain if learnt else None,
             importance=dict(learnt.importance) if learnt else {},

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from eval.bench.impressions import measure_impressions
 from eval.bench.quality import Result, measure
 from eval.bench.sets import BENCHMARKS
 from indexing.progress import Reporter
@@ -56,7 +57,10 @@ def run_quality(
             console.print(f"{benchmark.name}: skipped, there is no folder {data / benchmark.folder}", highlight=False)
             continue
         folder = data / benchmark.folder
-        result = measure(benchmark, folder, cache, settings, placement, report, people=people, ablate=ablate)
+        if benchmark.splits is None:
+            result = measure_impressions(benchmark, folder, cache, settings, placement, report)
+        else:
+            result = measure(benchmark, folder, cache, settings, placement, report, people=people, ablate=ablate)
         _note(log, result, settings, placement, now)
         _show(console, result)
         results.append(result)
@@ -90,7 +94,8 @@ def _show(console: Console, result: Result) -> None:
         table.add_column(heading, justify="left" if heading in ("measure", "") else "right", no_wrap=True)
     for figure in result.figures:
         given, mean = figure.measure, figure.interval.mean
-        reached = "" if given.must is None else "aim reached" if mean >= (given.aim or 2) else "reached" if mean >= given.must else "MISSED"
+        missed = "" if given.must is None else "reached" if mean >= given.must else "MISSED"
+        reached = "aim reached" if mean >= (given.aim or 2) else missed
         cells = ["–" if value is None else f"{value:.4f}" for value in (given.published, given.must, given.aim)]
         table.add_row(given.metric, shown_interval(figure.interval), *cells, reached)
     console.print(table)
@@ -117,11 +122,16 @@ def _show(console: Console, result: Result) -> None:
     for length, (count, interval) in result.by_length.items():
         lengths.add_row(length, f"{count:,}", shown_interval(interval))
     console.print(lengths)
-    whole, served = result.exhaustive
+    for note in result.notes:
+        console.print(note, highlight=False)
     gain = result.ranker_gain
     judged = f" (NDCG@20 {shown_interval(gain, signed=True)} on people held out from its training)" if gain else ""
+    if result.exhaustive is not None:
+        whole, served = result.exhaustive
+        console.print(
+            f"with all candidates ranked {whole.mean:.4f}, as served {served.mean:.4f} ({result.leading}, same people)", highlight=False
+        )
     console.print(
-        f"with all candidates ranked {whole.mean:.4f}, as served {served.mean:.4f} ({result.leading}, same people); "
         f"weights {', '.join(f'{name} {weight:.2f}' for name, weight in result.weights.items()) or 'of the placement'}; "
         f"ranker {'used' if result.ranker else 'not used'}{judged}; "
         f"fit {result.fit_s:.0f} s of processor time, peak {result.peak_mb:,.0f} MB\n",
@@ -143,8 +153,8 @@ def _figures(result: Result) -> dict[str, Any]:
         "leads": {name: {**vars(interval), "p": p} for name, (interval, p) in result.leads.items()},
         "without": {name: vars(interval) for name, interval in result.without.items()},
         "against": {name: {**vars(interval), "p": p} for name, (interval, p) in result.against.items()},
-        "exhaustive": vars(result.exhaustive[0]),
-        "served": vars(result.exhaustive[1]),
+        **({} if result.exhaustive is None else {"exhaustive": vars(result.exhaustive[0]), "served": vars(result.exhaustive[1])}),
+        "notes": list(result.notes),
         "by_history_length": {name: {"people": count, **vars(interval)} for name, (count, interval) in result.by_length.items()},
         "weights": dict(result.weights),
         "ranker": result.ranker,

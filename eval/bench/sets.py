@@ -11,6 +11,7 @@ import numpy as np
 from eval.datasets.citeulike import read_citeulike
 from eval.datasets.dataset import Dataset
 from eval.datasets.lightgcn import read_lightgcn
+from eval.datasets.mind import read_mind
 from eval.datasets.movielens_latest import read_movielens
 from eval.datasets.sequences import read_sequences
 from recommender.judging import cut_at_share
@@ -39,7 +40,8 @@ class Measure:
 
 @dataclass(frozen=True, eq=False)
 class Benchmark:
-    """One set with its protocol. `read`: from the folder of all sets. `splits`: what is learnt from and judged on, one or more.
+    """One set with its protocol. `read`: from the folder of all sets. `splits`: what is learnt from and judged on, one or more; None
+    where the set is judged impression by impression.
 
     `protocol` and `source` say in words what was done, and where the published figures come from. `by_genre`: ranking cold items by
     the popularity of their genres is a rival.
@@ -48,7 +50,7 @@ class Benchmark:
     name: str
     folder: str
     read: Callable[[Path], Dataset]
-    splits: Callable[[Dataset], list[Split]]
+    splits: Callable[[Dataset], list[Split]] | None
     measures: tuple[Measure, ...]
     protocol: str
     source: str = ""
@@ -141,6 +143,14 @@ BENCHMARKS: Mapping[str, Benchmark] = {
             (Measure("recall@20", None),),
             "a fifth of the films never seen in training, ranked among themselves",
             by_genre=True,
+        ),
+        Benchmark(
+            "mind",
+            "mind-sample",
+            read_mind,
+            None,
+            (Measure("auc", None, None, 0.65), Measure("mrr@100", None), Measure("ndcg@5", None), Measure("ndcg@10", None)),
+            "the newest fifth of the impressions, each ranked with all counts as they were when it was shown",
         ),
     )
 }

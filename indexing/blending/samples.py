@@ -47,6 +47,11 @@ class Samples:
         return Samples(**{column.name: getattr(self, column.name)[mask] for column in fields(self)})
 
 
+def joined(parts: Sequence[Samples]) -> Samples:
+    """The queries of all `parts`, at least one and of equal m, one part after the other; each query stays in the cut it comes from."""
+    return Samples(**{column.name: np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(Samples)})
+
+
 def every_source() -> Blend:
     """A blend in which every source takes part alike: under it the engine gathers what all of them say."""
     return Blend(np.ones((len(HISTORY_BUCKETS), len(SourceName)), dtype=np.float32), EVEN, None, NO_CALIBRATION)

@@ -37,6 +37,7 @@ ARRAYS = (
     *(f"graph_{part}" for part in SPECTRUM),
     "popularity",
     "recent_popularity",
+    "response",
     "first_at",
     *blend_arrays(None),
 )
@@ -50,7 +51,8 @@ class Contents:
     one unit of weight. `item_item`, `transitions`, `co_occurrence`: shape (n, n), CSR, float32: row j holds what one unit of
     weight on item j adds to the score of each other item; `transfer`, likewise, what one unit of item–item score on j lends.
     `graph`: the items' spectrum. `popularity` and `recent_popularity`: shape (n,), float32, decayed sums of positive event
-    weights, ≥ 0. `first_at`: shape (n,), int64, µs of an item's first event, `MISSING_TIME` for none. `blend`: how sources are
+    weights, ≥ 0. `response`: shape (n,), float32, how often an item is taken up when it is shown, over all items' rate, 0 for never
+    shown. `first_at`: shape (n,), int64, µs of an item's first event, `MISSING_TIME` for none. `blend`: how sources are
     blended, None where none was learned.
     """
 
@@ -66,6 +68,7 @@ class Contents:
     graph: ItemSpectrum
     popularity: npt.NDArray[np.float32]
     recent_popularity: npt.NDArray[np.float32]
+    response: npt.NDArray[np.float32]
     first_at: npt.NDArray[np.int64]
     blend: Blend | None = None
 
@@ -79,6 +82,7 @@ class Contents:
             ("graph", self.graph.into.shape),
             ("popularity", self.popularity.shape),
             ("recent_popularity", self.recent_popularity.shape),
+            ("response", self.response.shape),
             ("first_at", self.first_at.shape),
         ):
             if shape != (n,):
@@ -92,6 +96,7 @@ class Contents:
             **{f"graph_{part}": getattr(self.graph, part) for part in SPECTRUM},
             "popularity": self.popularity,
             "recent_popularity": self.recent_popularity,
+            "response": self.response,
         }
 
     @cached_property
@@ -119,6 +124,7 @@ class Contents:
             **{f"graph_{part}": getattr(self.graph, part) for part in SPECTRUM},
             "popularity": self.popularity,
             "recent_popularity": self.recent_popularity,
+            "response": self.response,
             "first_at": self.first_at,
             **blend_arrays(self.blend),
         }
@@ -141,6 +147,7 @@ class Contents:
             graph=ItemSpectrum(**{part: arrays[f"graph_{part}"] for part in SPECTRUM}),
             popularity=arrays["popularity"],
             recent_popularity=arrays["recent_popularity"],
+            response=arrays["response"],
             first_at=arrays["first_at"],
             blend=blend_of(arrays),
         )

@@ -10,6 +10,7 @@ from recommender.sources.fresh import FreshSource
 from recommender.sources.graph import GraphSource
 from recommender.sources.item_item import ItemItemSource
 from recommender.sources.popular import PopularSource
+from recommender.sources.response import ResponseSource
 from recommender.sources.source import NO_OPINION, Cause, Scorer, Source
 from recommender.sources.transfer import TransferSource
 
@@ -24,6 +25,7 @@ __all__ = [
     "Interests",
     "ItemItemSource",
     "PopularSource",
+    "ResponseSource",
     "Scorer",
     "Source",
     "TransferSource",

@@ -12,24 +12,24 @@ from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, fi
 
 
 class PopularSource:
-    """`popularity`, shape (n,), float32, ≥ 0; items at 0 have no say."""
+    """`counts`, shape (n,), float32, ≥ 0, such as popularity; items at 0 have no say."""
 
     name = SourceName.POPULAR
 
-    def __init__(self, popularity: Floats) -> None:
-        self.popularity = popularity
+    def __init__(self, counts: Floats) -> None:
+        self.counts = counts
 
     @cached_property
     def order(self) -> Rows:
-        """All rows, most popular first, ties by row, int32."""
-        return np.argsort(-self.popularity, kind="stable").astype(np.int32)
+        """All rows, the highest count first, ties by row, int32."""
+        return np.argsort(-self.counts, kind="stable").astype(np.int32)
 
     @cached_property
     def _with_events(self) -> Rows:
-        return self.order[: np.count_nonzero(self.popularity > 0)]
+        return self.order[: np.count_nonzero(self.counts > 0)]
 
     def has_opinion(self, batch: Batch) -> Mask:
-        """All, as soon as anything was ever consumed."""
+        """All, as soon as anything counts."""
         return np.full(batch.size, bool(len(self._with_events)))
 
     def prepare(self, batch: Batch, now: int) -> PopularSource:
@@ -42,9 +42,9 @@ class PopularSource:
 
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`."""
-        scores = self.popularity[rows]
+        scores = self.counts[rows]
         return np.where(scores > 0, scores, NO_OPINION)
 
     def causes(self, query: int, rows: Rows) -> list[Cause]:
-        """Popularity has no cause in a history."""
+        """What is the same for everybody has no cause in a history."""
         return [Cause()] * len(rows)

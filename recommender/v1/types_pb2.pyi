@@ -102,6 +102,8 @@ class _SourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Source.ValueTy
     """Shares people with what the person consumed."""
     SOURCE_TRANSFER: _Source.ValueType  # 9
     """Not consumed by anybody yet, and like in content to what goes with the person's history."""
+    SOURCE_RESPONSE: _Source.ValueType  # 10
+    """Taken up more often than others when it is shown."""
 
 class Source(_Source, metaclass=_SourceEnumTypeWrapper):
     """Where a candidate comes from."""
@@ -126,6 +128,8 @@ SOURCE_CO_OCCURRENCE: Source.ValueType  # 8
 """Shares people with what the person consumed."""
 SOURCE_TRANSFER: Source.ValueType  # 9
 """Not consumed by anybody yet, and like in content to what goes with the person's history."""
+SOURCE_RESPONSE: Source.ValueType  # 10
+"""Taken up more often than others when it is shown."""
 Global___Source: _TypeAlias = Source  # noqa: Y015
 
 class _Basis:

@@ -10,7 +10,7 @@ from handmade import HOME, blend_by, checkerboard, contents_of, engine_of, histo
 from heldout import held_out
 
 import indexing.blending.samples as samples_module
-from indexing.blending.samples import Samples, every_source, gather, pools, typical_bests, with_blend
+from indexing.blending.samples import Samples, every_source, gather, joined, pools, typical_bests, with_blend
 from recommender.feeds import Query, SourceName
 from recommender.ranking import FEATURES
 from recommender.times import from_micros
@@ -119,3 +119,11 @@ def test_another_blend_leaves_the_engine_as_it_was() -> None:
     assert changed.contents.catalogue is ENGINE.contents.catalogue
     assert changed.settings == ENGINE.settings
     assert number_of(0) in changed.contents.catalogue.numbers
+
+
+def test_samples_gathered_one_after_the_other_are_joined_to_those_gathered_at_once() -> None:
+    one, other = (gather(ENGINE, [part], HOME, 40) for part in PARTS)
+    both, at_once = joined([one, other]), gather(ENGINE, PARTS, HOME, 40)
+    for name in ("strengths", "features", "hits", "relevant", "people", "buckets"):
+        np.testing.assert_array_equal(getattr(both, name), getattr(at_once, name))
+    assert both.groups.tolist() == [0, 0, 0]

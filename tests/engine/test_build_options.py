@@ -18,7 +18,7 @@ from indexing.learning import learn
 from indexing.twin import judge_twin
 from recommender.event_table import EventTable
 from recommender.events import Consent, EventType
-from recommender.feeds import Feed, Query
+from recommender.feeds import Feed, Query, SourceName
 from recommender.generation import Contents
 from recommender.people import HISTORY_DTYPE
 from recommender.profile import Blending, BuildSettings, Collaborative, ItemItem, Ranker
@@ -101,6 +101,19 @@ def feeds(settings: BuildSettings) -> object:
 def learned_feeds(settings: BuildSettings) -> object:
     """The same, by a blend that was learned too."""
     return feeds_from(fit(CATALOGUE, VECTORS, ALL, EVENTS, settings, HOME).contents, settings)
+
+
+def feeds_of_what_was_shown(settings: BuildSettings) -> object:
+    """Feeds by how often items were taken up when they were shown, an hour apart, some often and some not."""
+    rows = np.repeat(np.arange(N, dtype=np.uint32), 1 + np.arange(N) % 5)
+    taken = rows[::3]
+    item = np.array([number_of(int(row)) for row in np.concatenate([rows, taken])], dtype=np.uint32)
+    kinds = np.repeat(np.array([EventType.IMPRESSION, EventType.CLICK], dtype=np.uint8), [len(rows), len(taken)])
+    at = to_micros(NOW) - np.arange(len(item)) * DAY_US // 24
+    consent, value = np.full(len(item), Consent.ALL, dtype=np.uint8), np.full(len(item), np.nan, dtype=np.float32)
+    events = EventTable.sorted(np.zeros(len(item), dtype=np.uint32), item, kinds, value, at, consent, np.arange(len(item)))
+    engine = engine_of(learn(CATALOGUE, VECTORS, ALL, events, settings), settings)
+    return told([feed_of(engine, Query(HOME, N, sources=frozenset({SourceName.RESPONSE})))])
 
 
 def feeds_from(contents: Contents, settings: BuildSettings) -> object:
@@ -198,6 +211,8 @@ OPTIONS: dict[str, Other] = {
     "transfer.fewest": Other(25.0),
     "popularity.half_life_days": Other(0.5),
     "popularity.recent_half_life_days": Other(0.2, learned_feeds),
+    "response.half_life_hours": Other(1.0, feeds_of_what_was_shown),
+    "response.prior": Other(50.0, feeds_of_what_was_shown),
     "blending.share": Other(0.5, learned_feeds),
     "blending.reveal": Other(0.1, learned_feeds),
     "blending.people": Other(10, learned_feeds),

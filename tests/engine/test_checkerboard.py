@@ -34,7 +34,7 @@ def test_the_blend_leans_to_the_right_side(parity: int, length: int) -> None:
 
 
 def test_somebody_new_gets_what_is_popular() -> None:
-    placement = HOME.model_copy(update={"weights": HOME.weights.model_copy(update={"fresh": (0.0,) * 4})})
+    placement = HOME.model_copy(update={"weights": HOME.weights.model_copy(update={"fresh": (0.0,) * 4, "response": (0.0,) * 4})})
     feed = feed_of(ENGINE, Query(placement, 10))
     assert rows_in(feed) == POPULAR_ORDER[:10]
     assert set(feed.sources.tolist()) == {SourceName.POPULAR}

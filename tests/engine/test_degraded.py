@@ -87,7 +87,7 @@ def broken_arrays() -> list[tuple[str, Callable[[Recommender], object]]]:
     return [
         ("factors of the wrong shape", lambda engine: setattr(engine.sources[1], "factors", np.ones((3, 2), dtype=np.float32))),
         ("vectors missing", lambda engine: setattr(engine.sources[0], "vectors", None)),
-        ("popularity too short", lambda engine: setattr(engine.sources[3], "popularity", np.ones(2, dtype=np.float32))),
+        ("popularity too short", lambda engine: setattr(engine.sources[3], "counts", np.ones(2, dtype=np.float32))),
     ]
 
 
@@ -115,7 +115,7 @@ def test_past_the_deadline_every_source_is_left_out_and_the_fallback_answers() -
 
 def test_a_deadline_names_only_sources_that_would_have_had_a_part() -> None:
     [feed] = engine_of(checkerboard()).feeds([Query(HOME, 5)], now=NOW, deadline=time.monotonic() - 1)
-    assert [entry.what for entry in feed.degraded] == ["popular", "fresh"]
+    assert [entry.what for entry in feed.degraded] == ["popular", "fresh", "response"]
 
 
 def test_with_time_enough_nothing_is_left_out() -> None:

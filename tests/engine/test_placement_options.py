@@ -58,6 +58,7 @@ PLACEMENT_OPTIONS: dict[str, object] = {
     "weights.graph": WEIGHTS,
     "weights.co_occurrence": WEIGHTS,
     "weights.transfer": WEIGHTS,
+    "weights.response": WEIGHTS,
     "rank_constant": 1.0,
     "repeat": "allowed",
     "freshness_half_life_hours": 1.0,
@@ -103,7 +104,7 @@ def test_every_option_of_a_learned_blend_changes_a_feed(path: str) -> None:
         for source in SourceWeights.model_fields
         for bucket, length in ((0, 0), (1, 1), (1, 2), (2, 3), (2, 9), (3, 10), (3, 12))
         # No source can go by a history that is not there.
-        if length or source in ("popular", "fresh")
+        if length or source in ("popular", "fresh", "response")
     ],
 )
 def test_each_of_the_four_weights_counts_for_its_length_of_history(source: str, bucket: int, length: int) -> None:

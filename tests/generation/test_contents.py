@@ -74,7 +74,7 @@ def test_the_generation_of_a_world_serves_what_was_judged(world: World) -> None:
         assert_same_feed(ours, theirs)
 
 
-@pytest.mark.parametrize("name", ["has_vector", "factors", "popularity", "recent_popularity", "first_at"])
+@pytest.mark.parametrize("name", ["has_vector", "factors", "popularity", "recent_popularity", "response", "first_at"])
 def test_arrays_of_another_length_are_refused(name: str) -> None:
     contents = checkerboard(10)
     with pytest.raises(ValueError, match=f"{name} has 9 rows, the catalogue has 10"):

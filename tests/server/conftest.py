@@ -145,6 +145,7 @@ def contents_of(items: list[Item], catalogue: Catalogue, unlearnt: Sequence[str]
         graph=ItemSpectrum(factors, learnt.astype(np.float32), learnt.astype(np.float32), np.ones(3, dtype=np.float32)),
         popularity=np.arange(n, 0, -1, dtype=np.float32),
         recent_popularity=np.arange(n, 0, -1, dtype=np.float32),
+        response=np.linspace(2, 0.5, n, dtype=np.float32),
         first_at=np.full(n, MISSING_TIME),
     )
 

@@ -20,8 +20,8 @@ from recommender.times import to_micros
 
 N = 80
 MOMENT = to_micros(NOW)
-SOURCES = ("content", "collaborative", "item_item", "popular", "fresh", "transitions", "graph", "co_occurrence", "transfer")
-IMPERSONAL = ("popular", "fresh")
+SOURCES = ("content", "collaborative", "item_item", "popular", "fresh", "transitions", "graph", "co_occurrence", "transfer", "response")
+IMPERSONAL = ("popular", "fresh", "response")
 
 
 def random_contents() -> Contents:
@@ -38,6 +38,7 @@ def random_contents() -> Contents:
         factors=rng.normal(size=(N, 6)) * (rng.random((N, 1)) < 0.8),
         item_item=random_weights(rng),
         popularity=rng.gamma(1, 2, N) * (rng.random(N) < 0.7),
+        response=rng.gamma(1, 2, N) * (rng.random(N) < 0.7),
         transitions=random_weights(rng),
         co_occurrence=random_weights(rng),
         transfer=random_weights(rng),
@@ -89,7 +90,7 @@ def opinions(source: Source, scores: np.ndarray, allowed: Mask) -> Mask:
 
 def test_sources_stand_in_the_order_of_their_names() -> None:
     assert [source.name.key for source in ENGINE.sources] == list(SOURCES)
-    assert [int(source.name) for source in ENGINE.sources] == list(range(1, 10))
+    assert [int(source.name) for source in ENGINE.sources] == list(range(1, 11))
 
 
 def test_proposes_only_allowed_rows_each_once(source: Source) -> None:

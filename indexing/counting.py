@@ -1,0 +1,35 @@
+"""Counts: what of a generation changes within minutes, and is cheap enough to be counted anew between builds."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from indexing.learn.popularity import item_popularity
+from indexing.learn.response import item_response
+from recommender.event_table import EventTable
+from recommender.events import Consent
+from recommender.generation.catalogue import Catalogue
+from recommender.profile import BuildSettings
+
+Floats = npt.NDArray[np.float32]
+
+
+class Counts(NamedTuple):
+    """Each of shape (n,), float32, ≥ 0, by row of the catalogue; in the order in which `Recommender.with_counts` takes them."""
+
+    popularity: Floats
+    recent_popularity: Floats
+    response: Floats
+
+
+def counts(events: EventTable, catalogue: Catalogue, settings: BuildSettings) -> Counts:
+    """The counts as of the newest of `events`, of those whose consent allows training."""
+    allowed, days = events.consenting(Consent.TRAIN), settings.popularity
+    return Counts(
+        popularity=item_popularity(allowed, catalogue, settings, half_life_days=days.half_life_days),
+        recent_popularity=item_popularity(allowed, catalogue, settings, half_life_days=days.recent_half_life_days),
+        response=item_response(allowed, catalogue, settings),
+    )

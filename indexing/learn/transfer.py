@@ -38,8 +38,7 @@ class Content:
 
 
 def label_vectors(catalogue: Catalogue) -> sp.csr_array:
-    """Labels of each item as TF-IDF vectors of length 1, shape (n, labels), CSR, float32; a label of one item
-    alone says nothing, nor does one of more than half of them."""
+    """Labels of each item as TF-IDF vectors of length 1, shape (n, labels), CSR, float32; a label of one item alone says nothing."""
     blocks = []
     for name in LABELS:
         column = catalogue.column(name)
@@ -53,8 +52,7 @@ def label_vectors(catalogue: Catalogue) -> sp.csr_array:
     labels = sp.csr_array(sp.hstack(blocks))
     labels.sum_duplicates()
     holders = np.bincount(labels.indices, minlength=labels.shape[1])
-    telling = (holders > 1) & (holders <= max(catalogue.n / 2, 2))
-    rarity = np.where(telling, np.log((catalogue.n + 1) / (holders + 0.5)), 0)
+    rarity = np.where(holders > 1, np.log((catalogue.n + 1) / (holders + 0.5)), 0)
     labels.data = rarity[labels.indices].astype(np.float32)
     labels.eliminate_zeros()
     lengths = np.sqrt(np.asarray(labels.power(2).sum(axis=1)).ravel())

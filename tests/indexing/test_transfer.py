@@ -87,8 +87,8 @@ def test_only_the_nearest_lend_by_what_they_are_above_the_first_left_out() -> No
 def test_shares_are_heights_above_the_first_left_out_where_there_is_one() -> None:
     near = sp.csr_array(np.array([[5, 3, 2, 0], [0, 4, 4, 4], [0, 1, 3, 0], [0, 0, 0, 0]], dtype=np.float32))
     shares = above_last(near, 2).toarray()
-    # 3 and 1 above 2; nothing above three that are alike; only two, which stand as they are.
-    np.testing.assert_allclose(shares, [[0.75, 0.25, 0, 0], [0, 0, 0, 0], [0, 0.25, 0.75, 0], [0, 0, 0, 0]])
+    # 3 and 1 above 2; three that are alike, of which none stands out; only two, which stand as they are.
+    np.testing.assert_allclose(shares, [[0.75, 0.25, 0, 0], [0, 1 / 3, 1 / 3, 1 / 3], [0, 0.25, 0.75, 0], [0, 0, 0, 0]], rtol=1e-6)
 
 
 def test_without_labels_and_without_vectors_nothing_is_lent() -> None:

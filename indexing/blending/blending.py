@@ -40,23 +40,17 @@ class Learnt:
 
 
 def learn_blend(
-    recommender: Recommender,
-    parts: Sequence[HeldOut],
-    placement: Placement,
-    settings: Blending,
-    *,
-    seed: int,
-    without: frozenset[SourceName] = frozenset(),
+    recommender: Recommender, parts: Sequence[HeldOut], placement: Placement, settings: Blending, *, seed: int
 ) -> Learnt | None:
     """The blend that serves the people of `parts` best, each part held out by a cut of its own; None with too few people to tell.
 
-    `recommender` was fitted without what was held out. `without`: sources that must do nothing, to see what they add.
+    `recommender` was fitted without what was held out.
     """
     parts = [part.chosen(_drawn(len(part), settings.people, seed)) for part in parts if len(part)]
     if sum(len(part) for part in parts) < settings.fewest:
         return None
     samples = gather(recommender, parts, placement, settings.candidates)
-    return blend_of_samples(_silenced(samples, without), settings, seed=seed)
+    return blend_of_samples(samples, settings, seed=seed)
 
 
 def blend_of_samples(samples: Samples, settings: Blending, *, seed: int) -> Learnt | None:
@@ -75,16 +69,6 @@ def _drawn(count: int, most: int, seed: int) -> npt.NDArray[np.intp]:
     if count <= most:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
-
-
-def _silenced(samples: Samples, without: frozenset[SourceName]) -> Samples:
-    if not without:
-        return samples
-    strengths, features = samples.strengths.copy(), samples.features.copy()
-    for name in without:
-        strengths[:, :, name - 1] = 0
-        features[:, :, [FEATURES.index(f"{name.key}.strength"), FEATURES.index(f"{name.key}.rank")]] = 0
-    return replace(samples, strengths=strengths, features=features)
 
 
 def _with_ranker(samples: Samples, settings: Blending, blend: Blend, seed: int) -> Learnt:

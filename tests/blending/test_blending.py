@@ -115,16 +115,6 @@ def test_a_ranker_that_gains_is_kept() -> None:
     assert learnt.blend.trees is not None
 
 
-def test_a_source_that_is_to_do_nothing_gets_no_weight() -> None:
-    usual = learn_blend(ENGINE, [PEOPLE], HOME, SETTINGS, seed=0)
-    assert usual is not None
-    heard = frozenset(name for name in SourceName if usual.blend.weights[:, name - 1].any())
-    assert heard
-    other = learn_blend(ENGINE, [PEOPLE], HOME, SETTINGS, seed=0, without=heard)
-    assert other is not None
-    assert not other.blend.weights[:, [name - 1 for name in heard]].any()
-
-
 def test_the_same_people_and_seed_give_the_same_blend() -> None:
     one, same = (learn_blend(ENGINE, [PEOPLE], HOME, SETTINGS, seed=3) for _ in range(2))
     assert one is not None

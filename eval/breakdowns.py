@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from eval.evaluation import Evaluation
+from eval.evaluation import OTHER, Evaluation
 from recommender.columns import StringColumn
 from recommender.generation.catalogue import Catalogue
 from recommender.judging import HeldOut, Interval, Judgement, bootstrap_mean
@@ -30,7 +30,7 @@ MOST = 12
 FEWEST = 5
 """Groups of fewer people have no means: resampling so few says nothing of how sure they are, and a mean of one is that person's own."""
 CURVE = 20
-"""The cold-start curve goes up to so many events."""
+"""The curve by length of history goes up to so many events."""
 
 REST = "all others"
 UNDATED = "no date"
@@ -54,8 +54,8 @@ class Group:
 
 @dataclass(frozen=True)
 class BreakDown:
-    """`metric` of the blend and the best single variant by group. `unit`: what is counted, "people", "queries" where one person may stand
-    for several, or "items" that somebody took up. `variants`: whose means there are."""
+    """`metric` of the blend, the best single variant and, where there is one, the rival's blend by group. `unit`: what is counted,
+    "people", "queries" where one person may stand for several, or "items" that somebody took up. `variants`: whose means there are."""
 
     by: str
     metric: str
@@ -69,12 +69,14 @@ def break_downs(evaluation: Evaluation) -> list[BreakDown]:
     comparison, seed = evaluation.comparison, evaluation.build.seed
     held_out = comparison.held_out
     variants = {name: comparison.judgements[name] for name in (BLEND, comparison.best_part)}
+    if evaluation.compared is not None:
+        variants[OTHER] = evaluation.compared.judgements[OTHER]
     per_query = {name: judgement.values[LEADING] for name, judgement in variants.items()}
     unit = unit_of(held_out)
-    found = [_by("history length", LEADING, unit, length_labels(held_out), held_out.people, per_query, seed, list(LENGTHS))]
+    found = [by_group("history length", LEADING, unit, length_labels(held_out), held_out.people, per_query, seed, list(LENGTHS))]
     if evaluation.segments:
         segments = np.array([evaluation.segments.get(int(person), "no segment") for person in held_out.people])
-        found.append(_by("segment", LEADING, unit, segments, held_out.people, per_query, seed))
+        found.append(by_group("segment", LEADING, unit, segments, held_out.people, per_query, seed))
     rows, owners = target_rows(evaluation.material.catalogue, held_out)
     hits = {name: target_hits(judgement, rows, owners) for name, judgement in variants.items()}
     catalogue, metric, asker = evaluation.material.catalogue, f"recall@{SHOWN}", held_out.people[owners]
@@ -84,13 +86,13 @@ def break_downs(evaluation: Evaluation) -> list[BreakDown]:
         ("kind", column_labels(catalogue, "kind", rows), []),
         ("language", column_labels(catalogue, "language", rows), []),
     ):
-        broken = _by(by, metric, "items", labels, asker, hits, seed, order)
+        broken = by_group(by, metric, "items", labels, asker, hits, seed, order)
         if len(broken.groups) > 1:
             found.append(broken)
     return found
 
 
-def cold_start_curve(evaluation: Evaluation) -> BreakDown:
+def length_curve(evaluation: Evaluation) -> BreakDown:
     """The leading metric of the blend and the best single variant by exact length of the history, 0 to 20, but for lengths of nobody."""
     comparison = evaluation.comparison
     held_out = comparison.held_out
@@ -98,7 +100,9 @@ def cold_start_curve(evaluation: Evaluation) -> BreakDown:
     short = lengths <= CURVE
     values = {name: comparison.judgements[name].values[LEADING][short] for name in (BLEND, comparison.best_part)}
     labels, order = lengths[short].astype(str), [str(length) for length in range(CURVE + 1)]
-    return _by("events in the history", LEADING, unit_of(held_out), labels, held_out.people[short], values, evaluation.build.seed, order)
+    return by_group(
+        "events in the history", LEADING, unit_of(held_out), labels, held_out.people[short], values, evaluation.build.seed, order
+    )
 
 
 def unit_of(held_out: HeldOut) -> str:
@@ -108,7 +112,11 @@ def unit_of(held_out: HeldOut) -> str:
 
 def length_labels(held_out: HeldOut) -> Labels:
     """Which of `LENGTHS` each query's history has, shape (q,)."""
-    lengths = np.array([len(history) for history in held_out.histories])
+    return labels_of_lengths(np.array([len(history) for history in held_out.histories]))
+
+
+def labels_of_lengths(lengths: npt.NDArray[np.integer]) -> Labels:
+    """Which of `LENGTHS` each length in events is, shape as `lengths`."""
     ends = [longest for _, longest in LENGTHS.values()]
     return np.array(list(LENGTHS))[np.searchsorted(ends, lengths)]
 
@@ -171,7 +179,7 @@ def column_labels(catalogue: Catalogue, name: str, rows: npt.NDArray[np.int32]) 
     return np.where(rows >= 0, words[column.codes[rows]], ABSENT)
 
 
-def _by(
+def by_group(
     by: str,
     metric: str,
     unit: str,
@@ -181,7 +189,10 @@ def _by(
     seed: int,
     order: Sequence[str] = (),
 ) -> BreakDown:
-    """Groups in the given `order`, others after them by size; intervals resample whole people."""
+    """The means of `values`, by variant of shape (q,), by `labels` and over `people`, of the same shape.
+
+    Groups in the given `order`, others after them by size; intervals resample whole people.
+    """
     names, counts = np.unique(labels, return_counts=True)
     by_size = [str(name) for name in names[np.argsort(-counts, kind="stable")]]
     if not order and len(by_size) > MOST:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from eval.cold_start import ColdStart, cold_start
 from eval.learning_curve import Point, learning_curve
 from eval.material import Material
 from eval.pooling import pooled, pooled_people
 from eval.rival import Rival
-from eval.splitting import Cutting, splits_of
+from eval.shown import for_shown
+from eval.splitting import SHOWN, Cutting, splits_of
 from indexing.blending.blending import Learnt
 from indexing.embedding import embed_items, find_embedder
 from indexing.fitting import Fitted, fit
@@ -34,13 +36,16 @@ Flags = npt.NDArray[np.bool_]
 @dataclass(frozen=True, eq=False)
 class Window:
     """One fit and whom it was judged on. `fitted`: events learnt from; `training_counts`: of these by catalogue row, shape (n,);
-    `dropped`: pairs of a given test part that are no targets."""
+    `dropped`: pairs of a given test part that are no targets; `excluded`: impressions that could not be ordered; `ranked`: how many of
+    the blend's leading candidates trees ordered, so that their scores are probabilities."""
 
     name: str
     held_out: HeldOut
     fitted: int
     training_counts: npt.NDArray[np.int64]
     dropped: int
+    excluded: int = 0
+    ranked: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +54,8 @@ class Evaluation:
 
     `comparison`: each source alone and the blend. `ablation`: the blend, and without one source at a time; `compared`: the blend and the
     rival's, named "other"; None where not asked for. `learnt`: how the last window's blend came about, None where there was too
-    little to learn one from. `learning_curve`: empty where not asked for. `segments`: by person number. `warnings`: what whoever
+    little to learn one from. `learning_curve`: empty where not asked for; `cold_start`: of the last window, None where not asked for and
+    where too few people have a history. `segments`: by person number. `warnings`: what whoever
     reads the figures has to know.
     """
 
@@ -63,6 +69,7 @@ class Evaluation:
     rival: Rival | None = None
     compared: Comparison | None = None
     learning_curve: Sequence[Point] = ()
+    cold_start: ColdStart | None = None
     segments: Mapping[int, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -87,15 +94,24 @@ def evaluate(
     ablate: bool = False,
     rival: Rival | None = None,
     curve: bool = False,
+    less_known: bool = False,
     segments: Mapping[int, str] | None = None,
+    about_to_judge: Callable[[int], None] = lambda queries: None,
 ) -> Evaluation:
     """Fit `build` on what each window may learn from and judge every variant of `placement` on what people then took up.
 
     `cache`: folder of embedded texts. `ablate`: also judge the blend without each source. `rival`: also judge other settings on the same
-    people. `curve`: also fit the last window on parts of its people. Raises `InvalidInput` where there is nothing to learn from or
+    people. `curve`: also fit the last window on parts of its people. `less_known`: also judge with histories cut short.
+    `about_to_judge` is told how many queries there are before anything is judged. With a placement that may show what was consumed
+    before, that is to be found as well where it was taken up again. Raises `InvalidInput` where there is nothing to learn from or
     nobody to judge on, and for what `splits_of` refuses.
     """
-    splits, warnings = splits_of(material, build, cutting or Cutting())
+    splits, warnings = splits_of(material, build, cutting or Cutting(), repeats=placement.repeat == "allowed")
+
+    def asked(served: Placement) -> Placement:
+        return for_shown(served, splits[0].held_out) if splits[0].name == SHOWN else served
+
+    about_to_judge(sum(len(split.held_out) for split in splits))
     vectors = _vectors(material, build, cache, report)
     other_vectors = vectors
     if rival is not None and _embedding(rival.build) != _embedding(build):
@@ -104,42 +120,50 @@ def evaluate(
     without: dict[str, list[Judgement]] = {}
     others: list[Judgement] = []
     fitted: Fitted | None = None
+    windows = []
     for split in splits:
         suffix = "" if len(splits) == 1 else f", {split.name}"
         with report.stage(f"learn{suffix}") as advance:
             fitted = fit(material.catalogue, *vectors, split.training, build, placement, progress=advance)
         engine = Recommender.unpublished(fitted.contents, build)
+        windows.append(_window(material, split, fitted, asked(placement)))
         with report.stage(f"judge{suffix}") as advance:
-            comparison = compare(engine, split.held_out, placement, lists=True, seed=build.seed, progress=advance)
+            comparison = compare(engine, split.held_out, asked(placement), lists=True, seed=build.seed, progress=advance)
         _add(judged, comparison.judgements)
         if ablate:
-            _add(without, _ablated(engine, split.held_out, placement, build.seed, report, f"leave sources out{suffix}"))
+            _add(without, _ablated(engine, split.held_out, asked(placement), build.seed, report, f"leave sources out{suffix}"))
         if rival is not None:
+            other = engine
             if rival.build != build:
                 with report.stage(f"learn to compare{suffix}") as advance:
                     fit_of_rival = fit(material.catalogue, *other_vectors, split.training, rival.build, rival.placement, progress=advance)
-                engine = Recommender.unpublished(fit_of_rival.contents, rival.build)
+                other = Recommender.unpublished(fit_of_rival.contents, rival.build)
             with report.stage(f"judge to compare{suffix}") as advance:
-                others.append(judge(engine, split.held_out, rival.placement, seed=build.seed, progress=advance))
+                others.append(judge(other, split.held_out, asked(rival.placement), seed=build.seed, progress=advance))
     assert fitted is not None
     held_out = pooled_people([split.held_out for split in splits])
     points: Sequence[Point] = ()
     if curve:
-        points = learning_curve(material, vectors, splits[-1], build, placement, judged[BLEND][-1], report)
+        points = learning_curve(material, vectors, splits[-1], build, placement, asked(placement), judged[BLEND][-1], report)
     blend = pooled(judged[BLEND], held_out.people, build.seed)
     variants = {name: pooled(windows, held_out.people, build.seed) for name, windows in judged.items() if name != BLEND}
     lacking = {name: pooled(windows, held_out.people, build.seed) for name, windows in without.items()}
+    comparison = Comparison(held_out, {**variants, BLEND: blend})
+    shorter = None
+    if less_known:
+        shorter = cold_start(engine, splits[-1].held_out, asked(placement), comparison.best_part, report, seed=build.seed)
     return Evaluation(
         material,
         build,
         placement,
-        [_window(material, split) for split in splits],
-        Comparison(held_out, {**variants, BLEND: blend}),
+        windows,
+        comparison,
         fitted.learnt,
         ablation=Comparison(held_out, {BLEND: blend, **lacking}) if ablate else None,
         rival=rival,
         compared=None if rival is None else Comparison(held_out, {BLEND: blend, OTHER: pooled(others, held_out.people, build.seed)}),
         learning_curve=points,
+        cold_start=shorter,
         segments=segments or {},
         warnings=warnings,
     )
@@ -172,7 +196,9 @@ def _ablated(engine: Recommender, held_out: HeldOut, placement: Placement, seed:
     return made
 
 
-def _window(material: Material, split: Split) -> Window:
+def _window(material: Material, split: Split, fitted: Fitted, placement: Placement) -> Window:
+    blend = fitted.contents.blend
+    ranked = placement.ranker_depth if blend is not None and blend.trees is not None and placement.blend == "learned" else 0
     rows = material.catalogue.rows_of(split.training.item)
     counts = np.bincount(rows[rows >= 0], minlength=material.catalogue.n)
-    return Window(split.name, split.held_out, len(split.training), counts, split.dropped)
+    return Window(split.name, split.held_out, len(split.training), counts, split.dropped, split.excluded, ranked)

@@ -38,10 +38,12 @@ def learning_curve(
     split: Split,
     build: BuildSettings,
     placement: Placement,
+    asked: Placement,
     whole: Judgement,
     report: Reporter,
 ) -> list[Point]:
-    """Fit on the events of each of `SHARES` of the people and judge the blend; `whole` is its judgement after learning from all.
+    """Fit on the events of each of `SHARES` of the people, for `placement`, and judge the blend as `asked`; `whole` is its judgement after
+    learning from all.
 
     Whole people are left out, so that what is learnt from one person stays as long as it is; whoever is judged keeps the whole history.
     Raises `InvalidInput` where a part of the people is nobody.
@@ -59,6 +61,6 @@ def learning_curve(
                 fitted = fit(material.catalogue, *vectors, training, build, placement, progress=advance)
             with report.stage(f"judge after {share:.0%}") as advance:
                 engine = Recommender.unpublished(fitted.contents, build)
-                judgement = judge(engine, split.held_out, placement, seed=build.seed, progress=advance)
+                judgement = judge(engine, split.held_out, asked, seed=build.seed, progress=advance)
         points.append(Point(share, len(part), len(training), judgement))
     return points

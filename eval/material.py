@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from eval.datasets.citeulike import Cut, read_citeulike
 from eval.datasets.dataset import Dataset
+from eval.datasets.impressions import Impressions
 from eval.datasets.lightgcn import read_lightgcn
 from eval.datasets.mind import read_mind
 from eval.datasets.movielens_latest import read_movielens
@@ -31,7 +32,8 @@ from recommender.store.connection import closing_connection
 @dataclass(frozen=True, eq=False)
 class Material:
     """`items` row by row the same as `catalogue`. `people`: by the number that `events` and `test` have. `test`: the part that the
-    publishers of a set hold out, None where they do not; `candidates`: the only item numbers that may be ranked in it, None for all."""
+    publishers of a set hold out, None where they do not; `candidates`: the only item numbers that may be ranked in it, None for all.
+    `impressions`: what was shown, where a set says so in a part of its own; otherwise it is to be seen from the events, if at all."""
 
     name: str
     items: list[Item]
@@ -41,6 +43,7 @@ class Material:
     people: Mapping[int, Subject]
     test: EventTable | None = None
     candidates: npt.NDArray[np.uint32] | None = None
+    impressions: Impressions | None = None
 
 
 def from_store(path: Path, report: Reporter) -> Material:
@@ -71,7 +74,8 @@ def of_dataset(dataset: Dataset) -> Material:
     """A set in memory; all its items are live, all its people users."""
     catalogue = Catalogue.of([(number, ItemState.LIVE, item) for number, item in enumerate(dataset.items)])
     people = {number: Subject.user(name) for number, name in enumerate(dataset.people_ids)}
-    return Material(dataset.name, dataset.items, catalogue, dataset.events, dataset.order, people, dataset.test, dataset.candidates)
+    parts = dataset.test, dataset.candidates, dataset.impressions
+    return Material(dataset.name, dataset.items, catalogue, dataset.events, dataset.order, people, *parts)
 
 
 def _citeulike(folder: Path, name: str) -> Dataset:

@@ -57,4 +57,5 @@ def pooled(judgements: Sequence[Judgement], people: np.ndarray[tuple[int], np.dt
         np.concatenate([judgement.hits for judgement in judgements]),
         np.concatenate([judgement.relevant for judgement in judgements]),
         len(np.unique(first[first >= 0])),
+        np.concatenate([judgement.scores for judgement in judgements]),
     )

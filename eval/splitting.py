@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from eval.material import Material
+from eval.shown import has_order, held_out_impressions, impressions_of, with_shows
 from indexing.twin import SPARE, of_later_people, sampled
 from recommender.errors import InvalidInput
 from recommender.event_table import EventTable
@@ -20,13 +21,15 @@ from recommender.order import Order
 from recommender.profile import BuildSettings
 from recommender.times import from_micros
 
-SPLITS = ("time", "rolling", "last", "given", "cold-items", "cold-people", "random")
+SHOWN = "impressions"
+SPLITS = ("time", "rolling", "last", "given", SHOWN, "cold-items", "cold-people", "random")
 OPTIONS = {
-    "cut": ("time", "rolling"),
-    "until": ("time", "rolling", "last", "cold-items", "cold-people"),
-    "share": ("time", "rolling", "cold-items", "cold-people", "random"),
+    "cut": ("time", "rolling", "impressions"),
+    "until": ("time", "rolling", "last", "impressions", "cold-items", "cold-people"),
+    "share": ("time", "rolling", "impressions", "cold-items", "cold-people", "random"),
     "reveal": ("time", "rolling"),
     "windows": ("rolling",),
+    "among": ("cold-items",),
     "known": ("cold-people",),
 }
 """With which splits each option means anything."""
@@ -45,8 +48,8 @@ class Cutting:
 
     `split`: one of `SPLITS`, or None for what the material's shape asks for. `cut`, `until`: µs since 1970; events from `until` on are
     not used at all. `share`: in (0, 1), of the events, items or people that are judged. `reveal`: share, in [0, 1), of a person's
-    events after the cut that count as history. `windows`: how many, 1 or more. `known`: events that are known of cold people.
-    `people`: judged at the most in each window.
+    events after the cut that count as history. `windows`: how many, 1 or more. `among`: "cold" or "all", the items among which cold ones
+    are ranked. `known`: events that are known of cold people. `people`: judged at the most in each window.
     """
 
     split: str | None = None
@@ -55,6 +58,7 @@ class Cutting:
     share: float | None = None
     reveal: float | None = None
     windows: int | None = None
+    among: str | None = None
     known: int | None = None
     people: int = 5_000
 
@@ -68,7 +72,7 @@ def split_for(material: Material, wanted: str | None) -> str:
         raise InvalidInput("--split", wanted, f"one of {', '.join(SPLITS)}")
     if wanted == "given" and material.test is None:
         raise InvalidInput("--split", wanted, "another split, since nothing of this data is held out by its publishers")
-    if wanted in ("time", "rolling") and material.order is not Order.TIME:
+    if wanted in ("time", "rolling", "impressions") and material.order is not Order.TIME:
         raise InvalidInput("--split", wanted, "a split without times, since those of this data say nothing across people")
     if wanted == "last" and material.order is Order.NONE:
         raise InvalidInput("--split", wanted, "a split without order, since nothing tells which event of a person was the last")
@@ -81,11 +85,12 @@ def split_for(material: Material, wanted: str | None) -> str:
     return "time" if material.order is Order.TIME else "last"
 
 
-def splits_of(material: Material, build: BuildSettings, cutting: Cutting) -> tuple[list[Split], tuple[str, ...]]:
+def splits_of(material: Material, build: BuildSettings, cutting: Cutting, *, repeats: bool = False) -> tuple[list[Split], tuple[str, ...]]:
     """The windows to judge, one or more, each with at most `cutting.people` people, and what the reader has to be warned of.
 
-    Raises `InvalidInput` naming the option for values that are not allowed or mean nothing here, and where there is nothing to learn
-    from or nobody to judge.
+    With `repeats` what people had before is to be found as well where they took it up again, as where a placement may show it. Raises
+    `InvalidInput` naming the option for values that are not allowed or mean nothing here, and where there is nothing to learn from or
+    nobody to judge.
     """
     split = split_for(material, cutting.split)
     for option, meant in OPTIONS.items():
@@ -101,16 +106,18 @@ def splits_of(material: Material, build: BuildSettings, cutting: Cutting) -> tup
     share = SHARE if cutting.share is None else cutting.share
     match split:
         case "time" | "rolling":
-            return _windows(events, build, cutting, split), ()
+            return _windows(events, build, cutting, split, repeats), ()
         case "given":
             assert material.test is not None
-            made = given(material.events, material.test, candidates=material.candidates, weights=weights)
+            made = given(material.events, material.test, candidates=material.candidates, weights=weights, repeats=repeats)
         case "last":
-            made = leave_last_out(events, weights=weights)
+            made = leave_last_out(events, weights=weights, repeats=repeats)
+        case "impressions":
+            made = _shown(material, events, build, cutting)
         case "cold-items":
-            made = cold_items(events, _cold(events, share, rng), weights=weights)
+            made = cold_items(events, _cold(events, share, rng), among_cold=cutting.among != "all", weights=weights)
         case "cold-people":
-            made = cold_people(events, share, rng, reveal=cutting.known or 0, weights=weights)
+            made = cold_people(events, share, rng, reveal=cutting.known or 0, weights=weights, repeats=repeats)
         case _:
             made = drawn_share(events, share, rng, weights=weights)
     held_out = sampled(made.held_out, cutting.people, seed=build.seed)
@@ -127,13 +134,15 @@ def _check(cutting: Cutting) -> None:
         raise InvalidInput("--reveal", cutting.reveal, "a share of 0 or more, below 1")
     if cutting.cut is not None and cutting.share is not None:
         raise InvalidInput("--share", cutting.share, "either a share or a cut, not both")
+    if cutting.among not in (None, "cold", "all"):
+        raise InvalidInput("--among", cutting.among, "cold or all")
     for name in ("windows", "people"):
         number = getattr(cutting, name)
         if number is not None and number < 1:
             raise InvalidInput(f"--{name}", number, "1 or more")
 
 
-def _windows(events: EventTable, build: BuildSettings, cutting: Cutting, split: str) -> list[Split]:
+def _windows(events: EventTable, build: BuildSettings, cutting: Cutting, split: str, repeats: bool) -> list[Split]:
     share = cutting.share or (SHARE if split == "time" else ROLLING_SHARE)
     start = cutting.cut if cutting.cut is not None else cut_at_share(events, 1 - share)
     end = int(events.at.max()) + 1 if cutting.until is None else cutting.until
@@ -150,10 +159,28 @@ def _windows(events: EventTable, build: BuildSettings, cutting: Cutting, split: 
     windows = []
     for number, (first, last) in enumerate(pairwise(cuts), 1):
         some = of_later_people(events.before(last), first, SPARE * cutting.people, seed=build.seed)
-        held_out = hold_out(some, build.event_weights, cut=first, until=last, reveal=reveal)
+        held_out = hold_out(some, build.event_weights, cut=first, until=last, reveal=reveal, repeats=repeats)
         name = "by time" if split == "time" else f"window {number} of {count}"
         windows.append(Split(events.before(first), sampled(held_out, cutting.people, seed=build.seed), name))
     return windows
+
+
+def _shown(material: Material, events: EventTable, build: BuildSettings, cutting: Cutting) -> Split:
+    """Learn from what lies before the cut, judge each impression from there on in which something was taken up and something not."""
+    if material.impressions is None:
+        impressions = impressions_of(events, build.event_weights)
+    else:
+        impressions, events = material.impressions, with_shows(events, material.impressions)
+    if cutting.cut is not None:
+        cut = cutting.cut
+    elif impressions.judged is not None and cutting.share is None:
+        cut = int(impressions.at[impressions.judged].min())
+    else:
+        cut = int(np.quantile(impressions.at, 1 - (cutting.share or SHARE), method="higher"))
+    later = impressions.at >= cut if cutting.until is None else (impressions.at >= cut) & (impressions.at < cutting.until)
+    ordered = has_order(impressions)
+    held_out = held_out_impressions(impressions, np.flatnonzero(later & ordered), events, cut)
+    return Split(events.before(cut), held_out, SHOWN, excluded=int(np.count_nonzero(later & ~ordered)))
 
 
 def _even_cuts(events: EventTable, start: int, end: int, count: int) -> Sequence[int]:

@@ -68,7 +68,7 @@ def fit(
 ) -> Fitted:
     """Learn the blend on an inner cut of `events`, then everything else on all of them."""
     learnt = None
-    inner = inner_cut(catalogue, events, settings, new_items=bool(has_vector.any()))
+    inner = inner_cut(catalogue, events, settings, new_items=bool(has_vector.any()), repeats=placement.repeat == "allowed")
     if inner is not None:
         engine = Recommender.unpublished(learn(catalogue, vectors, has_vector, inner.training, settings), settings)
         progress(1, 3)
@@ -79,21 +79,24 @@ def fit(
     return Fitted(contents, learnt)
 
 
-def inner_cut(catalogue: Catalogue, events: EventTable, settings: BuildSettings, *, new_items: bool) -> InnerCut | None:
+def inner_cut(
+    catalogue: Catalogue, events: EventTable, settings: BuildSettings, *, new_items: bool, repeats: bool = False
+) -> InnerCut | None:
     """The cut that the data's shape asks for; None where there is nothing to cut.
 
     With times, the newest share of the events is held out, twice over: with a part of it revealed, as while a generation serves, and
     without, when histories are stale. With order alone, each person's last item. Without either, a random share for half of the people
     and whole regions of the catalogue for the other half, since a random share alone favours what merely remembers; and with
-    `new_items`, for which something must speak that is not behaviour, a few items altogether.
+    `new_items`, for which something must speak that is not behaviour, a few items altogether. With `repeats` and an order, what people
+    had before is held out as well where they took it up again.
     """
     events = events.consenting(Consent.TRAIN)
     try:
         match order_of(events):
             case Order.TIME:
-                return _by_time(events, settings)
+                return _by_time(events, settings, repeats)
             case Order.SEQUENCE:
-                split = leave_last_out(events, weights=settings.event_weights)
+                split = leave_last_out(events, weights=settings.event_weights, repeats=repeats)
                 return InnerCut(split.training, [replace(split.held_out, moments=None)])
             case Order.NONE:
                 return _without_order(catalogue, events, settings, new_items=new_items)
@@ -102,11 +105,11 @@ def inner_cut(catalogue: Catalogue, events: EventTable, settings: BuildSettings,
         return None
 
 
-def _by_time(events: EventTable, settings: BuildSettings) -> InnerCut | None:
+def _by_time(events: EventTable, settings: BuildSettings, repeats: bool) -> InnerCut | None:
     blending = settings.blending
     cut = cut_at_share(events, 1 - blending.share)
     training = events.before(cut)
-    parts = [hold_out(events, settings.event_weights, cut=cut, reveal=reveal) for reveal in (blending.reveal, 0.0)]
+    parts = [hold_out(events, settings.event_weights, cut=cut, reveal=reveal, repeats=repeats) for reveal in (blending.reveal, 0.0)]
     return InnerCut(training, parts) if len(training) and all(len(part) for part in parts) else None
 
 

@@ -12,6 +12,7 @@ from indexing.learn.co_occurrence import co_occurrence_weights
 from indexing.learn.graph_filter import graph_filter
 from indexing.learn.item_item import item_item_weights
 from indexing.learn.popularity import first_events
+from indexing.learn.sequence import sequence_model
 from indexing.learn.transfer import transfer_weights
 from indexing.learn.transitions import transition_weights
 from recommender.event_table import EventTable
@@ -46,6 +47,7 @@ def learn(
         co_occurrence=co_occurrence_weights(matrix, settings.co_occurrence),
         transfer=transfer_weights(catalogue, vectors, has_vector, matrix, settings.transfer),
         graph=graph_filter(matrix, settings.graph, seed=settings.seed),
+        sequence=sequence_model(allowed, catalogue, settings),
         **counts(allowed, catalogue, settings)._asdict(),
         first_at=first_events(allowed, catalogue),
         blend=blend,

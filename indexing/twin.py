@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -108,7 +109,8 @@ def judge_twin(
     judging = settings.judging
     cut = cut_at_share(events, 1 - judging.share)
     some = of_later_people(events, cut, SPARE * judging.people, seed=settings.seed)
-    held_out = sampled(hold_out(some, settings.event_weights, cut=cut, reveal=judging.reveal), judging.people, seed=settings.seed)
+    held_as = partial(hold_out, weights=settings.event_weights, cut=cut, repeats=placement.repeat == "allowed")
+    held_out = sampled(held_as(some, reveal=judging.reveal), judging.people, seed=settings.seed)
     if len(held_out) < judging.fewest:
         why_not = f"{len(held_out)} people took up something new in the last {judging.share:.0%} of events, {judging.fewest} are needed"
         return TwinReport(f"not judged: {why_not}", None, why_not, None)
@@ -125,12 +127,12 @@ def judge_twin(
         over_parent = paired_difference(
             comparison.judgements["blend"].values[LEADING], theirs.values[LEADING], np.random.default_rng(settings.seed)
         )
-    nothing_revealed = sampled(hold_out(some, settings.event_weights, cut=cut), judging.people, seed=settings.seed)
+    nothing_revealed = sampled(held_as(some), judging.people, seed=settings.seed)
     at_cut = (
         compare(twin, nothing_revealed, placement, variants=("popularity", "blend"), seed=settings.seed) if len(nothing_revealed) else None
     )
     trainable = some.consenting(Consent.TRAIN)
-    parts = [hold_out(trainable, settings.event_weights, cut=cut, reveal=reveal) for reveal in (settings.blending.reveal, 0.0)]
+    parts = [held_as(trainable, reveal=reveal) for reveal in (settings.blending.reveal, 0.0)]
     learnt = learn_blend(twin, [part for part in parts if len(part)], placement, settings.blending, seed=settings.seed)
     description = (
         f"a twin fitted on events before {from_micros(cut):%Y-%m-%d %H:%M} UTC, judged on {len(held_out)} people's new items after it, the "

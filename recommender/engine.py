@@ -34,6 +34,7 @@ from recommender.sources import (
     PopularSource,
     ResponseSource,
     Scorer,
+    SequenceSource,
     Source,
     TransferSource,
 )
@@ -74,6 +75,7 @@ class Recommender:
             ItemItemSource(SourceName.CO_OCCURRENCE, contents.co_occurrence, settings.co_occurrence.history_decay),
             TransferSource(contents.transfer, item_item, settings.transfer),
             ResponseSource(contents.response),
+            SequenceSource(contents.sequence),
         )
 
     @classmethod
@@ -170,7 +172,15 @@ class Recommender:
         proposed = self._worked(np.flatnonzero(weights.any(axis=0)).tolist(), propose, left_out, deadline)
         nothing = np.full((batch.size, 0), -1, dtype=np.int32)
         rows = united([nothing, *(np.where(weights[:, place, None] > 0, found, -1) for place, (_, found) in proposed.items())])
-        scores = self._worked(proposed, lambda place: proposed[place][0].score(rows), left_out)
+
+        def score(place: int) -> Floats:
+            scored = proposed[place][0].score(rows)
+            if (~(scored < np.inf) & (rows >= 0) & (weights[:, place, None] > 0)).any():
+                # NaN would pass for no opinion, and the rest of what the source says for sound.
+                raise FloatingPointError("a score is no number")
+            return scored
+
+        scores = self._worked(proposed, score, left_out)
         scorers = {place: proposed[place][0] for place in scores}
         source_ranks = np.zeros((*rows.shape, len(self.sources)), dtype=np.int32)
         strength = np.zeros(source_ranks.shape, dtype=np.float32)

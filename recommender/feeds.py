@@ -42,6 +42,7 @@ class SourceName(IntEnum):
     CO_OCCURRENCE = 8
     TRANSFER = 9
     RESPONSE = 10
+    SEQUENCE = 11
 
     @property
     def key(self) -> str:

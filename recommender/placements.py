@@ -42,6 +42,7 @@ class SourceWeights(BaseModel):
     co_occurrence: Weights = (0.0, 0.3, 0.3, 0.3)
     transfer: Weights = (0.0, 0.2, 0.2, 0.2)
     response: Weights = (0.2, 0.2, 0.2, 0.2)
+    sequence: Weights = (0.0, 0.5, 0.5, 0.5)
 
     @field_validator("*")
     @classmethod

@@ -59,13 +59,13 @@ class EventWeights(_Settings):
 class Collaborative(_Settings):
     """Implicit-feedback matrix factorisation (ALS), served by exact fold-in."""
 
-    factors: int = Field(default=128, ge=1, le=1_024)
+    factors: int = Field(default=256, ge=1, le=1_024)
     """Length of the item vectors."""
-    regularisation: float = Field(default=30.0, gt=0, le=100_000)
+    regularisation: float = Field(default=60.0, gt=0, le=100_000)
     alpha: float = Field(default=2.0, gt=0, le=100_000)
     """Confidence that one unit of event weight adds, times the square root of how many pairs of person and item there are for each
     one with an event: what is rare says more."""
-    iterations: int = Field(default=15, ge=1, le=500)
+    iterations: int = Field(default=8, ge=1, le=500)
     history_decay: float = Field(default=0.85, gt=0, le=1)
     """A history's event counts this much less for every step that it lies back."""
 
@@ -133,6 +133,31 @@ class Graph(_Settings):
     """A history's event counts this much less for every step that it lies back."""
 
 
+class Sequence(_Settings):
+    """A transformer that reads a history in its order and says what comes next (SASRec)."""
+
+    factors: int = Field(default=128, ge=1, le=1_024)
+    """Length of an item's embedding and of a state; taken up to the next multiple of `heads`."""
+    blocks: int = Field(default=1, ge=0, le=8)
+    """Layers of attention, each with a wide layer behind it; 0 goes by the newest item alone."""
+    heads: int = Field(default=2, ge=1, le=64)
+    """Parts of a state that attend for themselves."""
+    length: int = Field(default=50, ge=1, le=200)
+    """Newest items of a history that are read, and of each person that are learnt from."""
+    passes: int = Field(default=12, ge=1, le=1_000)
+    """Times that everybody is learnt from, within `most_tokens`."""
+    most_tokens: int = Field(default=12_000_000, ge=1)
+    """Next items learnt from in all passes together. There are fewer passes, and where one is too much fewer people, drawn at random."""
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    """Share of the numbers of a state that are left out while learning."""
+    negatives: int = Field(default=512, ge=1, le=100_000)
+    """Other items drawn for each step, next to which the true next items are to stand out."""
+    learning_rate: float = Field(default=0.002, gt=0, le=1)
+    """Largest step of the optimiser (Adam); after a start it falls with every step."""
+    fewest: int = Field(default=20_000, ge=1)
+    """With fewer next items to learn from there is no model, and the source is silent."""
+
+
 class Content(_Settings):
     """Embedding neighbours of a history's interests."""
 
@@ -180,23 +205,23 @@ class Response(_Settings):
 class Ranker(_Settings):
     """Trees that order the leading candidates of a query (LambdaMART)."""
 
-    trees: int = Field(default=200, ge=1, le=1_000)
+    trees: int = Field(default=300, ge=1, le=1_000)
     """Trees at the most; fewer where more do not serve held-out queries better."""
-    leaves: int = Field(default=7, ge=2, le=64)
+    leaves: int = Field(default=15, ge=2, le=64)
     """Leaves of one tree at the most."""
-    learning_rate: float = Field(default=0.05, gt=0, le=1)
+    learning_rate: float = Field(default=0.1, gt=0, le=1)
     """Share of what a tree has learnt that counts."""
-    least_in_leaf: int = Field(default=200, ge=1, le=100_000)
+    least_in_leaf: int = Field(default=300, ge=1, le=100_000)
     """Candidates that a leaf is learnt from at the least."""
     penalty: float = Field(default=20.0, ge=0, le=100_000)
     """Ridge penalty on what a leaf adds."""
     feature_share: float = Field(default=0.5, gt=0, le=1)
     """Share of the features that a tree may go by, drawn anew for each."""
-    truncation: int = Field(default=20, ge=1, le=1_000)
+    truncation: int = Field(default=50, ge=1, le=1_000)
     """Order matters among so many leading candidates of a query."""
     held_out: float = Field(default=0.2, ge=0, lt=0.9)
     """Share of the people by whom the number of trees is chosen, and whom no tree is learnt from; 0 grows all trees on everybody."""
-    patience: int = Field(default=20, ge=1, le=1_000)
+    patience: int = Field(default=30, ge=1, le=1_000)
     """Growing stops when so many trees in a row did not serve the held-out people better."""
 
 
@@ -207,8 +232,8 @@ class Blending(_Settings):
     """The newest share of what may be learnt from that the inner fit does not see; without times, this share of each person's items."""
     reveal: float = Field(default=0.5, ge=0, lt=1)
     """Share of a person's held-out events that count as history; the blend is learnt with these and, to another part, without."""
-    people: int = Field(default=2_500, ge=1)
-    """People that the blend is learnt on at the most, for each way in which events were cut."""
+    people: int = Field(default=10_000, ge=1)
+    """People that the blend is learnt on at the most, those of all ways in which events were cut together."""
     candidates: int = Field(default=200, ge=10, le=2_000)
     """Candidates of each that the blend is learnt on: those that some source ranks highest."""
     fewest: int = Field(default=100, ge=1)
@@ -250,6 +275,7 @@ class BuildSettings(_Settings):
     co_occurrence: CoOccurrence = CoOccurrence()
     transitions: Transitions = Transitions()
     graph: Graph = Graph()
+    sequence: Sequence = Sequence()
     content: Content = Content()
     transfer: Transfer = Transfer()
     popularity: Popularity = Popularity()

@@ -24,6 +24,7 @@ from recommender.placements import HISTORY_BUCKETS, Placement
 from recommender.profile import BuildSettings
 from recommender.ranking import FEATURES, Blend, Trees
 from recommender.ranking.blend import EVEN
+from recommender.sequence_model import SequenceModel
 from recommender.times import MISSING_TIME
 from recommender.vectors import VectorIndex
 
@@ -74,12 +75,14 @@ def contents_of(
     co_occurrence: npt.ArrayLike | None = None,
     transfer: npt.ArrayLike | None = None,
     graph: npt.ArrayLike | None = None,
+    sequence: npt.ArrayLike | None = None,
     blend: Blend | None = None,
     states: Sequence[ItemState] = (),
 ) -> Contents:
     """Contents of these arrays; what is not given is zero, so that its source has no say.
 
-    `graph`: vectors of the items' spectrum, shape (n, k), all of gain 1.
+    `graph`: vectors of the items' spectrum, shape (n, k), all of gain 1. `sequence`: embeddings, shape (n, d), as `sequence_of` takes
+    them.
     """
     n = len(items)
     weights = {"item_item": item_item, "transitions": transitions, "co_occurrence": co_occurrence, "transfer": transfer}
@@ -95,11 +98,33 @@ def contents_of(
         confidence=CONFIDENCE,
         **{name: sp.csr_array((n, n) if rows is None else np.asarray(rows), dtype=np.float32) for name, rows in weights.items()},
         graph=ItemSpectrum(spectrum, degrees, degrees, np.ones(spectrum.shape[1], dtype=np.float32)),
+        sequence=SequenceModel.none(n) if sequence is None else sequence_of(sequence),
         popularity=popular,
         recent_popularity=popular,
         response=np.zeros(n, dtype=np.float32) if response is None else np.asarray(response, dtype=np.float32),
         first_at=np.full(n, MISSING_TIME),
         blend=blend,
+    )
+
+
+def sequence_of(items: npt.ArrayLike, length: int = 50) -> SequenceModel:
+    """A model with one block that goes by the mean of the history's items, and by the newest one a little more.
+
+    `items`: embeddings, shape (n, d); items with all-zero ones are unknown.
+    """
+    given = np.asarray(items, dtype=np.float32)
+    d = given.shape[1]
+    nothing, alike = np.zeros((d, d)), np.vstack([np.ones(d), np.zeros(d)])
+    matrices = np.vstack([np.hstack([nothing, nothing, np.eye(d), np.eye(d)]), np.zeros((1, 4 * d))])
+    return SequenceModel(
+        items=given,
+        bias=np.zeros(len(given), dtype=np.float32),
+        positions=np.zeros((length, d), dtype=np.float32),
+        attention=matrices[None].astype(np.float32),
+        widening=np.zeros((1, d + 1, 4 * d), dtype=np.float32),
+        narrowing=np.zeros((1, 4 * d + 1, d), dtype=np.float32),
+        norms=np.stack([alike] * 3).astype(np.float32),
+        heads=1,
     )
 
 
@@ -124,6 +149,7 @@ def checkerboard(n: int = 40, items: Sequence[Item] | None = None, *, seed: int 
         co_occurrence=near(),
         transfer=near(),
         graph=sides + rng.normal(scale=0.05, size=(n, 2)),
+        sequence=0.5 * np.hstack([sides, rng.normal(scale=0.2, size=(n, 10))]),
     )
 
 

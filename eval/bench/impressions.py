@@ -5,7 +5,6 @@ What was shown is ranked anew, with the history as of then. A blend for that is 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,34 +13,38 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 
-from eval.bench.quality import Figure, Result, Values, by_length, embedded_catalogue, longest_weights, peak_mb
+from eval.bench.collected import POPULARITY, Collected
+from eval.bench.quality import NEWEST, Clock, Scope, embedded_catalogue, heard_sources, notes_of, sample
+from eval.bench.result import Result
 from eval.bench.sets import Benchmark
 from eval.datasets.dataset import SECOND_US, Dataset, events_of_type
 from eval.datasets.impressions import Impressions
+from eval.truncation import truncated
 from indexing.blending.blending import Learnt, blend_of_samples
 from indexing.blending.samples import gather, joined
 from indexing.counting import counts
-from indexing.fitting import fit
+from indexing.fitting import Fitted, fit
 from indexing.learning import learn
 from indexing.progress import Reporter
 from recommender.engine import Recommender
 from recommender.errors import InvalidInput
 from recommender.event_table import EventTable
 from recommender.events import EventType
-from recommender.judging import HeldOut, bootstrap_mean, judge, paired_difference, randomisation_test
-from recommender.judging.metrics import ndcg, reciprocal_rank
-from recommender.judging.replay import BLEND, DEPTH
+from recommender.feeds import SourceName
+from recommender.judging import VARIANTS, HeldOut, judge
+from recommender.judging.replay import BLEND
 from recommender.people import HISTORY_LIMIT, History, empty_history
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
+from recommender.ranking import FEATURES
 
 STEP_S = 300
 """Seconds after which counts are taken anew."""
 SHARES = (0.6, 0.8, 1.0)
 """Of the impressions, in order of time: the blend is learnt from the first to the second of these, and judged to the third."""
-FEED_BLEND = "blend of feeds"
-"""The blend as a build learns it, from what people took up of the whole catalogue."""
-VARIANTS = ("popularity", "response")
+CELLS = 2**27
+"""A blend is learnt on so many features of candidates in all at the most, 512 MB of them."""
+FEED_BLEND = "the blend of feeds, as a build learns it of the whole catalogue"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +68,20 @@ class Lived:
         impressions = dataset.impressions
         return cls(impressions, dataset.events.by_person(), impression_events(impressions), settings, step_s)
 
-    def moment(self, share: float) -> int:
+    @property
+    def cuts(self) -> tuple[int, int, int]:
+        """The times (µs) from which to which the blend is learnt, and from which to which it is judged: the second is both.
+
+        What the publishers hold out is judged, and the newest part of the rest learnt from, as large a part of it as without them; where
+        they hold out nothing, the impressions are cut at `SHARES`.
+        """
+        inner, cut, _ = SHARES
+        if self.impressions.judged is None:
+            return self._moment(inner), self._moment(cut), self._moment(1)
+        learnt = int(np.flatnonzero(self.impressions.judged)[0])
+        return self._moment(inner / cut * learnt / len(self.impressions)), int(self.impressions.at[learnt]), self._moment(1)
+
+    def _moment(self, share: float) -> int:
         """The time (µs) before which `share`, in (0, 1], of the impressions lie; after all of them for 1."""
         place = int(share * len(self.impressions))
         return int(self.impressions.at[place]) if place < len(self.impressions) else int(self.impressions.at[-1]) + 1
@@ -76,13 +92,26 @@ class Lived:
         clicked = np.add.reduceat(self.impressions.clicked.astype(np.int64), self.impressions.offsets[:-1])
         return (clicked > 0) & (clicked < np.diff(self.impressions.offsets))
 
-    def steps(self, engine: Recommender, start: int, end: int) -> Iterator[tuple[Recommender, HeldOut]]:
-        """The impressions of [`start`, `end`) (µs) that have an order, step by step, each with the engine of that step.
+    def between(self, start: int, end: int) -> npt.NDArray[np.intp]:
+        """Places of the impressions of [`start`, `end`) (µs) that have an order, oldest first."""
+        return np.flatnonzero((self.impressions.at >= start) & (self.impressions.at < end) & self.has_order)
+
+    def is_judged(self, cut: int, end: int) -> npt.NDArray[np.bool_]:
+        """Which impressions are judged, orderable or not, shape (m,): those that the publishers hold out, else of [`cut`, `end`)."""
+        held_out = self.impressions.judged
+        within: npt.NDArray[np.bool_] = (self.impressions.at >= cut) & (self.impressions.at < end)
+        return within if held_out is None else held_out
+
+    def judged(self, cut: int, end: int) -> npt.NDArray[np.intp]:
+        """Places of those of them that have an order, oldest first."""
+        return np.flatnonzero(self.is_judged(cut, end) & self.has_order)
+
+    def steps(self, engine: Recommender, places: npt.NDArray[np.intp]) -> Iterator[tuple[Recommender, HeldOut]]:
+        """The impressions at `places`, ascending, step by step, each with the engine of that step.
 
         Its counts are of all that happened before the step began; the engine is otherwise as given.
         """
         at, length = self.impressions.at, self.step_s * SECOND_US
-        places = np.flatnonzero((at >= start) & (at < end) & self.has_order)
         moments, first = np.unique(at[places] // length * length, return_index=True)
         for moment, of_step in zip(moments.tolist(), np.split(places, first[1:]), strict=True):
             known = counts(self.counted.before(moment), engine.contents.catalogue, self.settings)
@@ -139,125 +168,104 @@ def for_slates(placement: Placement, impressions: Impressions) -> Placement:
 def learn_slate_blend(lived: Lived, engine: Recommender, placement: Placement, start: int, end: int) -> Learnt | None:
     """The blend that orders the impressions of [`start`, `end`) best; `engine` has seen what was before, its counts are live.
 
-    None with too few impressions to tell.
+    Of many impressions it is learnt on some, drawn at random. None with too few of them to tell.
     """
-    depth = int(np.diff(lived.impressions.offsets).max())
-    parts = [gather(counted, [held_out], placement, depth) for counted, held_out in lived.steps(engine, start, end)]
-    if sum(map(len, parts)) < lived.settings.blending.fewest:
+    depth, places = int(np.diff(lived.impressions.offsets).max()), lived.between(start, end)
+    places = places[sample(len(places), max(1, CELLS // (depth * len(FEATURES))), lived.settings.seed)]
+    if len(places) < lived.settings.blending.fewest:
         return None
+    parts = [gather(counted, [held_out], placement, depth) for counted, held_out in lived.steps(engine, places)]
     return blend_of_samples(joined(parts), lived.settings.blending, seed=lived.settings.seed)
 
 
 def measure_impressions(
     benchmark: Benchmark,
-    folder: Path,
     cache: Path,
     settings: BuildSettings,
     placement: Placement,
     report: Reporter,
+    scope: Scope,
+    begin: Callable[[int], None],
     *,
     step_s: int = STEP_S,
-    shares: tuple[float, float, float] = SHARES,
 ) -> Result:
     """Fit `settings` to what lies before the impressions that are judged, and rank each of these with counts taken every `step_s` seconds.
 
-    `shares` as `SHARES`. Raises `InvalidInput` for a folder that does not hold the set.
+    `begin` as `measure` has it. Raises `InvalidInput` for a folder that does not hold the set.
     """
     with report.stage(f"{benchmark.name}: read"):
-        dataset = benchmark.read(folder)
+        dataset = benchmark.read()
         lived, events = Lived.of(dataset, settings, step_s), with_shows(dataset)
     catalogue, vectors, has_vector = embedded_catalogue(benchmark, dataset, cache, settings, report)
-    inner, cut, end = map(lived.moment, shares)
-    placement, started = for_slates(placement, lived.impressions), time.process_time()
-    with report.stage(f"{benchmark.name}: learn to order what is shown"):
+    inner, cut, end = lived.cuts
+    places = lived.judged(cut, end)
+    if not len(places):
+        raise InvalidInput(benchmark.name, "no impression of something clicked and something not", "at least one after the cut")
+    placement, clock = for_slates(placement, lived.impressions), Clock()
+    with report.stage(f"{benchmark.name}: fit") as advance, clock.fitting():
         engine = Recommender.unpublished(learn(catalogue, vectors, has_vector, events.before(inner), settings), settings)
         learnt = learn_slate_blend(lived, engine, placement, inner, cut)
-    with report.stage(f"{benchmark.name}: fit") as advance:
+        del engine
         fitted = fit(catalogue, vectors, has_vector, events.before(cut), settings, placement, progress=advance)
-    fit_s = time.process_time() - started
     blend = learnt.blend if learnt else fitted.contents.blend
-    within = (lived.impressions.at >= cut) & (lived.impressions.at < end)
-    total, excluded = int((within & lived.has_order).sum()), int((within & ~lived.has_order).sum())
-    of_feeds = Recommender.unpublished(fitted.contents, settings)
-    of_slates = Recommender.unpublished(replace(fitted.contents, blend=blend), settings)
-    judged = _Judged.empty()
+    of_slates = Fitted(replace(fitted.contents, blend=blend), learnt)
+    begin(len(places))
+    some = np.zeros(len(places), dtype=np.bool_)
+    some[sample(len(places), scope.people, settings.seed)] = True
+    heard = heard_sources(of_slates, placement) if scope.ablate else []
+    judging = _Judging(
+        Collected(heard={source.key for source in heard}),
+        heard,
+        placement,
+        Recommender.unpublished(fitted.contents, settings),
+        benchmark.leading,
+    )
     with report.stage(f"{benchmark.name}: judge") as advance:
-        for counted, held_out in lived.steps(of_slates, cut, end):
-            judged.add(held_out, of_feeds.with_counts(*_counts_of(counted)), counted, placement)
-            advance(len(judged), total)
-    return judged.result(benchmark, learnt, longest_weights(blend), fit_s, excluded, step_s)
-
-
-def _counts_of(engine: Recommender) -> tuple[npt.NDArray[np.float32], ...]:
-    return engine.contents.popularity, engine.contents.recent_popularity, engine.contents.response
-
-
-METRICS: dict[str, Callable[[npt.NDArray[np.bool_], npt.NDArray[np.int64]], Values]] = {
-    "mrr@100": lambda hits, relevant: reciprocal_rank(hits, relevant, DEPTH),
-    "ndcg@5": lambda hits, relevant: ndcg(hits, relevant, 5),
-    "ndcg@10": lambda hits, relevant: ndcg(hits, relevant, 10),
-}
+        done = 0
+        for counted, held_out in lived.steps(Recommender.unpublished(of_slates.contents, settings), places):
+            judging.add(held_out, np.flatnonzero(some[done : done + len(held_out)]), counted)
+            done += len(held_out)
+            advance(done, len(places))
+    excluded = int(lived.is_judged(cut, end).sum()) - len(places)
+    notes = (
+        *notes_of(benchmark, dataset, has_vector),
+        f"counts taken every {step_s} s of all that was before; {excluded:,} impressions with no or only clicks left out",
+    )
+    return judging.collected.result(benchmark, learnt or fitted.learnt, blend, clock.costs(), notes)
 
 
 @dataclass(frozen=True, eq=False)
-class _Judged:
-    """Values by variant and metric, step after step; whose they were, and how long the histories."""
+class _Judging:
+    """Judges step after step; `heard`: sources to do without, `of_feeds`: the engine with the blend as a build learns it."""
 
-    values: dict[str, dict[str, list[Values]]]
-    people: list[npt.NDArray[np.uint32]]
-    lengths: list[int]
+    collected: Collected
+    heard: list[SourceName]
+    placement: Placement
+    of_feeds: Recommender
+    leading: str
 
-    @classmethod
-    def empty(cls) -> _Judged:
-        return cls({name: {"auc": [], **{metric: [] for metric in METRICS}} for name in (*VARIANTS, FEED_BLEND, BLEND)}, [], [])
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def add(self, held_out: HeldOut, of_feeds: Recommender, of_slates: Recommender, placement: Placement) -> None:
-        for name, into in self.values.items():
-            engine = of_feeds if name == FEED_BLEND else of_slates
-            judgement = judge(engine, held_out, placement, variant=name if name in VARIANTS else BLEND)
-            into["auc"].append(judgement.values["auc"])
-            for metric, worked_out in METRICS.items():
-                into[metric].append(worked_out(judgement.hits, judgement.relevant))
-        self.people.append(held_out.people)
-        self.lengths.extend(len(history) for history in held_out.histories)
-
-    def result(
-        self, benchmark: Benchmark, learnt: Learnt | None, weights: dict[str, float], fit_s: float, excluded: int, step_s: int
-    ) -> Result:
-        people, rng = np.concatenate(self.people), np.random.default_rng(0)
-        ours = {metric: np.concatenate(parts) for metric, parts in self.values[BLEND].items()}
-        leading = benchmark.measures[0].metric
-        all_of = {name: np.concatenate(parts[leading]) for name, parts in self.values.items()}
-        return Result(
-            benchmark=benchmark,
-            people=len(people),
-            figures=tuple(Figure(m, bootstrap_mean(ours[m.metric], rng, people=people)) for m in benchmark.measures),
-            leading=leading,
-            singles={name: bootstrap_mean(values, rng, people=people) for name, values in all_of.items()},
-            leads={
-                name: (
-                    paired_difference(all_of[BLEND], values, rng, people=people),
-                    randomisation_test(all_of[BLEND], values, rng, people=people),
-                )
-                for name, values in all_of.items()
-                if name != BLEND
-            },
-            without={},
-            exhaustive=None,
-            by_length=by_length(np.array(self.lengths, dtype=np.int64), all_of[BLEND], rng),
-            windows=1,
-            fit_s=fit_s,
-            peak_mb=peak_mb(),
-            weights=weights,
-            ranker=learnt is not None and learnt.blend.trees is not None,
-            ranker_gain=learnt.gain if learnt else None,
-            importance=dict(learnt.importance) if learnt else {},
-            against={},
-            notes=(
-                f"counts taken every {step_s} s of all that was before; {len(np.unique(people)):,} people; "
-                f"{excluded:,} impressions with no or only clicks left out",
-            ),
-        )
+    def add(self, held_out: HeldOut, places: npt.NDArray[np.intp], engine: Recommender) -> None:
+        """Judge one step by the `engine` of that step; the queries at `places` are of the sample."""
+        into, some, leading = self.collected, held_out.chosen(places), self.leading
+        into.add_people(held_out, some)
+        whole = judge(engine, held_out, self.placement)
+        for metric, values in whole.values.items():
+            into.whole.setdefault(metric, []).append(values)
+        popular = judge(engine, held_out, self.placement, variant=POPULARITY).values[leading]
+        into.rival.append(popular)
+        into.singles.setdefault(BLEND, []).append(whole.values[leading][places])
+        into.singles.setdefault(POPULARITY, []).append(popular[places])
+        if not len(some):
+            return
+        for name in VARIANTS:
+            if name not in (BLEND, POPULARITY):
+                into.singles.setdefault(name, []).append(judge(engine, some, self.placement, variant=name).values[leading])
+        for source in self.heard:
+            rest, name = frozenset(SourceName) - {source}, f"without {source.key}"
+            without = judge(engine, some, self.placement, variant=name, sources=rest).values[leading]
+            into.without.setdefault(source.key, []).append(without)
+        for newest in NEWEST:
+            into.shortened.setdefault(newest, []).append(judge(engine, truncated(some, newest), self.placement).values[leading])
+        contents = engine.contents
+        of_feeds = self.of_feeds.with_counts(contents.popularity, contents.recent_popularity, contents.response)
+        into.others.setdefault(FEED_BLEND, []).append(judge(of_feeds, some, self.placement).values[leading])

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import resource
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from eval.bench.collected import EXHAUSTIVE, Collected, Values
 from eval.bench.genre_baseline import genre_popularity_recall
-from eval.bench.sets import Benchmark, Measure
+from eval.bench.memory import forget_peak, peak_mb
+from eval.bench.result import Costs, Result
+from eval.bench.sets import Benchmark
 from eval.datasets.dataset import Dataset
+from eval.truncation import truncated
 from indexing.embedding import embed_items, find_embedder
 from indexing.fitting import Fitted, fit
 from indexing.progress import Reporter
@@ -21,92 +25,67 @@ from recommender.engine import Recommender
 from recommender.feeds import SourceName
 from recommender.generation.catalogue import Catalogue
 from recommender.items import ItemState
-from recommender.judging import HeldOut, Interval, bootstrap_mean, judge, paired_difference, randomisation_test
+from recommender.judging import HeldOut, judge
+from recommender.judging.cuts import Split
 from recommender.judging.replay import BLEND, VARIANTS
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
-from recommender.ranking import Blend
 from recommender.vectors import VectorIndex
 
-LENGTHS = {"0": (0, 0), "1": (1, 1), "2-5": (2, 5), "6-20": (6, 20), "21+": (21, 10**9)}
-"""Lengths of history by which figures are broken down, both ends included."""
-EXHAUSTIVE = {"candidates": 5_000, "ranker_depth": 5_000}
-"""What a placement is changed to, to see what the cut to the leading candidates costs."""
-
-Values = npt.NDArray[np.float64]
+MANY = 5_000
+"""As many candidates of each source as a placement may have, all of which are ranked, to see what serving with fewer costs."""
+NEWEST = (0, 1, 2, 3, 5, 10, 20, 50)
+"""Events of each history that are left in the cold-start curve."""
 
 
-@dataclass(frozen=True, eq=False)
-class Figure:
-    """One measured value next to what it is measured by."""
+@dataclass(frozen=True)
+class Scope:
+    """How much is judged. `people`: queries on which sources are compared at the most; `ablate`: also without each source."""
 
-    measure: Measure
-    interval: Interval
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """What a set came to.
-
-    `figures`: of the blend over everybody. `singles`: by source, the leading metric over the people compared, `blend` among them;
-    `leads`: the blend less each, with p. `without`: the blend less itself without one source. `exhaustive`: the blend with all
-    candidates ranked, and the served one on the same people; None where all are ranked anyway. `by_length`: people and the leading
-    metric. `windows`: how many fits. `fit_s`, `peak_mb`: seconds of processor time of one fit at the most, and the process's memory at
-    its peak. `weights`: by source, of the longest histories' bucket, of the last fit; `ranker`: whether trees ordered the leading
-    candidates. `against`: how many times the blend's figure is that of a rule that is no source, with p of the difference. `notes`:
-    what else is to be known, a sentence each.
-    """
-
-    benchmark: Benchmark
-    people: int
-    figures: tuple[Figure, ...]
-    leading: str
-    singles: Mapping[str, Interval]
-    leads: Mapping[str, tuple[Interval, float]]
-    without: Mapping[str, Interval]
-    exhaustive: tuple[Interval, Interval] | None
-    by_length: Mapping[str, tuple[int, Interval]]
-    windows: int
-    fit_s: float
-    peak_mb: float
-    weights: Mapping[str, float]
-    ranker: bool
-    ranker_gain: Interval | None
-    importance: Mapping[str, float]
-    against: Mapping[str, tuple[Interval, float]]
-    notes: tuple[str, ...] = ()
+    people: int = 2_000
+    ablate: bool = False
 
 
 def measure(
     benchmark: Benchmark,
-    folder: Path,
     cache: Path,
     settings: BuildSettings,
     placement: Placement,
     report: Reporter,
-    *,
-    people: int,
-    ablate: bool,
+    scope: Scope,
+    begin: Callable[[int], None],
 ) -> Result:
-    """Fit `settings` to the set in `folder` and judge `placement` on its test part; sources alone, ablations and what exhaustive
-    candidates would score on at most `people` of those judged. Raises `InvalidInput` for a folder that does not hold the set."""
+    """Fit `settings` to a set and judge `placement` on its test part; sources alone, ablations, shortened histories and what more
+    candidates would score on a sample of those judged.
+
+    `begin` is told how many queries there are before the first is judged. Raises `InvalidInput` for a folder that does not hold the set.
+    """
     assert benchmark.splits is not None
     with report.stage(f"{benchmark.name}: read"):
-        dataset = benchmark.read(folder)
+        dataset = benchmark.read()
         splits = benchmark.splits(dataset)
     catalogue, vectors, has_vector = embedded_catalogue(benchmark, dataset, cache, settings, report)
-    judged = _Judged(benchmark)
-    fit_s, fitted = 0.0, None
+    collected, clock, fitted = Collected(), Clock(), None
     for number, split in enumerate(splits, 1):
         name = benchmark.name if len(splits) == 1 else f"{benchmark.name} {number}/{len(splits)}"
-        with report.stage(f"{name}: fit") as advance:
-            started = time.process_time()
+        with report.stage(f"{name}: fit") as advance, clock.fitting():
             fitted = fit(catalogue, vectors, has_vector, split.training, settings, placement, progress=advance)
-            fit_s = max(fit_s, time.process_time() - started)
+        if number == 1:
+            begin(sum(len(each.held_out) for each in splits))
         with report.stage(f"{name}: judge") as advance:
-            judged.add(fitted, settings, split.held_out, placement, people=people, ablate=ablate, advance=advance)
+            _judge(collected, benchmark, fitted, settings, split, placement, scope, advance)
     assert fitted is not None
-    return judged.result(fitted, fit_s)
+    return collected.result(benchmark, fitted.learnt, fitted.contents.blend, clock.costs(), notes_of(benchmark, dataset, has_vector))
+
+
+def notes_of(benchmark: Benchmark, dataset: Dataset, has_vector: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+    """What is to be known of the data, a sentence each."""
+    notes = [f"{len(dataset.people_ids):,} people, {len(dataset.items):,} items, {has_vector.mean():.0%} of them with text"]
+    if benchmark.people is not None and benchmark.people != len(dataset.people_ids):
+        notes.append(
+            f"the published figures are of a set of {benchmark.people:,} people, this one has {len(dataset.people_ids):,}: it is another"
+        )
+    return tuple(notes)
 
 
 def embedded_catalogue(
@@ -120,129 +99,89 @@ def embedded_catalogue(
     return catalogue, vectors, embedded.has_vector
 
 
-def by_length(lengths: npt.NDArray[np.int64], values: Values, rng: np.random.Generator) -> dict[str, tuple[int, Interval]]:
-    """People and mean of `values`, both of shape (q,), by length of history, where there are any."""
-    chosen = {name: (lengths >= shortest) & (lengths <= longest) for name, (shortest, longest) in LENGTHS.items()}
-    return {name: (int(mask.sum()), bootstrap_mean(values[mask], rng)) for name, mask in chosen.items() if mask.any()}
+@dataclass(eq=False)
+class Clock:
+    """What fits took, one after the other, and the memory of everything since the process began."""
+
+    walls: list[float] = field(default_factory=list)
+    processors: list[float] = field(default_factory=list)
+    fit_mb: float = 0.0
+    whole_mb: float = 0.0
+    by_itself: bool = True
+
+    @contextmanager
+    def fitting(self) -> Iterator[None]:
+        """Measure what the block takes, as one fit."""
+        self.whole_mb = max(self.whole_mb, peak_mb())
+        self.by_itself = forget_peak() and self.by_itself
+        wall, processor = time.monotonic(), time.process_time()
+        yield
+        self.walls.append(time.monotonic() - wall)
+        self.processors.append(time.process_time() - processor)
+        self.fit_mb = max(self.fit_mb, peak_mb())
+
+    def costs(self) -> Costs:
+        """All of it; the longest fit counts."""
+        note = "" if self.by_itself else "memory while fitting counts all since the set's process began, as this system tells it no finer"
+        whole = max(self.whole_mb, self.fit_mb, peak_mb())
+        return Costs(max(self.walls), max(self.processors), len(self.walls), self.fit_mb, whole, note)
 
 
-def longest_weights(blend: Blend | None) -> dict[str, float]:
-    """The weights above 0 of the longest histories' bucket, by source; empty without a blend."""
-    if blend is None:
-        return {}
-    return {source.key: float(blend.weights[-1, source - 1]) for source in SourceName if blend.weights[-1, source - 1] > 0}
+def heard_sources(fitted: Fitted, placement: Placement) -> list[SourceName]:
+    """The sources that have a weight in any bucket: of the learned blend where one was learnt and is served, else of the placement."""
+    blend = fitted.contents.blend
+    if blend is not None and placement.blend == "learned":
+        return [source for source in SourceName if blend.weights[:, source - 1].any()]
+    return [source for source in SourceName if any(getattr(placement.weights, source.key))]
 
 
-def peak_mb() -> float:
-    """The process's memory at its peak, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def sample(count: int, most: int, seed: int) -> npt.NDArray[np.intp]:
+    """At most `most` places of 0 … `count` - 1, drawn at random, ascending."""
+    drawn: npt.NDArray[np.intp] = np.sort(np.random.default_rng(seed).choice(count, min(most, count), replace=False)).astype(np.intp)
+    return drawn
 
 
-class _Judged:
-    """Values of all windows, one after the other; a person who is judged in several windows counts as one in intervals."""
+def _judge(
+    collected: Collected,
+    benchmark: Benchmark,
+    fitted: Fitted,
+    settings: BuildSettings,
+    split: Split,
+    placement: Placement,
+    scope: Scope,
+    advance: Callable[[int, int], None],
+) -> None:
+    engine, held_out, leading = Recommender.unpublished(fitted.contents, settings), split.held_out, benchmark.leading
+    places = sample(len(held_out), scope.people, settings.seed)
+    some = held_out.chosen(places)
+    rivals = [name for name in VARIANTS if name != BLEND]
+    heard = heard_sources(fitted, placement) if scope.ablate else []
+    total, done = len(held_out) + len(some) * (len(rivals) + len(heard) + len(NEWEST) + 1), 0
 
-    def __init__(self, benchmark: Benchmark) -> None:
-        self.benchmark = benchmark
-        self.leading = next((m.metric for m in benchmark.measures if m.metric.startswith("ndcg")), benchmark.measures[0].metric)
-        self.whole: dict[str, list[Values]] = {}
-        self.sampled: dict[str, list[Values]] = {}
-        self.people: list[npt.NDArray[np.uint32]] = []
-        self.some: list[npt.NDArray[np.uint32]] = []
-        self.lengths: list[npt.NDArray[np.int64]] = []
-        self.genre: list[Values] = []
-        self.windows = 0
+    def values_of(who: HeldOut, in_placement: Placement, **how: object) -> Mapping[str, Values]:
+        nonlocal done
+        before = done
+        values = judge(engine, who, in_placement, progress=lambda n: advance(before + n, total), **how).values  # type: ignore[arg-type]
+        done = before + len(who)
+        return values
 
-    def add(
-        self,
-        fitted: Fitted,
-        settings: BuildSettings,
-        held_out: HeldOut,
-        placement: Placement,
-        *,
-        people: int,
-        ablate: bool,
-        advance: Callable[[int, int], None],
-    ) -> None:
-        engine = Recommender.unpublished(fitted.contents, settings)
-        rng = np.random.default_rng(settings.seed)
-        places = np.sort(rng.choice(len(held_out), min(people, len(held_out)), replace=False))
-        some = held_out.chosen(places)
-        blend = fitted.contents.blend
-        rivals = [name for name in VARIANTS if name != BLEND]
-        ablated = [source for source in SourceName if ablate and blend is not None and blend.weights[:, source - 1].any()]
-        total, done = len(held_out) + len(some) * (len(rivals) + len(ablated) + 1), 0
-
-        def judged_on(who: HeldOut, in_placement: Placement, **how: object) -> Mapping[str, Values]:
-            nonlocal done
-            before = done
-            values = judge(engine, who, in_placement, progress=lambda n: advance(before + n, total), **how).values  # type: ignore[arg-type]
-            done = before + len(who)
-            return values
-
-        whole = judged_on(held_out, placement)
-        for metric, values in whole.items():
-            self.whole.setdefault(metric, []).append(values)
-        note = self.sampled.setdefault
-        note(BLEND, []).append(whole[self.leading][places])
-        for name in rivals:
-            note(name, []).append(judged_on(some, placement, variant=name)[self.leading])
-        for source in ablated:
-            others = frozenset(SourceName) - {source}
-            note(f"without {source.key}", []).append(
-                judged_on(some, placement, variant=f"without {source.key}", sources=others)[self.leading]
-            )
-        note("exhaustive", []).append(judged_on(some, placement.model_copy(update=EXHAUSTIVE))[self.leading])
-        if self.benchmark.by_genre:
-            self.genre.append(genre_popularity_recall(fitted.contents, held_out, 20))
-        self.people.append(held_out.people)
-        self.some.append(some.people)
-        self.lengths.append(np.array([len(history) for history in held_out.histories]))
-        self.windows += 1
-
-    def result(self, fitted: Fitted, fit_s: float) -> Result:
-        whole = {metric: np.concatenate(parts) for metric, parts in self.whole.items()}
-        sampled = {name: np.concatenate(parts) for name, parts in self.sampled.items() if len(parts) == self.windows}
-        people, some, lengths = np.concatenate(self.people), np.concatenate(self.some), np.concatenate(self.lengths)
-        rng = np.random.default_rng(0)
-        singles = {name: values for name, values in sampled.items() if name in VARIANTS}
-        learnt, blend = fitted.learnt, fitted.contents.blend
-        return Result(
-            benchmark=self.benchmark,
-            people=len(people),
-            figures=tuple(Figure(m, bootstrap_mean(whole[m.metric], rng)) for m in self.benchmark.measures),
-            leading=self.leading,
-            singles={name: bootstrap_mean(values, rng) for name, values in singles.items()},
-            leads={
-                name: (
-                    paired_difference(sampled[BLEND], values, rng, people=some),
-                    randomisation_test(sampled[BLEND], values, rng, people=some),
-                )
-                for name, values in singles.items()
-                if name != BLEND
-            },
-            without={
-                name: paired_difference(sampled[BLEND], values, rng, people=some)
-                for name, values in sampled.items()
-                if name.startswith("without ")
-            },
-            exhaustive=(bootstrap_mean(sampled["exhaustive"], rng), bootstrap_mean(sampled[BLEND], rng)),
-            by_length=by_length(lengths, whole[self.leading], rng),
-            windows=self.windows,
-            fit_s=fit_s,
-            peak_mb=peak_mb(),
-            weights=longest_weights(blend),
-            ranker=blend is not None and blend.trees is not None,
-            ranker_gain=learnt.gain if learnt else None,
-            importance=dict(learnt.importance) if learnt else {},
-            against={"popularity of genre": _times(whole["recall@20"], np.concatenate(self.genre), people)} if self.genre else {},
-        )
-
-
-def _times(ours: Values, theirs: Values, people: npt.NDArray[np.uint32]) -> tuple[Interval, float]:
-    """How many times `theirs` the mean of `ours` is, with a bootstrap interval over people, and p of the difference."""
-    rng = np.random.default_rng(0)
-    drawn = rng.integers(0, len(ours), (2_000, len(ours)))
-    ratios = ours[drawn].mean(axis=1) / np.maximum(theirs[drawn].mean(axis=1), 1e-12)
-    low, high = np.quantile(ratios, [0.025, 0.975])
-    ratio = float(ours.mean() / max(float(theirs.mean()), 1e-12))
-    return Interval(ratio, float(low), float(high)), randomisation_test(ours, theirs, rng, people=people)
+    collected.add_people(held_out, some)
+    collected.heard |= {source.key for source in heard}
+    whole = values_of(held_out, placement)
+    for metric, values in whole.items():
+        collected.whole.setdefault(metric, []).append(values)
+    ours = whole[leading][places]
+    collected.singles.setdefault(BLEND, []).append(ours)
+    for name in rivals:
+        collected.singles.setdefault(name, []).append(values_of(some, placement, variant=name)[leading])
+    for source in SourceName if scope.ablate else ():
+        rest, name = frozenset(SourceName) - {source}, f"without {source.key}"
+        # What has no say in this window is not missed.
+        without = values_of(some, placement, variant=name, sources=rest)[leading] if source in heard else ours
+        collected.without.setdefault(source.key, []).append(without)
+    for newest in NEWEST:
+        collected.shortened.setdefault(newest, []).append(values_of(truncated(some, newest), placement)[leading])
+    more = placement.model_copy(update={"candidates": MANY, "ranker_depth": MANY if placement.ranker_depth else 0})
+    collected.others.setdefault(EXHAUSTIVE, []).append(values_of(some, more)[leading])
+    if benchmark.by_genre:
+        collected.rival.append(genre_popularity_recall(fitted.contents, held_out, 20))

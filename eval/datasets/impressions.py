@@ -16,7 +16,8 @@ class Impressions:
 
     `person`: person numbers, uint32, shape (m,). `at`: int64 µs since 1970, shape (m,). `offsets`: int64, shape (m + 1,), from 0 to t:
     impression i showed `item[offsets[i]:offsets[i + 1]]`, at least one item. `item`: uint32 item numbers, shape (t,), in the order of
-    the log, which need not be the order on the page. `clicked`: bool, shape (t,). Raises `InvalidInput` where these do not fit together.
+    the log, which need not be the order on the page. `clicked`: bool, shape (t,). `judged`: bool, shape (m,), which impressions the
+    publishers hold out, None where they do not say. Raises `InvalidInput` where these do not fit together.
     """
 
     person: npt.NDArray[np.uint32]
@@ -24,12 +25,15 @@ class Impressions:
     offsets: npt.NDArray[np.int64]
     item: npt.NDArray[np.uint32]
     clicked: npt.NDArray[np.bool_]
+    judged: npt.NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if self.person.ndim != 1 or self.at.shape != self.person.shape:
             raise InvalidInput("at", f"shape {self.at.shape}", f"one time for each of the {self.person.shape} people")
         if self.clicked.shape != self.item.shape:
             raise InvalidInput("clicked", f"shape {self.clicked.shape}", f"one mark for each shown item, shape {self.item.shape}")
+        if self.judged is not None and (self.judged.shape != self.person.shape or not self.judged.any() or self.judged.all()):
+            raise InvalidInput("judged", f"shape {self.judged.shape}", f"a mark for each of the {len(self)} impressions, some of them set")
         if self.offsets.shape != (len(self) + 1,) or self.offsets[0] != 0 or self.offsets[-1] != len(self.item):
             raise InvalidInput("offsets", f"shape {self.offsets.shape}", f"{len(self) + 1} places from 0 to {len(self.item)}")
         if (np.diff(self.offsets) < 1).any():

@@ -1,10 +1,13 @@
 """Microsoft News, MIND: `behaviors.tsv`, what each person was shown and clicked when, and `news.tsv`, what the news were.
 
+The full sets come as two such folders, of which the second is held out.
+
 Wu et al., "MIND: A Large-scale Dataset for News Recommendation", ACL 2020.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -20,7 +23,7 @@ from eval.datasets.text_lines import text_lines
 from recommender.errors import InvalidInput
 from recommender.items import Item, ItemKind
 from recommender.order import Order
-from recommender.times import to_micros
+from recommender.times import from_micros, to_micros
 
 NOTE = "MIND, Microsoft Research (https://msnews.github.io/): Microsoft Research License Terms, non-commercial research only."
 
@@ -48,8 +51,33 @@ def read_mind(folder: Path) -> Dataset:
     of that person, as the set means them, but counters of recent clicks had better take their clicks from `impressions`, where all times
     are real. Of several histories of one person that of the first impression holds. Raises `InvalidInput` by file and line.
     """
-    rows = _behaviours(folder / "behaviors.tsv")
-    told = _news(folder / "news.tsv")
+    return _read([folder], folder.resolve().name)
+
+
+def read_mind_parts(train: Path, dev: Path, name: str) -> Dataset:
+    """Two folders as one set, read as `read_mind` does, whose impressions of `dev` are marked as those that are judged.
+
+    Raises `InvalidInput` by file and line, and where `dev` holds an impression that is older than the newest of `train`: what was learnt
+    from would then be of later than what is judged.
+    """
+    return _read([train, dev], name)
+
+
+def _read(folders: Sequence[Path], name: str) -> Dataset:
+    parts = [_behaviours(folder / "behaviors.tsv") for folder in folders]
+    if len(parts) > 1 and int(parts[1].at.min()) < int(parts[0].at.max()):
+        given = f"an impression of {from_micros(int(parts[1].at.min())).isoformat()}"
+        raise InvalidInput(str(folders[1] / "behaviors.tsv"), given, "impressions none of which is older than those learnt from")
+    rows = _Behaviours(
+        list(chain.from_iterable(part.people for part in parts)),
+        np.concatenate([part.at for part in parts]),
+        list(chain.from_iterable(part.histories for part in parts)),
+        list(chain.from_iterable(part.shown for part in parts)),
+    )
+    judged = np.repeat(np.arange(len(parts)) > 0, [len(part.people) for part in parts])
+    told: dict[str, Item] = {}
+    for folder in folders:
+        told |= _news(folder / "news.tsv")
     order = np.argsort(rows.at, kind="stable")
     person, people = pd.factorize(np.array(rows.people, dtype=object), sort=True)
     person, at = person[order], rows.at[order]
@@ -65,8 +93,8 @@ def read_mind(folder: Path) -> Dataset:
     sizes = np.fromiter(map(len, histories), dtype=np.int64, count=len(histories))
     steps_left = np.repeat(np.cumsum(sizes), sizes) - np.arange(len(old))
     return Dataset(
-        name=folder.resolve().name,
-        items=[told.get(name) or Item(name, ItemKind.ARTICLE) for name in ids],
+        name=name,
+        items=[told.get(news) or Item(news, ItemKind.ARTICLE) for news in ids],
         events=clicks(
             np.append(np.repeat(np.arange(len(people)), sizes), np.repeat(person, lengths)[clicked]),
             np.append(known, item[clicked]),
@@ -81,6 +109,7 @@ def read_mind(folder: Path) -> Dataset:
             offsets=np.append(0, np.cumsum(lengths)),
             item=item.astype(np.uint32),
             clicked=clicked,
+            judged=judged[order] if len(parts) > 1 else None,
         ),
     )
 

@@ -1,4 +1,4 @@
-"""MovieLens in the layout of ml-latest, ml-latest-small and ml-25m: `ratings.csv`, `movies.csv` and `tags.csv`.
+"""MovieLens: in the layout of ml-latest, ml-latest-small and ml-25m (`ratings.csv`, `movies.csv`, `tags.csv`), and in those of older sets.
 
 Harper and Konstan, "The MovieLens Datasets: History and Context", TiiS 2015.
 """
@@ -9,10 +9,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from eval.datasets.dataset import SECOND_US, Dataset, events_of_type
 from eval.datasets.film_titles import title_and_year
 from eval.datasets.movielens import types_of_ratings
+from eval.datasets.movielens_older import tables_of_100k, tables_of_dat
 from eval.datasets.tables import read_table
 from eval.datasets.text_lines import text_lines
 from recommender.errors import InvalidInput
@@ -27,6 +29,8 @@ NOTE = (
 _TEXTS = ("overview", "wikipedia")
 _LISTS = ("cast", "keywords")
 _WITHOUT_GENRE = "(no genres listed)"
+_FILMS_OF = {"ratings.csv": "movies.csv", "u.data": "u.item", "ratings.dat": "movies.dat"}
+"""Where the films stand whose ratings a file has."""
 _LATEST = 1 << 33
 """Seconds since 1970 that no rating's time reaches: the year 2242."""
 
@@ -37,18 +41,17 @@ def read_movielens(folder: Path) -> Dataset:
     Categories are the genres. Tags are what people said in `tags.csv`, in lower case, most often said first, and after them the
     keywords of `item_text.jsonl`, 100 in all. That file, one object a line with `movieId` and any of `overview`, `wikipedia`, `cast`
     and `keywords`, gives the text too: overview, Wikipedia and cast, one paragraph each. Both files may be absent. Tags are taken whenever
-    they were given, so a test that must know nothing of later tags has to do without. Raises `InvalidInput` by file and line.
+    they were given, so a test that must know nothing of later tags has to do without. A folder with `u.data` and `u.item`, or with
+    `ratings.dat` and `movies.dat`, is read in the same way. Raises `InvalidInput` by file and line.
     """
-    films = read_table(folder / "movies.csv", {"movieId": "int64", "title": "str", "genres": "str"})
+    films, ratings, path, first = _tables(folder)
     films = films.sort_values("movieId", ignore_index=True)
     numbers = films["movieId"].to_numpy()
-    ratings = read_table(folder / "ratings.csv", {"userId": "int64", "movieId": "int64", "rating": "float64", "timestamp": "int64"})
-    path = folder / "ratings.csv"
     stars, seconds = ratings["rating"].to_numpy(), ratings["timestamp"].to_numpy()
-    _refuse(path, ~((stars >= 0.5) & (stars <= 5)), stars, "a rating from 0.5 to 5")
-    _refuse(path, (seconds < 0) | (seconds >= _LATEST), seconds, "seconds since 1970")
+    _refuse(path, first, ~((stars >= 0.5) & (stars <= 5)), stars, "a rating from 0.5 to 5")
+    _refuse(path, first, (seconds < 0) | (seconds >= _LATEST), seconds, "seconds since 1970")
     film = ratings["movieId"].to_numpy()
-    _refuse(path, ~np.isin(film, numbers), film, "a movieId of movies.csv")
+    _refuse(path, first, ~np.isin(film, numbers), film, f"a movieId of {_FILMS_OF[path.name]}")
     people = np.unique(ratings["userId"].to_numpy())
     said, told = _said(folder / "tags.csv"), _told(folder / "item_text.jsonl")
     return Dataset(
@@ -64,6 +67,18 @@ def read_movielens(folder: Path) -> Dataset:
         people_ids=[str(number) for number in people.tolist()],
         note=NOTE,
     )
+
+
+def _tables(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, Path, int]:
+    """Films, ratings, the file that these stand in, and the line of the first of them."""
+    if not (folder / "ratings.csv").exists():
+        if (folder / "u.data").exists():
+            return *tables_of_100k(folder), folder / "u.data", 1
+        if (folder / "ratings.dat").exists():
+            return *tables_of_dat(folder), folder / "ratings.dat", 1
+    films = read_table(folder / "movies.csv", {"movieId": "int64", "title": "str", "genres": "str"})
+    path = folder / "ratings.csv"
+    return films, read_table(path, {"userId": "int64", "movieId": "int64", "rating": "float64", "timestamp": "int64"}), path, 2
 
 
 def _item(number: int, title: str, genres: str, said: list[str], told: dict[str, object]) -> Item:
@@ -107,7 +122,7 @@ def _told(path: Path) -> dict[int, dict[str, object]]:
     return found
 
 
-def _refuse(path: Path, bad: np.ndarray, values: np.ndarray, allowed: str) -> None:
+def _refuse(path: Path, first: int, bad: np.ndarray, values: np.ndarray, allowed: str) -> None:
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        raise InvalidInput(f"{path}:{row + 2}", values[row].item(), allowed)
+        raise InvalidInput(f"{path}:{row + first}", values[row].item(), allowed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,21 +29,30 @@ def columns_of(path: Path) -> list[str]:
         raise InvalidInput(str(path), str(error), "comma-separated text in UTF-8") from error
 
 
-def read_table(path: Path, types: Mapping[str, str], *, names: Sequence[str] | None = None) -> pd.DataFrame:
+def read_table(path: Path, types: Mapping[str, str], *, names: Sequence[str] | None = None, separator: str = ",") -> pd.DataFrame:
     """The columns of a CSV file in UTF-8 that `types` names, as "int64", "float64" or "str"; others are left out.
 
-    Without `names` the first line names the columns, with it there is no such line. Every line has the same number of fields, numbers
+    Without `names` the first line names the columns, with it there is no such line. With a `separator` other than a comma, of one sign or
+    several, quotes mean nothing. Every line has the same number of fields, numbers
     are there and finite, texts may be empty. Raises `InvalidInput` by file, and by line where one line is wrong; lines are counted as if
     no text went over several.
     """
     _check_readable(path)
-    allowed = f"comma-separated text in UTF-8 with {', '.join(f'{name} ({kind})' for name, kind in types.items())}"
+    plain = separator == ","
+    columns = ", ".join(f"{name} ({kind})" for name, kind in types.items())
+    allowed = f"{'comma-separated text' if plain else f'text separated by {separator!r}'} in UTF-8 with {columns}"
     try:
         table = csv.read_csv(
-            path,
+            # Arrow knows separators of one sign alone.
+            path if plain else io.BytesIO(content_of(path).replace(separator.encode(), b"\t")),
             # Rows are counted only where one thread reads them in order.
             read_options=csv.ReadOptions(use_threads=False, column_names=names),
-            parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+            parse_options=csv.ParseOptions(
+                delimiter="," if plain else "\t",
+                quote_char='"' if plain else False,
+                newlines_in_values=plain,
+                ignore_empty_lines=False,
+            ),
             convert_options=csv.ConvertOptions(
                 column_types={name: _TYPES[kind] for name, kind in types.items()}, include_columns=list(types), null_values=[]
             ),

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from eval.breakdowns import BreakDown, break_downs, cold_start_curve
+from eval.breakdowns import BreakDown, break_downs, length_curve
+from eval.cold_start import ColdStart
 from eval.curves import CURVES, curves_of
 from eval.evaluation import OTHER, Evaluation
 from eval.examples import Example, examples
+from eval.reliability import reliability
 from recommender.feeds import SourceName
 from recommender.judging import holm, randomisation_test
 from recommender.judging.comparison import LEADING, Comparison
@@ -50,6 +52,7 @@ def figures_of(evaluation: Evaluation) -> Figures:
                 "fitted_events": window.fitted,
                 "queries": len(window.held_out),
                 "dropped_pairs": window.dropped,
+                "excluded_impressions": window.excluded,
             }
             for window in evaluation.windows
         ],
@@ -63,11 +66,16 @@ def figures_of(evaluation: Evaluation) -> Figures:
             name: {curve: np.round(values, 6).tolist() for curve, values in curves_of(judgement).items()}
             for name, judgement in comparison.judgements.items()
         },
-        "break_downs": [_break_down(broken) for broken in break_downs(evaluation)],
-        "cold_start": _break_down(cold_start_curve(evaluation)),
+        "break_downs": [break_down_figures(broken) for broken in break_downs(evaluation)],
+        "length_curve": break_down_figures(length_curve(evaluation)),
         "blend": _blend(evaluation),
         "warnings": list(evaluation.warnings),
     }
+    found = reliability(evaluation)
+    if found is not None:
+        figures["reliability"] = {**asdict(found), "bins": [asdict(each) for each in found.bins]}
+    if evaluation.cold_start is not None:
+        figures["cold_start"] = _cold_start(evaluation.cold_start)
     if evaluation.ablation is not None:
         lost = evaluation.ablation.p_values()
         figures["ablation"] = {name: {**asdict(evaluation.ablation.blend_over(name)), "p": p} for name, p in lost.items()}
@@ -93,6 +101,24 @@ def figures_of(evaluation: Evaluation) -> Figures:
     return figures
 
 
+def _cold_start(curve: ColdStart) -> Figures:
+    return {
+        "by": "newest events known",
+        "metric": LEADING,
+        "unit": "people" if curve.people == curve.queries else "queries",
+        "variants": list(curve.means),
+        "groups": [
+            {
+                "group": str(length),
+                "count": curve.queries,
+                "people": curve.people,
+                "means": {variant: asdict(means[place]) for variant, means in curve.means.items()},
+            }
+            for place, length in enumerate(curve.lengths)
+        ],
+    }
+
+
 def _example(example: Example) -> Figures:
     lists = {run: [[title, hit] for title, hit in rows] for run, rows in example.lists.items()}
     return {**asdict(example), "lists": lists}
@@ -112,7 +138,8 @@ def _intervals(comparison: Comparison) -> dict[str, dict[str, Mapping[str, float
     }
 
 
-def _break_down(broken: BreakDown) -> Figures:
+def break_down_figures(broken: BreakDown) -> Figures:
+    """A break-down as JSON has it."""
     return {
         "by": broken.by,
         "metric": broken.metric,

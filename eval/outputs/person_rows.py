@@ -20,8 +20,9 @@ FIRST = 10
 def write_person_rows(evaluation: Evaluation, path: Path) -> None:
     """Write the rows, whole or not at all.
 
-    Columns: `window`, `person_kind` ("user" or "session"), `person_id`, `variant`, `history_length` (events), `targets` (items taken up),
-    each metric by its name (null where a person has none), `first_10` (item ids, best first). The rival's blend is the variant "other".
+    Columns: `window`, `person_kind` ("user" or "session"), `person_id`, `at` (the moment that was asked about), `segment` (null for
+    nobody's), `variant`, `history_length` (events), `targets` (items taken up), each metric by its name (null where a person has none),
+    `first_10` (item ids, best first). The rival's blend is the variant "other".
     """
     parts = list(_tables(evaluation))
     with whole_file(path) as part:
@@ -37,10 +38,15 @@ def _tables(evaluation: Evaluation) -> Iterator[pa.Table]:
         judged |= {f"without {name}": each for name, each in evaluation.ablation.judgements.items() if name != BLEND}
     subjects = [material.people[int(person)] for person in held_out.people]
     windows = np.array([window.name for window in evaluation.windows])[evaluation.window_of]
+    # Windows have moments of their own, also where their queries have none.
+    cuts = np.array([window.held_out.cut for window in evaluation.windows])[evaluation.window_of]
+    moments = cuts if held_out.moments is None else held_out.moments
     shared = {
         "window": pa.array(windows.tolist(), pa.string()),
         "person_kind": pa.array([subject.kind.name.lower() for subject in subjects], pa.string()),
         "person_id": pa.array([subject.id for subject in subjects], pa.string()),
+        "at": pa.array(moments, pa.timestamp("us", "UTC")),
+        "segment": pa.array([evaluation.segments.get(int(person)) for person in held_out.people], pa.string()),
     }
     numbers = {
         "history_length": pa.array([len(history) for history in held_out.histories], pa.int32()),

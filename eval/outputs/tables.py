@@ -8,10 +8,11 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from eval.outputs.every_figure import LISTS, RANKED, Column, cell_of, columns_of, leading_variants
 from eval.outputs.figures import Figures, at_k
 from eval.outputs.words import metric_in_words
 from recommender.judging import Interval
-from recommender.judging.comparison import shown_chance, shown_interval
+from recommender.judging.comparison import shown_chance, shown_interval, without_leading_zeros
 from recommender.judging.replay import BLEND
 
 
@@ -24,6 +25,8 @@ def title_of(figures: Figures) -> str:
         cut = f"in {len(windows)} windows {moment}"
     people = f"{figures['people']:,} people"
     people += f" ({figures['queries']:,} queries)" if figures["queries"] != figures["people"] else ""
+    if excluded := sum(window["excluded_impressions"] for window in windows):
+        people += f", without {excluded:,} impressions of which nothing or everything was taken up,"
     placement = figures["placement"]
     learnt = f"{windows[-1]['fitted_events']:,} events learnt from"
     profile = f"profile {figures['profile']}, placement {placement['name']} ({placement['version']})"
@@ -31,19 +34,32 @@ def title_of(figures: Figures) -> str:
 
 
 def tables_of(figures: Figures, lengths: Sequence[int] = ()) -> Iterator[tuple[str, Table]]:
-    """What follows the table of variants, each with its title, which may be wider than the table: figures at the `lengths` of list,
-    break-downs, ablation, comparison, learning curve."""
+    """What follows the table of variants, each with its title, which may be wider than the table: every figure of the blend, the best
+    single source and popularity, figures at the `lengths` of list, break-downs, cold start, how reliable probabilities are, ablation,
+    comparison, learning curve."""
+    for title, columns in (("What is ranked right", RANKED), ("What lists are like", LISTS)):
+        if found := columns_of(figures, columns):
+            yield title, _every_figure(figures, found)
     if lengths:
         yield "Blend by length of the list", _lengths(figures, lengths)
     for broken in figures["break_downs"]:
-        yield f"By {broken['by']}: {metric_in_words(broken['metric'])}", _break_down(broken)
+        yield f"By {broken['by']}: {metric_in_words(broken['metric'])}", break_down_table(broken)
+    if "cold_start" in figures:
+        people = figures["cold_start"]["groups"][0]["people"]
+        yield f"NDCG@10 of the same {people:,} people by what is known of them", _same_people(figures["cold_start"])
+    if "reliability" in figures:
+        reliability = figures["reliability"]
+        table = _table("items", "probability", "taken up")
+        for each in reliability["bins"]:
+            table.add_row(f"{each['shown']:,}", short_share(each["predicted"]), shown(each["happened"]))
+        yield f"How reliable probabilities are: calibration error {short_share(reliability['error'])}", table
     if "ablation" in figures:
         table = _table("without", "lost", "p")
         for name, lost in figures["ablation"].items():
             table.add_row(name, shown(lost, signed=True), shown_chance(lost["p"]))
         yield "NDCG@10 lost without each source", table
     if "compared" in figures:
-        yield f"Compared with {figures['compared']['file']}", _compared(figures["compared"])
+        yield f"Compared with {figures['compared']['file']}", comparison_rows(figures["compared"])
     if "learning_curve" in figures:
         table = _table("share", "people", "events", "NDCG@10", "Recall@20")
         for point in figures["learning_curve"]:
@@ -57,16 +73,31 @@ def shown(interval: Mapping[str, float], *, signed: bool = False) -> str:
     return shown_interval(Interval(interval["mean"], interval["low"], interval["high"]), signed=signed)
 
 
+def _every_figure(figures: Figures, columns: Sequence[Column]) -> Table:
+    variants = leading_variants(figures)
+    table = _table("figure", *variants)
+    for column in columns:
+        table.add_row(column.heading, *(cell_of(figures, variant, column) for variant in variants))
+    return table
+
+
+def short_share(share: float) -> str:
+    """A share of one to four digits: .0123."""
+    return without_leading_zeros(f"{share:.4f}")
+
+
 def _lengths(figures: Figures, lengths: Sequence[int]) -> Table:
     table = _table("k", "NDCG", "recall", "precision")
     blend = at_k(figures, lengths)[BLEND]
     for k in lengths:
-        table.add_row(str(k), *(f"{blend[curve][k]:.4f}".replace("0.", ".") for curve in ("ndcg", "recall", "precision")))
+        table.add_row(str(k), *(short_share(blend[curve][k]) for curve in ("ndcg", "recall", "precision")))
     return table
 
 
-def _break_down(broken: Mapping[str, Any]) -> Table:
-    variants = broken["variants"]
+def break_down_table(broken: Mapping[str, Any]) -> Table:
+    """A break-down of the figures, of two variants at the most."""
+    # The rival's column would not fit into a terminal; the report has it.
+    variants = broken["variants"][:2]
     table = _table(broken["by"], broken["unit"], *variants)
     for group in broken["groups"]:
         means = (shown(group["means"][variant]) if group["means"] else "too few" for variant in variants)
@@ -75,10 +106,18 @@ def _break_down(broken: Mapping[str, Any]) -> Table:
     return table
 
 
-def _compared(compared: Mapping[str, Any]) -> Table:
+def _same_people(curve: Mapping[str, Any]) -> Table:
+    table = _table(curve["by"], *curve["variants"])
+    for group in curve["groups"]:
+        table.add_row(group["group"], *(shown(group["means"][variant]) for variant in curve["variants"]))
+    return table
+
+
+def comparison_rows(compared: Mapping[str, Any]) -> Table:
+    """Metrics of two runs, their means, the difference and its p."""
     table = _table("metric", "this", "that", "this − that", "p")
     for metric, row in compared["metrics"].items():
-        means = (f"{row[side]['mean']:.4f}".replace("0.", ".") for side in ("ours", "theirs"))
+        means = (short_share(row[side]["mean"]) for side in ("ours", "theirs"))
         table.add_row(metric_in_words(metric), *means, shown(row["difference"], signed=True), shown_chance(row["difference"]["p"]))
     return table
 

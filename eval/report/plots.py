@@ -18,8 +18,9 @@ from recommender.judging.replay import BLEND
 Floats = npt.NDArray[np.float64]
 COLOURS = (BLUE, GREEN, RED, PURPLE, SKY, BROWN, PINK, OLIVE, GREY)
 MARKERS = "osDv^<>Ph"
-PAIR = ((-0.15, ORANGE, "o"), (0.15, BLUE, "s"))
-"""Place, colour and marker of the blend, and of the source beside it."""
+SIDE_BY_SIDE = ((ORANGE, "o"), (BLUE, "s"), (GREEN, "^"))
+"""Colour and marker of the blend, and of what stands beside it."""
+APART = 0.3
 WIDTH = 8.2
 IMPORTANT = 15
 """Features of the ranker that are drawn."""
@@ -77,12 +78,12 @@ def scatter(figures: Figures, *, png: bool = False) -> Drawing:
 
 
 def groups(broken: Mapping[str, Any], name: str, *, png: bool = False) -> Drawing:
-    """A break-down as points with intervals, the blend above the best single source in each group that has means."""
+    """A break-down as points with intervals, the blend above the best single source and the rival in each group that has means."""
     found = [group for group in broken["groups"] if group["means"]]
-    with drawn(name, WIDTH, 1.35 + 0.42 * len(found), png=png) as drawing:
+    with drawn(name, WIDTH, 1.35 + 0.21 * len(broken["variants"]) * len(found), png=png) as drawing:
         axes = drawing.figure.subplots()
         places = np.arange(len(found))
-        for variant, (shift, colour, marker) in zip(broken["variants"], PAIR, strict=True):
+        for variant, shift, colour, marker in _side_by_side(broken["variants"]):
             mean, low, high = _ends(found, variant)
             axes.hlines(places + shift, low, high, color=colour, linewidth=2, clip_on=False)
             axes.plot(mean, places + shift, marker, color=colour, markersize=6.5, clip_on=False, zorder=3, label=in_words(variant))
@@ -91,25 +92,57 @@ def groups(broken: Mapping[str, Any], name: str, *, png: bool = False) -> Drawin
         axes.set_xlim(left=0)
         axes.set_xlabel(f"{metric_in_words(broken['metric'])}, mean and 95 % interval")
         bare(axes)
-        drawing.figure.legend(loc="outside upper center", ncols=2)
+        drawing.figure.legend(loc="outside upper center", ncols=len(SIDE_BY_SIDE))
     return drawing
 
 
-def cold_start(broken: Mapping[str, Any], *, png: bool = False) -> Drawing:
-    """The leading metric against the exact length of the history, for lengths that have means."""
+def by_known(broken: Mapping[str, Any], name: str, *, png: bool = False) -> Drawing:
+    """The leading metric against how many events are known, for lengths that have means."""
     found = [group for group in broken["groups"] if group["means"]]
     lengths = np.array([int(group["group"]) for group in found])
-    with drawn("cold-start", WIDTH, 3.2, png=png) as drawing:
+    with drawn(name, WIDTH, 3.2, png=png) as drawing:
         axes = drawing.figure.subplots()
-        for variant, (shift, colour, marker) in zip(broken["variants"], PAIR, strict=True):
+        for variant, shift, colour, marker in _side_by_side(broken["variants"]):
             mean, low, high = _ends(found, variant)
             axes.vlines(lengths + shift, low, high, color=colour, alpha=0.55, linewidth=1.6)
             axes.plot(lengths + shift, mean, marker=marker, color=colour, linewidth=1.4, markersize=5.5, label=in_words(variant))
-        axes.set(xlabel="events in the history", ylabel="NDCG@10")
+        axes.set(xlabel=broken["by"], ylabel="NDCG@10")
         axes.set_xticks(lengths, [str(length) for length in lengths])
         axes.set_ylim(bottom=0)
+        drawing.figure.legend(loc="outside upper center", ncols=len(SIDE_BY_SIDE))
+    return drawing
+
+
+def reliability(found: Mapping[str, Any], *, png: bool = False) -> Drawing:
+    """What share of items was taken up against the probability that was served, in bins, both to the same scale."""
+    predicted = np.array([each["predicted"] for each in found["bins"]])
+    mean, low, high = (np.array([each["happened"][end] for each in found["bins"]]) for end in ("mean", "low", "high"))
+    # Most probabilities are small, so that only their orders of magnitude can be told apart; nothing at all stands at the left.
+    least = float(min(part[part > 0].min(initial=1) for part in (predicted, mean)))
+    with drawn("reliability", WIDTH, 3.6, png=png) as drawing:
+        axes = drawing.figure.subplots()
+        most = 1.3 * max(float(predicted.max()), float(high.max()), least)
+        axes.plot([0, most], [0, most], color=INK, linewidth=1, alpha=0.5, label="as predicted")
+        axes.vlines(predicted, low, high, color=ORANGE, linewidth=2, alpha=0.6)
+        axes.plot(predicted, mean, marker="o", color=ORANGE, linewidth=1.4, label="blend")
+        axes.set(xlabel="probability that was served, mean of a tenth of the items", ylabel="share that was taken up")
+        powers = 10.0 ** np.arange(np.ceil(np.log10(least)), np.floor(np.log10(most)) + 1)
+        ticks = [0.0, *powers.tolist()]
+        for scale, ticked in ((axes.set_xscale, axes.set_xticks), (axes.set_yscale, axes.set_yticks)):
+            scale("symlog", linthresh=least)
+            # matplotlib's own words for powers are formulas, which stay as they are written here.
+            ticked(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
+        axes.set_xlim(0, most)
+        axes.set_ylim(0, most)
         drawing.figure.legend(loc="outside upper center", ncols=2)
     return drawing
+
+
+def _side_by_side(variants: Sequence[str]) -> list[tuple[str, float, str, str]]:
+    """Each variant with how far from the middle of its group it stands, its colour and its marker."""
+    looks = zip(variants, SIDE_BY_SIDE, strict=False)
+    return [(name, APART * (place - (len(variants) - 1) / 2), *look) for place, (name, look) in enumerate(looks)]
 
 
 def _ends(found: Sequence[Mapping[str, Any]], variant: str) -> Floats:

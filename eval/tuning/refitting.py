@@ -14,6 +14,7 @@ from indexing.learn.co_occurrence import co_occurrence_weights
 from indexing.learn.graph_filter import graph_filter
 from indexing.learn.item_item import item_item_weights
 from indexing.learn.popularity import item_popularity
+from indexing.learn.sequence import sequence_model
 from indexing.learn.transfer import transfer_weights
 from indexing.learn.transitions import transition_weights
 from indexing.learning import learn
@@ -90,6 +91,11 @@ def _graph(learning: Learning, contents: Contents, settings: BuildSettings) -> C
     return replace(contents, graph=graph_filter(matrix, settings.graph, seed=settings.seed))
 
 
+def _sequence(learning: Learning, contents: Contents, settings: BuildSettings) -> Contents:
+    events = learning.events.consenting(Consent.TRAIN)
+    return replace(contents, sequence=sequence_model(events, learning.catalogue, settings))
+
+
 def _transfer(learning: Learning, contents: Contents, settings: BuildSettings) -> Contents:
     matrix = interaction_matrix(learning.events.consenting(Consent.TRAIN), learning.catalogue, settings)
     weights = transfer_weights(learning.catalogue, learning.vectors, learning.has_vector, matrix, settings.transfer)
@@ -111,6 +117,7 @@ LEARNERS: Mapping[str, Callable[[Learning, Contents, BuildSettings], Contents]] 
     "co_occurrence": _co_occurrence,
     "transitions": _transitions,
     "graph": _graph,
+    "sequence": _sequence,
     "transfer": _transfer,
     "popularity": _popularity,
 }

@@ -124,6 +124,18 @@ _SOURCES = (
     ),
     Part("graph", "graph", _of("graph", factors=_count(16, 1_024), exponent=_share(0, 3), history_decay=_share(0.5, 1))),
     Part(
+        "sequence",
+        "sequence",
+        _of(
+            "sequence",
+            factors=_count(32, 256),
+            length=_count(10, 200),
+            passes=_count(3, 50),
+            dropout=_share(0, 0.6),
+            learning_rate=_scale(0.0003, 0.01),
+        ),
+    ),
+    Part(
         "content",
         "content",
         _of("content", interests=_count(1, 8), same_interest=_share(0, 0.95), history_decay=_share(0.5, 1)),

@@ -216,6 +216,8 @@ def has_say(part: Part, contents: Contents) -> bool:
             return bool(contents.factors.any())
         case "graph":
             return bool(contents.graph.vectors.shape[1] > 0)
+        case "sequence":
+            return bool(contents.sequence.known.any())
         case "popular":
             return bool(contents.popularity.any())
         case "item_item" | "co_occurrence" | "transitions" | "transfer":

@@ -46,7 +46,7 @@ def learn_blend(
 
     `recommender` was fitted without what was held out.
     """
-    parts = [part.chosen(_drawn(len(part), settings.people, seed)) for part in parts if len(part)]
+    parts = _drawn([part for part in parts if len(part)], settings.people, seed)
     if sum(len(part) for part in parts) < settings.fewest:
         return None
     samples = gather(recommender, parts, placement, settings.candidates)
@@ -65,10 +65,15 @@ def blend_of_samples(samples: Samples, settings: Blending, *, seed: int) -> Lear
     return _with_ranker(samples, settings, blend, seed)
 
 
-def _drawn(count: int, most: int, seed: int) -> npt.NDArray[np.intp]:
-    if count <= most:
-        return np.arange(count)
-    return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+def _drawn(parts: Sequence[HeldOut], most: int, seed: int) -> list[HeldOut]:
+    """At most `most` people of all `parts` together, as evenly as their sizes allow, drawn at random within each."""
+    rng = np.random.default_rng(seed)
+    taken: dict[int, int] = {}
+    for left, place in enumerate(sorted(range(len(parts)), key=lambda place: len(parts[place]))):
+        # What small parts do not need goes to larger ones.
+        share = (most - sum(taken.values())) // (len(parts) - left)
+        taken[place] = min(len(parts[place]), share)
+    return [part.chosen(np.sort(rng.choice(len(part), taken[place], replace=False))) for place, part in enumerate(parts)]
 
 
 def _with_ranker(samples: Samples, settings: Blending, blend: Blend, seed: int) -> Learnt:
@@ -79,16 +84,10 @@ def _with_ranker(samples: Samples, settings: Blending, blend: Blend, seed: int) 
     training, judging = (_Lists.of(samples, blended, weights > 0, mask) for mask in (~judges, judges))
     if not training.hits.any() or not judging.hits.any():
         return Learnt(blend, len(samples))
+    labels = training.hits.astype(np.int32)
+    people = samples.people[~judges]
     try:
-        trained = train_ranker(
-            training.features,
-            training.hits.astype(np.int32),
-            training.sizes,
-            settings.trees,
-            seed=seed,
-            monotone=MONOTONE,
-            people=samples.people[~judges],
-        )
+        trained = train_ranker(training.features, labels, training.sizes, settings.trees, seed=seed, monotone=MONOTONE, people=people)
     except InvalidInput:
         # Where hits are few, those that would teach an order may all belong to people who are held out.
         return Learnt(blend, len(samples))
@@ -101,7 +100,11 @@ def _with_ranker(samples: Samples, settings: Blending, blend: Blend, seed: int) 
     worse = bool((by_group(judged, ours) < by_group(judged, weighted)).any())
     if settings.ranker == "auto" and (worse or gain.low <= 0):
         return Learnt(blend, len(samples), gain, importance)
-    ranked = replace(blend, trees=trained.trees, calibration=platt(scores, judging.hits))
+    # Judged, the ranker is trained anew on everybody, as large as served best. Its scores mean what those of the judged one meant.
+    everybody = _Lists.of(samples, blended, weights > 0, np.ones(len(samples), dtype=np.bool_))
+    size = settings.trees.model_copy(update={"trees": trained.best_iteration, "held_out": 0.0})
+    whole = train_ranker(everybody.features, everybody.hits.astype(np.int32), everybody.sizes, size, seed=seed, monotone=MONOTONE)
+    ranked = replace(blend, trees=whole.trees, calibration=platt(scores, judging.hits))
     return Learnt(ranked, len(samples), gain, importance)
 
 

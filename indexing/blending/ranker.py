@@ -13,6 +13,7 @@ from recommender.errors import InvalidInput
 from recommender.profile import Ranker
 from recommender.ranking.trees import LEAF, Trees
 
+THREADS = 2
 LARGEST_LABEL = 30
 LARGEST_QUERY = 10_000
 """Candidates of one query at the most; both are limits of LightGBM."""
@@ -85,8 +86,8 @@ def train_ranker(
         "feature_fraction": settings.feature_share,
         "monotone_constraints": list(monotone) if any(monotone) else None,
         "seed": seed,
-        # One thread and one way to add up make the same trees every time.
-        "num_threads": 1,
+        # However many threads add up, they do so in one way, so that the same data make the same trees.
+        "num_threads": THREADS,
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,21 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.relevant)
+
+    @cached_property
+    def _hits_at(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        query, place = np.nonzero(self.hits)
+        return query, place
+
+    @property
+    def hit_query(self) -> npt.NDArray[np.intp]:
+        """The query of each hit, ascending, shape (h,)."""
+        return self._hits_at[0]
+
+    @property
+    def hit_place(self) -> npt.NDArray[np.intp]:
+        """The place of each hit among the candidates of its query, shape (h,)."""
+        return self._hits_at[1]
 
     def where(self, mask: npt.NDArray[np.bool_]) -> Samples:
         """The queries at which `mask`, shape (q,), is true."""

@@ -16,6 +16,9 @@ from recommender.feeds import SourceName
 from recommender.placements import HISTORY_BUCKETS
 
 DEPTH = 20
+DISCOUNTS = 1 / np.log2(np.arange(2, DEPTH + 2))
+AT_ONCE = 2**15
+"""Hits that are placed at a time, which bounds the working arrays."""
 STEPS = (0.0, 0.5, 0.8, 1.25, 2.0)
 """What a weight is multiplied by when another is tried."""
 SMALLEST = 0.05
@@ -114,15 +117,18 @@ def by_group(samples: Samples, values: npt.NDArray[np.float64]) -> npt.NDArray[n
 
 def ndcg_of(samples: Samples, scores: Floats) -> npt.NDArray[np.float64]:
     """NDCG at 20 of each query by `scores`, shape (q, m), of which only those above 0 rank, shape (q,). Ties by place."""
-    depth = min(DEPTH, scores.shape[1])
-    if not depth:
-        return np.zeros(len(samples))
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :depth]
-    hits = np.take_along_axis(samples.hits, order, axis=1) & (np.take_along_axis(scores, order, axis=1) > 0)
-    discounts = 1 / np.log2(np.arange(2, DEPTH + 2))
-    ideal = np.concatenate([[0], np.cumsum(discounts)])[np.minimum(samples.relevant, DEPTH)]
-    values: npt.NDArray[np.float64] = hits @ discounts[:depth] / ideal
-    return values
+    values = np.zeros(len(samples))
+    for start in range(0, len(samples.hit_query), AT_ONCE):
+        query, place = samples.hit_query[start : start + AT_ONCE], samples.hit_place[start : start + AT_ONCE]
+        # The place in the order follows from how many stand before it: nothing needs to be sorted for that.
+        lines, own = scores[query], scores[query, place]
+        before = (lines > own[:, None]).sum(axis=1)
+        tied = (lines == own[:, None]) & (np.arange(scores.shape[1]) < place[:, None])
+        before += tied.sum(axis=1)
+        counted = (own > 0) & (before < DEPTH)
+        values += np.bincount(query[counted], weights=DISCOUNTS[before[counted]], minlength=len(samples))
+    ideal: npt.NDArray[np.float64] = np.concatenate([[0], np.cumsum(DISCOUNTS)])[np.minimum(samples.relevant, DEPTH)]
+    return values / ideal
 
 
 def _equal(samples: Samples) -> Floats:

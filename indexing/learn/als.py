@@ -21,11 +21,13 @@ def confidence_of(matrix: sp.csr_array, settings: Collaborative) -> float:
     return settings.alpha * float(np.sqrt(people * learnt / matrix.nnz)) if matrix.nnz else settings.alpha
 
 
-def als_item_factors(matrix: sp.csr_array, settings: Collaborative, *, confidence: float, seed: int) -> npt.NDArray[np.float32]:
+def als_item_factors(
+    matrix: sp.csr_array, settings: Collaborative, *, confidence: float, seed: int, threads: int = 0
+) -> npt.NDArray[np.float32]:
     """Item factors, shape (n, factors), float32, from people by items; zeros for items that nobody has.
 
     `confidence`: what one unit of weight adds to that of a pair, as `confidence_of` gives it. Negative entries count as confidence
-    in "not liked". The same matrix, settings and seed give the same bytes.
+    in "not liked". The same matrix, settings and seed give the same bytes, on any number of `threads`, 0 for one for each core.
     """
     n = matrix.shape[1]
     if matrix.nnz == 0:
@@ -41,7 +43,7 @@ def als_item_factors(matrix: sp.csr_array, settings: Collaborative, *, confidenc
             alpha=confidence,
             iterations=settings.iterations,
             random_state=seed,
-            num_threads=1,
+            num_threads=threads,
             use_gpu=False,
         )
         model.fit(sp.csr_matrix(matrix), show_progress=False)

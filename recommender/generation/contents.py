@@ -19,6 +19,8 @@ from recommender.generation.catalogue import Catalogue
 from recommender.graph_filter import ItemSpectrum
 from recommender.ranking.blend import Blend, blend_arrays, blend_of
 from recommender.ranking.features import ItemFacts
+from recommender.sequence_model import ARRAYS as SEQUENCE
+from recommender.sequence_model import SequenceModel
 from recommender.vectors import VectorIndex
 
 ITEMS_FILE = "items.arrow"
@@ -35,6 +37,7 @@ ARRAYS = (
     "confidence",
     *(f"{name}_{part}" for name in ITEM_ITEM for part in ("offsets", "rows", "weights")),
     *(f"graph_{part}" for part in SPECTRUM),
+    *(f"sequence_{part}" for part in (*SEQUENCE, "heads")),
     "popularity",
     "recent_popularity",
     "response",
@@ -50,10 +53,10 @@ class Contents:
     `has_vector`: shape (n,), bool. `factors`: shape (n, f), float32, zeros for items without events, learnt with `confidence` for
     one unit of weight. `item_item`, `transitions`, `co_occurrence`: shape (n, n), CSR, float32: row j holds what one unit of
     weight on item j adds to the score of each other item; `transfer`, likewise, what one unit of item–item score on j lends.
-    `graph`: the items' spectrum. `popularity` and `recent_popularity`: shape (n,), float32, decayed sums of positive event
-    weights, ≥ 0. `response`: shape (n,), float32, how often an item is taken up when it is shown, over all items' rate, 0 for never
-    shown. `first_at`: shape (n,), int64, µs of an item's first event, `MISSING_TIME` for none. `blend`: how sources are
-    blended, None where none was learned.
+    `graph`: the items' spectrum. `sequence`: what says which item comes next. `popularity` and `recent_popularity`: shape (n,),
+    float32, decayed sums of positive event weights, ≥ 0. `response`: shape (n,), float32, how often an item is taken up when it is
+    shown, over all items' rate, 0 for never shown. `first_at`: shape (n,), int64, µs of an item's first event, `MISSING_TIME` for
+    none. `blend`: how sources are blended, None where none was learned.
     """
 
     catalogue: Catalogue
@@ -66,6 +69,7 @@ class Contents:
     co_occurrence: sp.csr_array
     transfer: sp.csr_array
     graph: ItemSpectrum
+    sequence: SequenceModel
     popularity: npt.NDArray[np.float32]
     recent_popularity: npt.NDArray[np.float32]
     response: npt.NDArray[np.float32]
@@ -80,6 +84,7 @@ class Contents:
             ("factors", self.factors.shape[:1]),
             *((name, getattr(self, name).shape[:1]) for name in ITEM_ITEM),
             ("graph", self.graph.into.shape),
+            ("sequence", self.sequence.bias.shape),
             ("popularity", self.popularity.shape),
             ("recent_popularity", self.recent_popularity.shape),
             ("response", self.response.shape),
@@ -94,6 +99,7 @@ class Contents:
             "factors": self.factors,
             **{name: getattr(self, name).data for name in ITEM_ITEM},
             **{f"graph_{part}": getattr(self.graph, part) for part in SPECTRUM},
+            **{f"sequence_{part}": getattr(self.sequence, part) for part in SEQUENCE},
             "popularity": self.popularity,
             "recent_popularity": self.recent_popularity,
             "response": self.response,
@@ -122,6 +128,8 @@ class Contents:
             "confidence": np.array([self.confidence], dtype=np.float64),
             **{name: array for field in ITEM_ITEM for name, array in _csr_arrays(field, getattr(self, field)).items()},
             **{f"graph_{part}": getattr(self.graph, part) for part in SPECTRUM},
+            **{f"sequence_{part}": getattr(self.sequence, part) for part in SEQUENCE},
+            "sequence_heads": np.array([self.sequence.heads], dtype=np.int64),
             "popularity": self.popularity,
             "recent_popularity": self.recent_popularity,
             "response": self.response,
@@ -145,6 +153,7 @@ class Contents:
             confidence=float(arrays["confidence"][0]),
             **{field: _csr_of(field, arrays, catalogue.n) for field in ITEM_ITEM},
             graph=ItemSpectrum(**{part: arrays[f"graph_{part}"] for part in SPECTRUM}),
+            sequence=SequenceModel(**{part: arrays[f"sequence_{part}"] for part in SEQUENCE}, heads=int(arrays["sequence_heads"][0])),
             popularity=arrays["popularity"],
             recent_popularity=arrays["recent_popularity"],
             response=arrays["response"],

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 class _Record(BaseModel):

@@ -52,13 +52,19 @@ def cold_items(
 
 
 def cold_people(
-    events: EventTable, share: float, rng: np.random.Generator, *, reveal: int = 0, weights: EventWeights = DEFAULT_WEIGHTS
+    events: EventTable,
+    share: float,
+    rng: np.random.Generator,
+    *,
+    reveal: int = 0,
+    weights: EventWeights = DEFAULT_WEIGHTS,
+    repeats: bool = False,
 ) -> Split:
     """About `share`, in (0, 1), of the people, drawn at random, leave training altogether and are judged.
 
     The first `reveal` things that each did, 0 or more, are the history, what came after is to be found; who did no more than that is
-    not judged. Each query's "now" is the time of the first event after the history. Raises `InvalidInput` for other numbers, and where
-    nothing is left to learn from or nobody to judge on.
+    not judged. With `repeats` what is known is to be found as well, where it was taken up again. Each query's "now" is the time of the
+    first event after the history. Raises `InvalidInput` for other numbers, and where nothing is left to learn from or nobody to judge on.
     """
     check_share(share)
     if reveal < 0:
@@ -70,5 +76,5 @@ def cold_people(
     _, starts, sizes = np.unique(theirs.person, return_index=True, return_counts=True)
     known = np.arange(len(theirs)) - np.repeat(starts, sizes) < reveal
     cut = int(training.at.max(initial=0))
-    held_out = held_out_of(theirs.where(known), theirs.where(~known), weights, cut=cut, own_moments=True)
+    held_out = held_out_of(theirs.where(known), theirs.where(~known), weights, cut=cut, own_moments=True, repeats=repeats)
     return Split(training, held_out, f"cold people after {reveal} events")

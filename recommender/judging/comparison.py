@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from recommender.judging.replay import BLEND, VARIANTS, Judgement, judge
 from recommender.judging.significance import holm, randomisation_test
 from recommender.placements import Placement
 
+_LEADING_ZERO = re.compile(r"(?<!\d)0\.")
 LEADING = "ndcg@10"
 """The metric by which variants are compared."""
 
@@ -92,7 +94,7 @@ def comparison_table(comparison: Comparison, title: str) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     chances = comparison.p_values()
     for name, judgement in comparison.judgements.items():
-        cells = [shown_interval(judgement.intervals[LEADING]), f"{judgement.intervals['recall@10'].mean:.4f}".replace("0.", ".")]
+        cells = [shown_interval(judgement.intervals[LEADING]), without_leading_zeros(f"{judgement.intervals['recall@10'].mean:.4f}")]
         lead = "" if name == BLEND else shown_interval(comparison.blend_over(name), signed=True)
         chance = "" if name == BLEND else shown_chance(chances[name])
         table.add_row(name, *cells, lead, chance, str(judgement.shown), style="bold" if name == BLEND else "")
@@ -102,7 +104,12 @@ def comparison_table(comparison: Comparison, title: str) -> Table:
 def shown_interval(interval: Interval, *, signed: bool = False) -> str:
     """An interval as short text: .1234 [.110, .137]; the leading zeros of these shares of one are left out."""
     form = "{:+.4f} [{:+.3f}, {:+.3f}]" if signed else "{:.4f} [{:.3f}, {:.3f}]"
-    return form.format(interval.mean, interval.low, interval.high).replace("0.", ".")
+    return without_leading_zeros(form.format(interval.mean, interval.low, interval.high))
+
+
+def without_leading_zeros(text: str) -> str:
+    """`text` with .5 for 0.5, and 10.5 as it is."""
+    return _LEADING_ZERO.sub(".", text)
 
 
 def shown_chance(p: float) -> str:

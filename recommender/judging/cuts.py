@@ -31,7 +31,7 @@ class HeldOut:
     """People to judge on: what each had done up to a moment, and which new items each took up after it.
 
     `people`: numbers, shape (q,). `histories`: q histories as of the moment. `consumed`, `dismissed`: q complete sets.
-    `targets`: q arrays of item numbers, at least one each, none consumed before. `cut`: µs since 1970.
+    `targets`: q arrays of item numbers, at least one each, none consumed before unless repeats are judged. `cut`: µs since 1970.
     `candidates`: q arrays of the only item numbers that may be ranked, at least one each; None where every item may be.
     `moments`: the "now" of each query, µs since 1970, shape (q,), where they differ; None where all are at `cut`.
     One person may stand for several queries (one a window, or one an impression), so `people` may repeat.
@@ -89,6 +89,7 @@ class Split:
     """One cut: the events to learn from, at least one, and the people to judge on, at least one; `name` says how it was cut.
 
     `dropped`: how many of the pairs of a person and an item in a given test part are no targets, since the person had the item before.
+    `excluded`: how many impressions are not judged, since nothing or everything in them was taken up.
     Raises `InvalidInput` where there is nothing to learn from or nobody to judge on.
     """
 
@@ -96,6 +97,7 @@ class Split:
     held_out: HeldOut
     name: str
     dropped: int = 0
+    excluded: int = 0
 
     def __post_init__(self) -> None:
         if not len(self.training):
@@ -117,14 +119,17 @@ def held_out_of(
     cut: int,
     candidates: npt.NDArray[np.uint32] | None = None,
     own_moments: bool = False,
+    repeats: bool = False,
 ) -> HeldOut:
     """Everybody who took up something new in `later`, with what they did in `known` as their history.
 
     Both are `usable` events, and their times decide nothing here. Targets are items with positive weight that the person did not touch
-    in `known`. `candidates`, ascending, shape (c,), are the same for all. With `own_moments` each query's "now" is the person's first
-    event in `later`, otherwise `cut` (µs).
+    in `known`; with `repeats` those that the person did touch are targets too, as where what was consumed may be shown again, but for
+    what was dismissed in `known`, which never is. `candidates`, ascending, shape (c,), are the same for all. With `own_moments` each
+    query's "now" is the person's first event in `later`, otherwise `cut` (µs).
     """
-    new = (weights.table()[later.type] > 0) & ~among(pair_keys(later), np.sort(pair_keys(known)))
+    never = known.where(np.isin(known.type, list(DISMISSING))) if repeats else known
+    new = (weights.table()[later.type] > 0) & ~among(pair_keys(later), np.sort(pair_keys(never)))
     pairs = distinct(pair_keys(later)[new])
     starts = np.flatnonzero(np.append(True, np.diff(pairs >> 32) > 0)) if len(pairs) else np.zeros(0, dtype=np.int64)
     people, items = pairs[starts] >> 32, (pairs & 0xFFFFFFFF).astype(np.uint32)
@@ -147,13 +152,15 @@ def cut_at_share(events: EventTable, share: float) -> int:
     return int(np.quantile(events.at, share, method="higher")) if len(events) else 0
 
 
-def hold_out(events: EventTable, weights: EventWeights, *, cut: int, until: int | None = None, reveal: float = 0.0) -> HeldOut:
+def hold_out(
+    events: EventTable, weights: EventWeights, *, cut: int, until: int | None = None, reveal: float = 0.0, repeats: bool = False
+) -> HeldOut:
     """The people who took up something new in [`cut`, `until`).
 
     Only events that allow personalisation and measurement count. `reveal`, in [0, 1), is the share of a person's events after
     the cut, rounded down, that are shown as history instead of judged: the generation stays the one of the cut while the
-    person goes on, as in a day of serving. Targets are items with positive weight that the person had not touched before.
-    Raises `InvalidInput` for any other `reveal`.
+    person goes on, as in a day of serving. Targets are items with positive weight that the person had not touched before, or with
+    `repeats` also those that the person had, as `held_out_of` has it. Raises `InvalidInput` for any other `reveal`.
     """
     if not 0 <= reveal < 1:
         raise InvalidInput("reveal", reveal, "a share of 0 or more, below 1")
@@ -166,15 +173,17 @@ def hold_out(events: EventTable, weights: EventWeights, *, cut: int, until: int 
     earlier_people = np.cumsum(later) - later
     revealed = (later * reveal).astype(np.int64)
     known = before | (after - np.repeat(earlier_people, sizes) < np.repeat(revealed, sizes))
-    return held_out_of(looked_at.where(known), looked_at.where(~known), weights, cut=cut)
+    return held_out_of(looked_at.where(known), looked_at.where(~known), weights, cut=cut, repeats=repeats)
 
 
-def by_time(events: EventTable, weights: EventWeights, *, cut: int, until: int | None = None, reveal: float = 0.0) -> Split:
+def by_time(
+    events: EventTable, weights: EventWeights, *, cut: int, until: int | None = None, reveal: float = 0.0, repeats: bool = False
+) -> Split:
     """Learn from the events before `cut` (µs), judge as `hold_out` does. Raises `InvalidInput` where either part is empty."""
-    return Split(events.before(cut), hold_out(events, weights, cut=cut, until=until, reveal=reveal), "by time")
+    return Split(events.before(cut), hold_out(events, weights, cut=cut, until=until, reveal=reveal, repeats=repeats), "by time")
 
 
-def rolling(events: EventTable, weights: EventWeights, *, cuts: Sequence[int], reveal: float = 0.0) -> list[Split]:
+def rolling(events: EventTable, weights: EventWeights, *, cuts: Sequence[int], reveal: float = 0.0, repeats: bool = False) -> list[Split]:
     """Windows one after the other, from each of `cuts` (µs, ascending, at least two) to the next: learn before a window, judge inside it.
 
     Raises `InvalidInput` where the cuts do not ascend, or a window has nothing before it or nobody in it.
@@ -182,20 +191,27 @@ def rolling(events: EventTable, weights: EventWeights, *, cuts: Sequence[int], r
     if len(cuts) < 2 or any(later <= earlier for earlier, later in pairwise(cuts)):
         raise InvalidInput("cuts", list(cuts), "two moments or more, each later than the one before")
     return [
-        Split(events.before(start), hold_out(events, weights, cut=start, until=end, reveal=reveal), f"window {number} of {len(cuts) - 1}")
+        Split(
+            events.before(start),
+            hold_out(events, weights, cut=start, until=end, reveal=reveal, repeats=repeats),
+            f"window {number} of {len(cuts) - 1}",
+        )
         for number, (start, end) in enumerate(pairwise(cuts), 1)
     ]
 
 
-def leave_last_out(events: EventTable, *, last: int = 1, fewest: int = 2, weights: EventWeights = DEFAULT_WEIGHTS) -> Split:
+def leave_last_out(
+    events: EventTable, *, last: int = 1, fewest: int = 2, weights: EventWeights = DEFAULT_WEIGHTS, repeats: bool = False
+) -> Split:
     """Each person's newest item is to be found from what the person did before it.
 
     The newest item is the one that was taken up for the first time last, with positive weight; of equal times, the one that stands
-    later in the table. It and all that its person did after it leave training. People with fewer than `fewest` items, 2 or more,
-    are learnt from and not judged. `last` = 2 does so with what is left after a first time: for validation, which then knows nothing
-    of the test; and so on. Each query's "now" is the time of its target. Training holds what others did later, which is the way of
-    this protocol (Kang and McAuley, "Self-attentive sequential recommendation", ICDM 2018) and flatters: prefer `by_time`.
-    Raises `InvalidInput` for other numbers and where nobody can be judged.
+    later in the table. With `repeats` it is that of the newest event with positive weight, whether the person had the item or not, unless
+    it was dismissed before. It and all that its person did after it leave training. People with fewer than `fewest` items, with
+    `repeats` such events, 2 or more, are learnt from and not judged. `last` = 2 does so with what is left after a first time: for
+    validation, which then knows nothing of the test; and so on. Each query's "now" is the time of its target. Training holds what others
+    did later, which is the way of this protocol (Kang and McAuley, "Self-attentive sequential recommendation", ICDM 2018) and flatters:
+    prefer `by_time`. Raises `InvalidInput` for other numbers and where nobody can be judged.
     """
     if last < 1:
         raise InvalidInput("last", last, "1 or more")
@@ -204,14 +220,14 @@ def leave_last_out(events: EventTable, *, last: int = 1, fewest: int = 2, weight
     name = f"last but {last - 1} left out" if last > 1 else "last left out"
     training = events
     for _ in range(last):
-        target = _newest_new_items(training, weights, fewest)
+        target = _newest_items(training, weights, fewest, repeats)
         ends = np.full(int(training.person.max(initial=0)) + 1, len(training), dtype=np.int64)
         ends[training.person[target]] = target
         left = np.arange(len(training)) < ends[training.person]
         training, targets = training.where(left), training.where(_mask(target, len(training)))
     judged = np.isin(training.person, targets.person)
-    held_out = held_out_of(usable(training.where(judged)), targets, weights, cut=int(targets.at.max(initial=0)), own_moments=True)
-    return Split(training, held_out, name)
+    known, cut = usable(training.where(judged)), int(targets.at.max(initial=0))
+    return Split(training, held_out_of(known, targets, weights, cut=cut, own_moments=True, repeats=repeats), name)
 
 
 def given(
@@ -220,18 +236,21 @@ def given(
     *,
     candidates: npt.NDArray[np.uint32] | None = None,
     weights: EventWeights = DEFAULT_WEIGHTS,
+    repeats: bool = False,
 ) -> Split:
     """Both parts as their publishers fixed them: a person's history are the training events, targets the items of the test part.
 
-    A test item that the person has in training is no target; `dropped` counts such pairs. An item that is in nobody's training stays a
-    target, which only a catalogue that knows it can find. A person of the test part alone is judged with an empty history, one of the
-    training part alone is not judged. `candidates`, shape (c,), are the only item numbers that may be ranked, for everybody. "Now" is
-    the newest training event's time. Raises `InvalidInput` where there is nothing to learn from or nobody to judge on.
+    A test item that the person has in training is no target, with `repeats` only where it was dismissed; `dropped` counts such pairs. An
+    item that is in nobody's training stays a target, which only a catalogue that knows it can find. A person of the test part alone is
+    judged with an empty history, one of the training part alone is not judged. `candidates`, shape (c,), are the only item numbers that
+    may be ranked, for everybody. "Now" is the newest training event's time. Raises `InvalidInput` where there is nothing to learn from or
+    nobody to judge on.
     """
     wanted = usable(test)
     wanted = wanted.where(weights.table()[wanted.type] > 0)
     allowed = None if candidates is None else np.unique(candidates).astype(np.uint32)
-    held_out = held_out_of(usable(training), wanted, weights, cut=int(training.at.max(initial=0)), candidates=allowed)
+    cut = int(training.at.max(initial=0))
+    held_out = held_out_of(usable(training), wanted, weights, cut=cut, candidates=allowed, repeats=repeats)
     pairs = len(distinct(pair_keys(wanted)))
     return Split(training, held_out, "as given", dropped=pairs - sum(len(targets) for targets in held_out.targets))
 
@@ -247,13 +266,20 @@ def pair_keys(events: EventTable) -> npt.NDArray[np.int64]:
     return events.person.astype(np.int64) << 32 | events.item
 
 
-def _newest_new_items(events: EventTable, weights: EventWeights, fewest: int) -> npt.NDArray[np.intp]:
-    """The place in `events` of each person's last event that took up an item for the first time, of people with `fewest` such events."""
+def _newest_items(events: EventTable, weights: EventWeights, fewest: int, repeats: bool) -> npt.NDArray[np.intp]:
+    """The place in `events` of each person's last event that took up an item, of people with `fewest` such events; without `repeats`
+    only the first event on an item counts."""
     looked_at = np.flatnonzero(((events.consent & _JUDGED) == _JUDGED) & (events.type != EventType.IMPRESSION))
     keys = pair_keys(events)[looked_at]
     order = np.argsort(keys, kind="stable")
-    first = order[np.append(True, np.diff(keys[order]) > 0)] if len(keys) else order
-    new = np.sort(looked_at[first])
+    first: npt.NDArray[np.bool_] = np.append(True, np.diff(keys[order]) > 0)[: len(keys)]
+    kept = first
+    if repeats:
+        # An event counts unless one on the same item that dismissed it stands before.
+        dismissing = np.isin(events.type[looked_at[order]], list(DISMISSING))
+        so_far: npt.NDArray[np.int64] = np.cumsum(dismissing) - dismissing
+        kept = so_far == np.repeat(so_far[first], np.diff(np.flatnonzero(first), append=len(keys)))
+    new = np.sort(looked_at[order[kept]])
     new = new[weights.table()[events.type[new]] > 0]
     _, starts, sizes = np.unique(events.person[new], return_index=True, return_counts=True)
     newest: npt.NDArray[np.intp] = new[(starts + sizes - 1)[sizes >= fewest]]

@@ -58,6 +58,11 @@ METRICS: Mapping[str, tuple[Callable[[Hits, npt.NDArray[np.integer], int], Value
     "mrr@10": (reciprocal_rank, 10),
 }
 """The metrics of every judgement by name; "r_precision", which has no k, and "auc" stand beside them."""
+OFFERED_METRICS: Mapping[str, tuple[Callable[[Hits, npt.NDArray[np.integer], int], Values], int]] = {
+    "ndcg@5": (ndcg, 5),
+    "mrr@100": (reciprocal_rank, DEPTH),
+}
+"""Further ones where people have candidates of their own, as is usual for impressions (Wu et al., MIND, ACL 2020)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +74,8 @@ class Judgement:
     bootstrap intervals. `overall`: figures that only everybody's lists together have, such as "gini@10", and "auc_excluded",
     how many people have no AUC. `lists`: shape (q, 100), int32 catalogue rows best first, -1 where a list is shorter; `hits`:
     the same shape, whether each was taken up; `relevant`: shape (q,), how many items were taken up.
-    `shown`: how many different items stood in the first ten of anybody's feed.
+    `shown`: how many different items stood in the first ten of anybody's feed. `scores`: shape as `lists`, float32, what each item
+    scored, NaN where no source spoke for it.
     """
 
     variant: str
@@ -80,6 +86,7 @@ class Judgement:
     hits: Hits
     relevant: npt.NDArray[np.int64]
     shown: int
+    scores: npt.NDArray[np.float32]
 
 
 def judge(
@@ -98,7 +105,8 @@ def judge(
     `variant`: a name in `VARIANTS`. With `sources` it is an ablation's own name instead: the blend of only these, at the weights
     that the placement gives them. `lists`: also measure lists as lists (popularity, novelty, diversity, serendipity, age,
     calibration, coverage, Gini), which takes about a quarter longer. Where people have candidates, all of these are ranked, and
-    "auc" is over the complete ranking. `progress` is told how many people are done.
+    "auc" is over the complete ranking. Whoever took up more than 100 items is asked for as many, so that "r_precision" is over all its
+    places. `progress` is told how many people are done.
 
     Raises `InvalidInput` for a name that is not known or already taken, and `RecommenderError` when nobody is held out, a source
     failed, or one that an ablation leaves out took part all the same: a figure of another engine than is said would mislead.
@@ -120,7 +128,8 @@ def judge(
             _check_silent(feeds, sources)
         for person, feed in zip(people, feeds, strict=True):
             record.note(recommender, int(person), feed, held_out.targets[person])
-        of_batch: dict[str, Values] = {}
+        targets = [held_out.targets[person] for person in people]
+        of_batch: dict[str, Values] = {"r_precision": _r_precisions(feeds, targets)}
         if figures is not None:
             expected = np.full((len(people), LISTED), -1, dtype=np.int32)
             plain = [replace(query, size=LISTED, sources=VARIANTS["popularity"]) for query in queries]
@@ -129,22 +138,21 @@ def judge(
             histories = [held_out.histories[person] for person in people]
             of_batch |= figures.of_people(record.lists[people], record.hits[people], expected, histories, np.full(len(people), moment))
         if held_out.candidates is not None:
-            of_batch["auc"] = _areas(
-                feeds, [held_out.targets[person] for person in people], [held_out.candidates[person] for person in people]
-            )
+            of_batch["auc"] = _areas(feeds, targets, [held_out.candidates[person] for person in people])
         for name, column in of_batch.items():
             values.setdefault(name, np.full(len(held_out), np.nan))[people] = column
         done += len(people)
         progress(done)
     relevant = np.array([len(targets) for targets in held_out.targets], dtype=np.int64)
-    ranked = {name: metric(record.hits, relevant, k) for name, (metric, k) in METRICS.items()}
-    values = {**ranked, "r_precision": r_precision(record.hits, relevant), **values}
+    asked_for = METRICS if held_out.candidates is None else {**METRICS, **OFFERED_METRICS}
+    values = {**{name: metric(record.hits, relevant, k) for name, (metric, k) in asked_for.items()}, **values}
     overall = {} if figures is None else figures.overall(record.lists, record.spoken_for, values)
     if "auc" in values:
         overall["auc_excluded"] = float(np.isnan(values["auc"]).sum())
     intervals = bootstrap_means(values, np.random.default_rng(seed), people=held_out.people)
     first = record.lists[:, :10]
-    return Judgement(variant, values, intervals, overall, record.lists, record.hits, relevant, len(np.unique(first[first >= 0])))
+    shown = len(np.unique(first[first >= 0]))
+    return Judgement(variant, values, intervals, overall, record.lists, record.hits, relevant, shown, record.scores)
 
 
 def blend_with_only(placement: Placement, sources: frozenset[SourceName]) -> Placement:
@@ -175,23 +183,28 @@ def _with_only(recommender: Recommender, sources: frozenset[SourceName]) -> Reco
 
 @dataclass(frozen=True, eq=False)
 class _Record:
-    """What was shown: `lists` and `hits` as in `Judgement`; `spoken_for`: how many leading items of each list a source proposed."""
+    """What was shown: `lists`, `hits` and `scores` as in `Judgement`; `spoken_for`: how many leading items of each list a source
+    proposed."""
 
     lists: npt.NDArray[np.int32]
     hits: Hits
+    scores: npt.NDArray[np.float32]
     spoken_for: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, people: int) -> _Record:
         lists = np.full((people, DEPTH), -1, dtype=np.int32)
-        return cls(lists, np.zeros((people, DEPTH), dtype=np.bool_), np.zeros(people, dtype=np.int64))
+        scores = np.full((people, DEPTH), np.nan, dtype=np.float32)
+        return cls(lists, np.zeros((people, DEPTH), dtype=np.bool_), scores, np.zeros(people, dtype=np.int64))
 
     def note(self, recommender: Recommender, person: int, feed: Feed, targets: npt.NDArray[np.uint32]) -> None:
         numbers = feed.numbers[:DEPTH]
         self.lists[person, : len(numbers)] = recommender.contents.catalogue.rows_of(numbers)
         self.hits[person, : len(numbers)] = np.isin(numbers, targets)
         # What fills a short slate has a rank from no source, and always stands at its end.
-        self.spoken_for[person] = np.count_nonzero(feed.source_ranks[:DEPTH].any(axis=1))
+        spoken_for = np.count_nonzero(feed.source_ranks[:DEPTH].any(axis=1))
+        self.spoken_for[person] = spoken_for
+        self.scores[person, :spoken_for] = feed.scores[:spoken_for]
 
 
 def _batches(held_out: HeldOut) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
@@ -211,7 +224,7 @@ def _query(held_out: HeldOut, person: int, placement: Placement, sources: frozen
     candidates = None if held_out.candidates is None else held_out.candidates[person]
     return Query(
         placement,
-        size=DEPTH if candidates is None else len(candidates),
+        size=max(DEPTH, len(held_out.targets[person])) if candidates is None else len(candidates),
         history=held_out.histories[person],
         consumed=held_out.consumed[person],
         dismissed=held_out.dismissed[person],
@@ -234,12 +247,22 @@ def _check_silent(feeds: Sequence[Feed], sources: frozenset[SourceName]) -> None
             raise RecommenderError(f"cannot judge without source {source.key}: the engine gives it a say whatever the placement's weights")
 
 
+def _r_precisions(feeds: Sequence[Feed], targets: Sequence[npt.NDArray[np.uint32]]) -> Values:
+    """R-precision of each feed over all that it holds, shape (b,)."""
+    return r_precision(_hits_of(feeds, targets), np.array([len(wanted) for wanted in targets]))
+
+
+def _hits_of(feeds: Sequence[Feed], targets: Sequence[npt.NDArray[np.uint32]]) -> Hits:
+    """Whether each item of each feed was taken up, shape (b, longest), false behind the end of a shorter one."""
+    hits = np.zeros((len(feeds), max((len(feed.numbers) for feed in feeds), default=0)), dtype=np.bool_)
+    for line, (feed, wanted) in enumerate(zip(feeds, targets, strict=True)):
+        hits[line, : len(feed.numbers)] = np.isin(feed.numbers, wanted)
+    return hits
+
+
 def _areas(feeds: Sequence[Feed], targets: Sequence[npt.NDArray[np.uint32]], candidates: Sequence[npt.NDArray[np.uint32]]) -> Values:
     """AUC of each feed over its complete ranking of `candidates`, shape (b,); a batch at a time, since rankings may be long."""
     lengths = np.array([len(feed.numbers) for feed in feeds])
-    hits = np.zeros((len(feeds), int(lengths.max(initial=0))), dtype=np.bool_)
     offered = [np.unique(items) for items in candidates]
-    for line, (feed, wanted) in enumerate(zip(feeds, targets, strict=True)):
-        hits[line, : len(feed.numbers)] = np.isin(feed.numbers, wanted)
     clicked = np.array([np.count_nonzero(np.isin(items, wanted)) for items, wanted in zip(offered, targets, strict=True)])
-    return auc(hits, lengths, clicked, np.array([len(items) for items in offered]))
+    return auc(_hits_of(feeds, targets), lengths, clicked, np.array([len(items) for items in offered]))

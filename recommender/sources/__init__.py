@@ -11,6 +11,7 @@ from recommender.sources.graph import GraphSource
 from recommender.sources.item_item import ItemItemSource
 from recommender.sources.popular import PopularSource
 from recommender.sources.response import ResponseSource
+from recommender.sources.sequence import SequenceSource
 from recommender.sources.source import NO_OPINION, Cause, Scorer, Source
 from recommender.sources.transfer import TransferSource
 
@@ -27,6 +28,7 @@ __all__ = [
     "PopularSource",
     "ResponseSource",
     "Scorer",
+    "SequenceSource",
     "Source",
     "TransferSource",
 ]

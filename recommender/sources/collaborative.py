@@ -15,7 +15,7 @@ import numpy.typing as npt
 from recommender.feeds import SourceName
 from recommender.profile import Collaborative
 from recommender.sources.batch import Batch
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, best_of, ranked_causes
+from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, best_of, ranked_causes, sound
 
 
 class CollaborativeSource:
@@ -71,7 +71,7 @@ class _FoldedIn:
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         found = np.full((self._batch.size, limit), -1, dtype=np.int32)
         for query, vector in enumerate(self._vectors):
-            scores = self._source.factors @ vector
+            scores = sound(self._source.factors @ vector)
             rows = np.flatnonzero(allowed[query] & (scores > 0)).astype(np.int32)
             best = best_of(rows, scores[rows], limit)
             found[query, : len(best)] = best
@@ -82,7 +82,7 @@ class _FoldedIn:
         for query, vector in enumerate(self._vectors):
             real = rows[query][rows[query] >= 0]
             scores[query, : len(real)] = self._source.factors[real] @ vector
-        return np.where(scores > 0, scores, NO_OPINION)
+        return np.where(sound(scores) > 0, scores, NO_OPINION)
 
     def causes(self, query: int, rows: Rows) -> list[Cause]:
         """The score is linear in the liked items: y·x = Σ_j y·A⁻¹y_j · c_j (Hu, Koren, Volinsky 2008, section 5)."""

@@ -14,7 +14,7 @@ import numpy as np
 from recommender.feeds import SourceName
 from recommender.profile import Content
 from recommender.sources.batch import Batch
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes
+from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes, sound
 from recommender.vectors import VectorIndex
 
 STRENGTH_POWER = 0.25
@@ -77,7 +77,7 @@ class Interests:
         sums, totals = shares @ vectors, shares.sum(axis=1)
         norms = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
         strengths = (totals / max(float(totals.sum()), 1e-9)) ** np.float32(STRENGTH_POWER)
-        return _Profile(sums / norms, strengths, group, against.astype(np.float32))
+        return _Profile(sound(sums / norms), strengths, group, sound(against.astype(np.float32)))
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`."""
@@ -109,7 +109,7 @@ class Interests:
             real = rows[query][rows[query] >= 0]
             cosines = self._source.vectors.gather(real) @ np.vstack([profile.vectors, profile.against]).T
             best = (cosines[:, :-1] * profile.strengths).max(axis=1) - cosines[:, -1]
-            scores[query, : len(real)] = np.where(best > 0, best, NO_OPINION)
+            scores[query, : len(real)] = np.where(sound(best) > 0, best, NO_OPINION)
         return scores
 
     def causes(self, query: int, rows: Rows) -> list[Cause]:

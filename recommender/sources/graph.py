@@ -13,7 +13,7 @@ import numpy as np
 from recommender.feeds import SourceName
 from recommender.graph_filter import ItemSpectrum
 from recommender.sources.batch import Batch
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, best_of, ranked_causes
+from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, best_of, ranked_causes, sound
 
 
 class GraphSource:
@@ -57,7 +57,7 @@ class _Filtered:
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         found = np.full((self._batch.size, limit), -1, dtype=np.int32)
         for query, signal in enumerate(self._signals):
-            scores = (self._spectrum.vectors @ signal) * self._spectrum.out_of
+            scores = sound((self._spectrum.vectors @ signal) * self._spectrum.out_of)
             rows = np.flatnonzero(allowed[query] & (scores > 0)).astype(np.int32)
             best = best_of(rows, scores[rows], limit)
             found[query, : len(best)] = best
@@ -68,7 +68,7 @@ class _Filtered:
         for query, signal in enumerate(self._signals):
             real = rows[query][rows[query] >= 0]
             scores[query, : len(real)] = (self._spectrum.vectors[real] @ signal) * self._spectrum.out_of[real]
-        return np.where(scores > 0, scores, NO_OPINION)
+        return np.where(sound(scores) > 0, scores, NO_OPINION)
 
     def causes(self, query: int, rows: Rows) -> list[Cause]:
         """The score is linear in the history: each event's part is its own signal's."""

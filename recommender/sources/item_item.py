@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from recommender.feeds import SourceName
 from recommender.sources.batch import Batch
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, best_of, ranked_causes
+from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, best_of, ranked_causes, sound
 
 
 class ItemItemSource:
@@ -42,6 +42,7 @@ class Gathered(ABC):
         self.weights = weights
         self.sums = sums
         self.sums.sort_indices()
+        sound(self.sums.data)
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from recommender.feeds import SourceName
 from recommender.sources.batch import Batch
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, first_allowed
+from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, first_allowed, sound
 
 
 class PopularSource:
@@ -26,14 +26,16 @@ class PopularSource:
 
     @cached_property
     def _with_events(self) -> Rows:
-        return self.order[: np.count_nonzero(self.counts > 0)]
+        # What is no number is kept, so that `prepare` gets to see it.
+        return self.order[: np.count_nonzero(~(self.counts <= 0))]
 
     def has_opinion(self, batch: Batch) -> Mask:
         """All, as soon as anything counts."""
         return np.full(batch.size, bool(len(self._with_events)))
 
     def prepare(self, batch: Batch, now: int) -> PopularSource:
-        """Nothing to prepare."""
+        """Nothing to prepare, but counts that were taken elsewhere are looked at."""
+        sound(self.counts)
         return self
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:

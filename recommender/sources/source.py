@@ -29,6 +29,14 @@ class Cause:
     share: float = 0.0
 
 
+def sound(scores: Floats) -> Floats:
+    """`scores`, any shape, as they are. Raises FloatingPointError where any is NaN or +inf: NaN is not above 0, so that a source that
+    is broken would pass for one without an opinion."""
+    if not scores.max(initial=NO_OPINION) < np.inf:
+        raise FloatingPointError("a score is no number")
+    return scores
+
+
 class Scorer(Protocol):
     """A source made ready for one batch of b histories."""
 

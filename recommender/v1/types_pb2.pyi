@@ -104,6 +104,8 @@ class _SourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Source.ValueTy
     """Not consumed by anybody yet, and like in content to what goes with the person's history."""
     SOURCE_RESPONSE: _Source.ValueType  # 10
     """Taken up more often than others when it is shown."""
+    SOURCE_SEQUENCE: _Source.ValueType  # 11
+    """What comes next after the history read in its order (transformer)."""
 
 class Source(_Source, metaclass=_SourceEnumTypeWrapper):
     """Where a candidate comes from."""
@@ -130,6 +132,8 @@ SOURCE_TRANSFER: Source.ValueType  # 9
 """Not consumed by anybody yet, and like in content to what goes with the person's history."""
 SOURCE_RESPONSE: Source.ValueType  # 10
 """Taken up more often than others when it is shown."""
+SOURCE_SEQUENCE: Source.ValueType  # 11
+"""What comes next after the history read in its order (transformer)."""
 Global___Source: _TypeAlias = Source  # noqa: Y015
 
 class _Basis:

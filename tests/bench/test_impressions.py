@@ -5,16 +5,17 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 from handmade import HOME, contents_of, engine_of
+from tiny_sets import run
 
+from eval.bench.discovery import discover
 from eval.bench.impressions import Lived, for_slates, impression_events, measure_impressions, with_shows
-from eval.bench.run import run_quality
-from eval.bench.sets import BENCHMARKS
+from eval.bench.quality import Scope
+from eval.bench.result import Result
 from eval.datasets.dataset import SECOND_US
 from eval.datasets.impressions import Impressions
 from eval.datasets.mind import read_mind
@@ -24,7 +25,7 @@ from recommender.errors import InvalidInput
 from recommender.events import EventType
 from recommender.generation.catalogue import Catalogue
 from recommender.items import ItemState
-from recommender.judging.replay import BLEND
+from recommender.judging import VARIANTS
 from recommender.profile import Blending, BuildSettings, Collaborative
 
 SETTINGS = BuildSettings(collaborative=Collaborative(factors=4), blending=Blending(fewest=20, ranker="never"))
@@ -99,9 +100,9 @@ def test_no_step_knows_what_is_yet_to_come(world: Path) -> None:
     catalogue = Catalogue.of([(number, ItemState.LIVE, item) for number, item in enumerate(dataset.items)])
     engine = engine_of(contents_of(dataset.items))
     engine = engine_of(replace(engine.contents, catalogue=catalogue))
-    start, end = lived.moment(0.5), lived.moment(0.6)
+    start, end = (int(dataset.impressions.at[int(share * IMPRESSIONS)]) for share in (0.5, 0.6))
     seen, events = 0, impression_events(shown)
-    for counted, held_out in lived.steps(engine, start, end):
+    for counted, held_out in lived.steps(engine, lived.between(start, end)):
         before = counts(events.before(held_out.cut), catalogue, SETTINGS)
         np.testing.assert_array_equal(counted.contents.response, before.response)
         np.testing.assert_array_equal(counted.contents.popularity, before.popularity)
@@ -134,43 +135,69 @@ def test_a_set_without_impressions_is_refused(world: Path) -> None:
         Lived.of(replace(read_mind(world), impressions=None), SETTINGS, 300)
 
 
+def measured(folder: Path, cache: Path, *, people: int = 2_000, ablate: bool = False, step_s: int = 300) -> Result:
+    [benchmark] = discover(folder).benchmarks
+    told: list[int] = []
+    scope = Scope(people, ablate)
+    result = measure_impressions(benchmark, cache, SETTINGS, HOME, reporter(io.StringIO()), scope, told.append, step_s=step_s)
+    assert told == [result.queries]
+    return result
+
+
 def test_what_is_taken_up_when_it_is_shown_is_found_where_popularity_finds_something_else(world: Path, tmp_path: Path) -> None:
-    result = measure_impressions(BENCHMARKS["mind"], world, tmp_path, SETTINGS, HOME, reporter(io.StringIO()))
-    assert result.people == np.count_nonzero(Lived.of(read_mind(world), SETTINGS, 300).has_order[int(0.8 * IMPRESSIONS) :])
-    assert list(result.singles) == ["popularity", "response", "blend of feeds", BLEND]
+    result = measured(world, tmp_path, ablate=True)
+    assert result.queries == np.count_nonzero(Lived.of(read_mind(world), SETTINGS, 300).has_order[int(0.8 * IMPRESSIONS) :])
+    assert set(result.singles) == set(VARIANTS)
+    assert result.best == "response"
     assert result.singles["response"].mean > result.singles["popularity"].mean + 0.1
     lead, p = result.leads["popularity"]
     assert lead.low > 0
     assert p < 0.01
-    assert result.notes[0].endswith("1 impressions with no or only clicks left out")
+    area, over, *others = result.rows
+    assert [row.measure.metric for row in others] == ["mrr@100", "ndcg@5", "ndcg@10"]
+    assert over.interval.mean == pytest.approx(area.interval.mean - result.singles["popularity"].mean)
+    assert over.verdict == "reached"
+    assert result.without["response"][0].low > 0
+    assert result.notes[1].endswith("1 impressions with no or only clicks left out")
+    assert any(note.startswith("the blend of feeds") for note in result.notes)
+
+
+def test_sources_are_compared_on_a_sample_and_the_blend_is_judged_on_all(world: Path, tmp_path: Path) -> None:
+    result, whole = measured(world, tmp_path, people=20), measured(world, tmp_path)
+    assert (result.sampled, result.queries) == (20, whole.queries)
+    assert result.rows[0].interval == whole.rows[0].interval
+    assert {group.queries for group in result.cold_start.values()} == {20}
+    assert sum(group.queries for group in result.by_length.values()) == 20
 
 
 def test_counts_that_are_taken_seldom_know_less(world: Path, tmp_path: Path) -> None:
-    often, seldom = (
-        measure_impressions(BENCHMARKS["mind"], world, tmp_path, SETTINGS, HOME, reporter(io.StringIO()), step_s=step_s)
-        for step_s in (300, 5 * 24 * 3_600)
-    )
+    often, seldom = (measured(world, tmp_path, step_s=step_s) for step_s in (300, 5 * 24 * 3_600))
     assert often.singles["response"].mean > seldom.singles["response"].mean
 
 
 def test_the_command_shows_and_logs_the_set(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    log, figures = tmp_path / "log.jsonl", tmp_path / "figures.json"
-    [result] = run_quality(
-        world.parent,
-        ["mind"],
-        SETTINGS,
-        tmp_path,
-        reporter(io.StringIO()),
-        people=10,
-        ablate=False,
-        json_report=figures,
-        log=log,
-        now=datetime(2026, 1, 1, tzinfo=UTC),
-    )
-    [entry] = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    [result] = run(world.parent, ["mind"], tmp_path, settings=SETTINGS, people=10).results
+    _, entry = [json.loads(line) for line in (tmp_path / "log" / "looks.jsonl").read_text(encoding="utf-8").splitlines()]
     assert entry["set"] == "mind"
-    assert entry["auc"] == round(result.figures[0].interval.mean, 5)
-    assert json.loads(figures.read_text(encoding="utf-8"))[0]["notes"] == list(result.notes)
-    shown = capsys.readouterr().out
-    assert "counts taken every 300 s" in shown
-    assert "response" in shown
+    assert entry["auc"] == round(result.rows[0].interval.mean, 5)
+    assert json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))["sets"][0]["notes"] == list(result.notes)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Counts taken every 300 s" in shown
+    assert all(word in shown for word in ("AUC over", "popularity", "p < .05"))
+
+
+def test_of_two_folders_the_second_is_judged_and_the_first_learnt_from(world: Path, tmp_path: Path) -> None:
+    lines = (world / "behaviors.tsv").read_text(encoding="utf-8").splitlines(keepends=True)
+    for name, part in (("small_train", lines[:220]), ("small_dev", lines[220:])):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        (tmp_path / "data" / name / "behaviors.tsv").write_text("".join(part), encoding="utf-8")
+    [benchmark] = discover(tmp_path / "data").benchmarks
+    assert (benchmark.name, benchmark.leading) == ("small", "auc")
+    lived = Lived.of(benchmark.read(), SETTINGS, 300)
+    inner, cut, end = lived.cuts
+    assert cut == lived.impressions.at[220]
+    assert inner == lived.impressions.at[int(0.6 / 0.8 * 220)]
+    assert end > lived.impressions.at[-1]
+    result = measured(tmp_path / "data", tmp_path)
+    assert result.queries == np.count_nonzero(lived.has_order[220:])
+    assert result.leads["popularity"][0].low > 0

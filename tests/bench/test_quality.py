@@ -1,89 +1,181 @@
-"""The quality benchmark runs the default profile over folders of public sets and notes every look at a test part."""
+"""The quality benchmark runs one profile over folders of public sets and notes every look at a test part."""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
-from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from handmade import contents_of, history_of, number_of
 from pyroaring import BitMap
+from tiny_sets import HOME, movielens, rounds, run, two_tastes
 
+from eval.bench.collected import by_length
 from eval.bench.command import bench_group
 from eval.bench.genre_baseline import genre_popularity_recall
-from eval.bench.quality import Result
-from eval.bench.run import run_quality
-from eval.bench.sets import BENCHMARKS
-from indexing.progress import Lines
-from recommender.errors import InvalidInput
+from eval.bench.quality import NEWEST
+from eval.bench.report import Report
+from eval.served_profile import served_profile
+from recommender.errors import InvalidInput, RecommenderError
 from recommender.items import Item, ItemKind
 from recommender.judging import HeldOut
 from recommender.profile import BuildSettings
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+def noted(tmp_path: Path) -> list[dict[str, Any]]:
+    log = tmp_path / "log" / "looks.jsonl"
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
-def two_tastes(folder: Path, people: int = 120, items: int = 80) -> Path:
-    """A set in LightGCN's format: person n takes up items of taste n % 2, of which two are held out."""
-    rng = np.random.default_rng(3)
-    train, test = [], []
-    for person in range(people):
-        chosen = rng.choice(np.arange(person % 2, items, 2), 14, replace=False)
-        train.append(" ".join(map(str, [person, *chosen[:12]])))
-        test.append(" ".join(map(str, [person, *chosen[12:]])))
-    folder.mkdir()
-    (folder / "train.txt").write_text("\n".join(train) + "\n")
-    (folder / "test.txt").write_text("\n".join(test) + "\n")
-    return folder
+@pytest.fixture(scope="module")
+def gowalla(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Path]:
+    folder = tmp_path_factory.mktemp("gowalla")
+    two_tastes(folder / "gowalla")
+    return run(folder, ["gowalla"], folder, ablate=True), folder
 
 
-def run(data: Path, names: list[str], tmp_path: Path, *, ablate: bool = False) -> list[Result]:
-    log, report = tmp_path / "log" / "looks.jsonl", tmp_path / "figures.json"
-    return run_quality(
-        data, names, BuildSettings(), tmp_path / "cache", Lines(StringIO()), people=50, ablate=ablate, json_report=report, log=log, now=NOW
-    )
-
-
-def test_a_set_is_fitted_judged_in_full_and_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    two_tastes(tmp_path / "gowalla")
-    [result] = run(tmp_path, ["gowalla"], tmp_path, ablate=True)
-    [noted] = [json.loads(line) for line in (tmp_path / "log" / "looks.jsonl").read_text().splitlines()]
-    [figures] = json.loads((tmp_path / "figures.json").read_text())
-    assert (noted["set"], noted["profile"], noted["people"]) == ("gowalla", BuildSettings().hash, 120)
-    assert noted["recall@20"] == pytest.approx(figures["figures"]["recall@20"]["mean"], abs=1e-5)
+def test_a_set_is_fitted_judged_in_full_and_told(gowalla: tuple[Report, Path]) -> None:
+    report, folder = gowalla
+    [result] = report.results
+    figures = json.loads((folder / "figures.json").read_text())
+    [of_set] = figures["sets"]
+    assert (of_set["set"], of_set["queries"], of_set["people"], of_set["sampled"]) == ("gowalla", 120, 120, 50)
     # Of forty items of a taste twelve are known and two are looked for among 28: half of the catalogue is out of the question.
-    assert figures["figures"]["recall@20"]["mean"] > 0.6
-    assert figures["sources"]["blend"]["mean"] > figures["sources"]["popularity"]["mean"]
-    assert {f"without {name}" for name in result.weights} <= set(figures["without"])
-    assert "gowalla: 120 queries" in capsys.readouterr().out.replace("\n", " ")
+    recall, ndcg, seconds, memory = of_set["rows"]
+    assert recall["mean"] > 0.6
+    assert (recall["published"], recall["must"], recall["verdict"]) == (0.1920, 0.193, "aim reached")
+    assert ndcg["kind"] == "mean"
+    assert seconds["mean"] == of_set["costs"]["wall_s"] > 0
+    assert memory["mean"] == of_set["costs"]["fit_mb"] / 1024 > 0
+    assert of_set["sources"]["blend"]["mean"] > of_set["sources"]["popularity"]["mean"]
+    assert of_set["leads"]["popularity"]["p"] < 0.05
+    assert set(result.weights) <= set(of_set["without"])
+    assert figures["served_profile"] == served_profile(BuildSettings(), HOME)
+    assert figures["versions"]["numpy"] == np.__version__
 
 
-def test_a_set_whose_folder_is_absent_is_skipped_with_a_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    two_tastes(tmp_path / "gowalla")
-    assert len(run(tmp_path, ["beauty", "gowalla"], tmp_path)) == 1
-    assert "beauty: skipped" in capsys.readouterr().out
+def test_a_look_is_noted_before_judging_begins_and_after_it(gowalla: tuple[Report, Path]) -> None:
+    report, folder = gowalla
+    started, judged = noted(folder)
+    assert (started["set"], started["state"], started["profile"], started["people"]) == ("gowalla", "started", BuildSettings().hash, 120)
+    assert (judged["state"], judged["at"], judged["placement"]) == ("judged", started["at"], HOME.version)
+    assert judged["recall@20"] == round(report.results[0].rows[0].interval.mean, 5)
+    assert "recall@20" not in started
+    assert not {"", "seconds"} & set(judged)
+
+
+def test_the_blend_is_told_to_beat_the_sources_that_it_beats(gowalla: tuple[Report, Path]) -> None:
+    [result] = gowalla[0].results
+    assert result.best not in ("popularity", "blend")
+    for name, (lead, p) in result.leads.items():
+        assert (name in result.not_beaten) == (p >= 0.05 or lead.mean <= 0)
+    assert "popularity" not in result.not_beaten
+    assert result.best in (gowalla[1] / "quality.md").read_text().split("does not beat")[1].replace("item–item", "item_item")
+
+
+def test_the_same_people_know_less_and_less_in_the_cold_start_curve(gowalla: tuple[Report, Path]) -> None:
+    [result] = gowalla[0].results
+    curve = result.cold_start
+    assert tuple(curve) == NEWEST
+    assert {group.queries for group in curve.values()} == {50}
+    # Histories are of twelve events, so that twenty of them are all there are; of none only popularity can speak.
+    assert curve[20].means["blend"] == curve[50].means["blend"] == result.by_length["6–20"].means["blend"]
+    assert curve[0].means["blend"].mean == pytest.approx(curve[0].means["popularity"].mean)
+    assert curve[1].means["blend"].low > curve[0].means["blend"].high
+    assert {group.means["popularity"] for group in curve.values()} == {curve[0].means["popularity"]}
+
+
+def test_the_document_holds_the_tables_and_names_the_command(gowalla: tuple[Report, Path]) -> None:
+    folder = gowalla[1]
+    text = (folder / "quality.md").read_text()
+    assert "Made by `recommender bench quality --data X` on 2026-03-01" in text
+    assert served_profile(BuildSettings(), HOME) in text
+    [line] = [line for line in text.splitlines() if line.startswith("| gowalla | Recall@20")]
+    assert line.split(" | ")[3:6] == [".1920", "≥ .1930", "≥ .1985"]
+    for heading in ("by events in the history", "newest events alone", "lost without each source", "weights by events", "Time and memory"):
+        assert heading in text
+    assert "candidates of each source, all of them ranked" in text
+    assert "is another" in text  # … than the set that the figures are published on.
+
+
+def test_other_formats_go_through_the_same_command(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "data"
+    rounds(data / "logs" / "mine.txt")
+    movielens(data / "ml-1m")
+    (data / "mind").mkdir()
+    (data / "mind" / "behaviors.tsv").write_text("no line of five fields\n")
+    report = run(data, [], tmp_path, settings=BuildSettings(embedder=str(model)), people=30)
+    by_name = {result.benchmark.name: result for result in report.results}
+    assert set(by_name) == {"mine", "ml-1m", "ml-1m-cold"}
+    assert by_name["mine"].rows[1].interval.mean > 0.5
+    rolled, cold = by_name["ml-1m"], by_name["ml-1m-cold"]
+    assert (rolled.costs.fits, rolled.rows[1].measure.label) == (4, "NDCG@10, blend over best single source")
+    assert rolled.queries > rolled.people
+    assert rolled.rows[1].interval.mean == pytest.approx(rolled.singles["blend"].mean / rolled.singles[rolled.best].mean - 1)
+    assert cold.rows[1].p is not None
+    # Two thirds of the cold films are of genres that a person never liked.
+    assert cold.singles["blend"].mean > 0.5
+    [sentence] = report.skipped
+    assert sentence.startswith("mind: skipped, ")
+    assert "five fields" in sentence
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "mine: 120 people" in shown
+    assert "mind: skipped" in shown
+    assert {entry["set"] for entry in noted(tmp_path)} == set(by_name)
+
+
+def test_a_run_in_which_nothing_could_be_judged_fails(tmp_path: Path) -> None:
+    (tmp_path / "mind").mkdir()
+    (tmp_path / "mind" / "behaviors.tsv").write_text("no line of five fields\n")
+    with pytest.raises(RecommenderError, match="nothing was judged: mind: skipped"):
+        run(tmp_path, [], tmp_path)
+    assert not noted(tmp_path)
 
 
 def test_nothing_to_measure_and_unknown_names_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="a folder that holds at least one of"):
+    with pytest.raises(InvalidInput, match="a folder that is or holds a set"):
         run(tmp_path, [], tmp_path)
-    with pytest.raises(InvalidInput, match="among gowalla, beauty"):
-        run(tmp_path, ["yelp"], tmp_path)
-    result = CliRunner().invoke(bench_group, ["quality", "--data", str(tmp_path), "--set", "yelp"])
+    two_tastes(tmp_path / "gowalla")
+    with pytest.raises(InvalidInput, match="what was found: gowalla"):
+        run(tmp_path, ["beauty"], tmp_path)
+    with pytest.raises(InvalidInput, match="another set than the simulated logs"):
+        run(tmp_path, ["off-policy"], tmp_path)
+    result = CliRunner().invoke(bench_group, ["quality", "--data", str(tmp_path), "--set", "yelp", "--log", str(tmp_path / "log" / "l")])
     assert isinstance(result.exception, InvalidInput)
+    missing = CliRunner().invoke(bench_group, ["quality", "--data", str(tmp_path), "--markdown", str(tmp_path / "no" / "q.md")])
+    assert isinstance(missing.exception, InvalidInput)
     assert not (tmp_path / "log").exists()
 
 
-def test_every_set_says_how_it_is_judged_and_what_is_wanted() -> None:
-    for benchmark in BENCHMARKS.values():
-        assert benchmark.protocol
-        assert bool(benchmark.source) == any(measure.published for measure in benchmark.measures)
-        assert all(measure.must is None or measure.must < (measure.aim or 1) for measure in benchmark.measures)
+def test_the_document_of_data_sets_lists_the_options_of_the_command() -> None:
+    document = (Path(__file__).parents[2] / "docs/datasets.md").read_text(encoding="utf-8")
+    listed = {option for line in document.splitlines() if line.startswith("| `--") for option in re.findall(r"`(--[a-z-]+)", line)}
+    command = bench_group.commands["quality"]
+    assert listed | {"--data"} == {option for parameter in command.params for option in parameter.opts}
+
+
+def test_the_served_profile_is_of_settings_and_of_how_they_are_served() -> None:
+    settings = BuildSettings()
+    ours = served_profile(settings, HOME)
+    assert len(ours) == 12
+    assert ours != served_profile(settings, HOME.model_copy(update={"candidates": 300}))
+    assert ours != served_profile(settings, HOME.model_copy(update={"ranker_depth": 100}))
+    assert ours != served_profile(settings.model_copy(update={"seed": 1}), HOME)
+
+
+def test_who_is_judged_in_several_windows_counts_as_one_person_in_every_interval() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.random(30)
+    lengths, people = np.full(30, 3), np.arange(30, dtype=np.uint32)
+    once = by_length(lengths, {"blend": values}, people)["2–5"]
+    often = by_length(np.tile(lengths, 8), {"blend": np.tile(values, 8)}, np.tile(people, 8))["2–5"]
+    assert (often.queries, once.queries) == (240, 30)
+    assert (often.means["blend"].low, often.means["blend"].high) == pytest.approx((once.means["blend"].low, once.means["blend"].high))
 
 
 def test_popularity_of_genre_by_hand() -> None:

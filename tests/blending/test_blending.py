@@ -65,11 +65,12 @@ def test_where_nothing_that_was_proposed_was_taken_up_there_is_no_blend() -> Non
     assert learn_blend(engine, [missed], HOME, SETTINGS, seed=0) is None
 
 
-def test_at_most_so_many_people_of_each_part_are_learnt_on() -> None:
-    few = SETTINGS.model_copy(update={"people": 25, "ranker": "never"})
-    learnt = learn_blend(ENGINE, [PEOPLE, PEOPLE], HOME, few, seed=0)
+@pytest.mark.parametrize(("sizes", "people"), [((60, 60), 50), ((10, 60), 50), ((60, 60), 1_000)], ids=["evenly", "one small", "all"])
+def test_at_most_so_many_people_of_all_parts_together_are_learnt_on(sizes: tuple[int, ...], people: int) -> None:
+    parts = [PEOPLE.chosen(np.arange(size)) for size in sizes]
+    learnt = learn_blend(ENGINE, parts, HOME, SETTINGS.model_copy(update={"people": people, "ranker": "never"}), seed=0)
     assert learnt is not None
-    assert learnt.queries == 2 * 25
+    assert learnt.queries == min(people, sum(sizes))
 
 
 @pytest.mark.parametrize("changed", [{"ranker": "never"}, {"fewest_for_ranker": 61}], ids=["not wanted", "too few people"])

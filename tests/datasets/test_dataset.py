@@ -53,4 +53,4 @@ def test_every_reader_stands_in_the_document_and_no_other() -> None:
             if name.startswith("read_") and name != "read_table" and function.__module__ == f"eval.datasets.{module.name}"
         }
     assert set(re.findall(r"`(eval\.datasets\.\w+\.read_\w+)`", DOCUMENT)) == readers
-    assert len(readers) == 7
+    assert len(readers) == 8

@@ -11,7 +11,7 @@ from event_rows import rows_of
 
 from eval.datasets.dataset import SECOND_US
 from eval.datasets.impressions import Impressions
-from eval.datasets.mind import read_mind
+from eval.datasets.mind import read_mind, read_mind_parts
 from recommender.errors import InvalidInput
 from recommender.items import ItemKind
 from recommender.order import Order
@@ -111,3 +111,29 @@ def test_impressions_that_do_not_fit_together_are_refused(field: str, values: np
     assert len(Impressions(**sound)) == 2
     with pytest.raises(InvalidInput, match=field):
         Impressions(**{**sound, field: values})
+
+
+def test_two_folders_are_one_set_whose_second_is_judged(tmp_path: Path) -> None:
+    later = BEHAVIOURS.replace("11/13", "11/14").replace("U2", "U3").replace("N3-1", "N7-1")
+    folders = [tmp_path / name for name in ("train", "dev")]
+    for folder, text in zip(folders, (BEHAVIOURS, later), strict=True):
+        folder.mkdir()
+        folder_of(folder, text, NEWS if folder.name == "train" else None)
+    dataset = read_mind_parts(*folders, "small")
+    log = dataset.impressions
+    assert log is not None
+    assert log.judged is not None
+    assert dataset.name == "small"
+    assert log.judged.tolist() == [False] * 3 + [True] * 3
+    assert [item.id for item in dataset.items][-1] == "N7"
+    # Whoever is new in the second folder has the history that stands there; U1, of both, that of the first.
+    assert dataset.people_ids == ["U1", "U2", "U3"]
+    assert [item for person, item in rows_of(dataset.events) if person == 2] == [4, 0, 6]
+
+
+def test_a_second_folder_that_begins_before_the_first_ends_is_refused(tmp_path: Path) -> None:
+    for name in ("train", "dev"):
+        (tmp_path / name).mkdir()
+        folder_of(tmp_path / name)
+    with pytest.raises(InvalidInput, match="none of which is older"):
+        read_mind_parts(tmp_path / "train", tmp_path / "dev", "small")

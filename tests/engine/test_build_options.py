@@ -168,6 +168,14 @@ SLOW = {
     "blending.trees.patience": 30,
 }
 """So many trees of so little each that some of them serve nobody better."""
+READ = {
+    "sequence.fewest": 1,
+    "sequence.factors": 8,
+    "sequence.passes": 2,
+    "sequence.learning_rate": 0.1,
+    "sequence.negatives": 20,
+}
+"""A transformer that learns something of little."""
 OPTIONS: dict[str, Other] = {
     **{f"event_weights.{kind.name.lower()}": Other(7.0) for kind in ACTED},
     "half_life_days": Other(1.0),
@@ -200,6 +208,16 @@ OPTIONS: dict[str, Other] = {
     "graph.factors": Other(2),
     "graph.exponent": Other(4.0),
     "graph.history_decay": Other(0.1),
+    "sequence.factors": Other(4, beside=READ),
+    "sequence.blocks": Other(0, beside=READ),
+    "sequence.heads": Other(4, beside=READ),
+    "sequence.length": Other(3, beside=READ),
+    "sequence.passes": Other(5, beside=READ),
+    "sequence.most_tokens": Other(100, beside=READ),
+    "sequence.dropout": Other(0.9, beside=READ),
+    "sequence.negatives": Other(5, beside=READ),
+    "sequence.learning_rate": Other(0.01, beside=READ),
+    "sequence.fewest": Other(1),
     "content.interests": Other(1),
     "content.same_interest": Other(0.95),
     "content.history_decay": Other(0.1),

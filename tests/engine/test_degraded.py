@@ -104,6 +104,89 @@ def test_broken_arrays_cost_a_source_and_not_the_feed(name: str, damage: Callabl
     assert len(feed.numbers) == 12
 
 
+class _OddScorer(_FailingScorer):
+    """Scores the last candidate of every line as no number."""
+
+    def __init__(self, scorer: Scorer, odd: float) -> None:
+        super().__init__(scorer, "")
+        self._odd = odd
+
+    def score(self, rows: Rows) -> Floats:
+        scores = super().score(rows).copy()
+        scores[np.arange(len(rows)), (rows >= 0).sum(axis=1) - 1] = self._odd
+        return scores
+
+
+class _OddSource(CollaborativeSource):
+    def __init__(self, source: CollaborativeSource, odd: float) -> None:
+        super().__init__(source.factors, source.settings, source.confidence)
+        self._odd = odd
+
+    def prepare(self, batch: Batch, now: int) -> Scorer:  # type: ignore[override]
+        return _OddScorer(super().prepare(batch, now), self._odd)
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf")])
+def test_a_source_that_scores_any_candidate_as_no_number_has_failed(odd: float, caplog: pytest.LogCaptureFixture) -> None:
+    engine = engine_of(checkerboard())
+    sources = list(engine.sources)
+    assert isinstance(sources[1], CollaborativeSource)
+    engine.sources = (sources[0], _OddSource(sources[1], odd), *sources[2:])
+    feed = feed_of(engine, Query(HOME, 12, history=HISTORY))
+    assert feed.degraded == (Degradation("collaborative", "failed"),)
+    assert not feed.source_ranks[:, 1].any()
+    assert "no number" in caplog.text
+    # Whoever the source has nothing to say to is not concerned.
+    assert feed_of(engine, Query(HOME, 12)).degraded == ()
+
+
+SPOILT = (
+    SourceName.COLLABORATIVE,
+    SourceName.GRAPH,
+    SourceName.ITEM_ITEM,
+    SourceName.TRANSITIONS,
+    SourceName.CO_OCCURRENCE,
+    SourceName.TRANSFER,
+    SourceName.POPULAR,
+    SourceName.RESPONSE,
+)
+"""Sources whose scores come straight out of an array."""
+
+
+def spoilt(name: SourceName, odd: float, everywhere: bool) -> Recommender:
+    """The checkerboard's engine with `odd` in what one source has learnt of every item, or of the one that was liked last."""
+    contents = checkerboard()
+    engine, rows = engine_of(contents), slice(None) if everywhere else 5
+    arrays = {
+        SourceName.COLLABORATIVE: contents.factors,
+        SourceName.GRAPH: contents.graph.vectors,
+        SourceName.ITEM_ITEM: contents.item_item,
+        SourceName.TRANSITIONS: contents.transitions,
+        SourceName.CO_OCCURRENCE: contents.co_occurrence,
+        SourceName.TRANSFER: contents.transfer,
+        SourceName.POPULAR: contents.popularity,
+        SourceName.RESPONSE: contents.response,
+        SourceName.SEQUENCE: contents.sequence.items,
+    }
+    array = arrays[name]
+    if isinstance(array, np.ndarray):
+        array[rows] = odd
+    else:
+        array.data[array.indptr[0 if everywhere else 5] : array.indptr[-1 if everywhere else 6]] = odd
+    return engine
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_source_that_learnt_what_is_no_number_has_failed_also_where_it_is_alone(name: SourceName, everywhere: bool) -> None:
+    engine = spoilt(name, float("nan"), everywhere)
+    for sources in (None, frozenset({name})):
+        feed = feed_of(engine, Query(HOME, 12, history=HISTORY, sources=sources))
+        assert Degradation(name.key, "failed") in feed.degraded
+        assert not feed.source_ranks[:, name - 1].any()
+        assert np.isfinite(feed.scores).all()
+
+
 def test_past_the_deadline_every_source_is_left_out_and_the_fallback_answers() -> None:
     engine = engine_of(checkerboard())
     [feed] = engine.feeds([Query(HOME, 12, history=HISTORY, reasons=3)], now=NOW, deadline=time.monotonic() - 1)

@@ -59,6 +59,7 @@ PLACEMENT_OPTIONS: dict[str, object] = {
     "weights.co_occurrence": WEIGHTS,
     "weights.transfer": WEIGHTS,
     "weights.response": WEIGHTS,
+    "weights.sequence": WEIGHTS,
     "rank_constant": 1.0,
     "repeat": "allowed",
     "freshness_half_life_hours": 1.0,

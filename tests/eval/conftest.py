@@ -49,9 +49,9 @@ def material(world: World) -> Material:
 def judge(world: World, material: Material) -> Callable[..., Evaluation]:
     """Evaluates the world's store by its own settings, cut as the arguments say."""
 
-    def judged(*, build: BuildSettings = world.build, placement: Placement = HOME, **more: object) -> Evaluation:
+    def judged(*, build: BuildSettings = world.build, placement: Placement = HOME, on: Material = material, **more: object) -> Evaluation:
         cutting = Cutting(**{name: more.pop(name) for name in list(more) if name in Cutting.__dataclass_fields__})  # type: ignore[arg-type]
-        return evaluate(material, build, placement, quiet(), cache=world.settings.cache_path, cutting=cutting, **more)  # type: ignore[arg-type]
+        return evaluate(on, build, placement, quiet(), cache=world.settings.cache_path, cutting=cutting, **more)  # type: ignore[arg-type]
 
     return judged
 
@@ -66,6 +66,7 @@ def whole(judge: Callable[..., Evaluation], world: World, material: Material) ->
         windows=2,
         ablate=True,
         curve=True,
+        less_known=True,
         rival=Rival("<i>other</i>.toml", world.build, Placement(name="home", blend="weights", weights=weights)),
         segments={number: HOSTILE if number % 2 else "plain" for number in material.people},
     )
@@ -129,7 +130,8 @@ def _judgement(name: str, held_out: HeldOut, shown: list[list[int]]) -> Judgemen
     relevant = np.array([len(wanted) for wanted in held_out.targets])
     values = {"ndcg@10": ndcg(hits, relevant, 10), "recall@20": recall(hits, relevant, 20)}
     intervals = bootstrap_means(values, np.random.default_rng(0), people=held_out.people)
-    return Judgement(name, values, intervals, {"coverage@10": 0.5}, lists, hits, relevant, 1)
+    scores = np.full(lists.shape, np.nan, dtype=np.float32)
+    return Judgement(name, values, intervals, {"coverage@10": 0.5}, lists, hits, relevant, 1, scores)
 
 
 @pytest.fixture

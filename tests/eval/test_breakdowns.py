@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from worlds import NOW
 
-from eval.breakdowns import BreakDown, break_downs, cold_start_curve, popularity_classes
+from eval.breakdowns import BreakDown, break_downs, length_curve, popularity_classes
 from eval.evaluation import Evaluation
 from recommender.items import Item, ItemKind
 
@@ -53,9 +53,9 @@ def test_people_stand_in_the_group_of_their_history(by_hand: Evaluate, query: An
     assert by_length.unit == "people"
 
 
-def test_the_cold_start_curve_goes_by_exact_length_up_to_twenty(by_hand: Evaluate, query: Any) -> None:
+def test_the_length_curve_goes_by_exact_length_up_to_twenty(by_hand: Evaluate, query: Any) -> None:
     evaluation = by_hand([item(number) for number in range(10)], people_of(query, [3] * 6 + [20] * 5 + [21] * 5, [0]))
-    curve = cold_start_curve(evaluation)
+    curve = length_curve(evaluation)
     assert counts(curve) == {"3": 6, "20": 5}
     assert means(curve) == {"3": 1.0, "20": 1.0}
 

@@ -70,6 +70,41 @@ def test_the_command_judges_on_files_in_rolling_windows(
     assert "<script" not in page.read_text(encoding="utf-8")
 
 
+def test_the_command_judges_on_files_of_ones_own(model: Path, build: Path, tmp_path: Path, capsys: Capture) -> None:
+    rows = [f"u{person},i{(person % 2 + 2 * step) % 24},like,2026-01-{1 + step:02}T00:00:00Z" for person in range(24) for step in range(10)]
+    parts = {"train.csv": [row for row in rows if int(row[-12:-10]) < 9], "test.csv": [row for row in rows if int(row[-12:-10]) >= 9]}
+    for name, some in parts.items():
+        (tmp_path / name).write_text("\n".join(["user_id,item_id,type,at", *some]) + "\n", encoding="utf-8")
+    (tmp_path / "items.csv").write_text("id,kind,title\n" + "".join(f"i{n},media,Film {n}\n" for n in range(30)), encoding="utf-8")
+    words = ["--train", str(tmp_path / "train.csv"), "--test", str(tmp_path / "test.csv"), "--items", str(tmp_path / "items.csv")]
+    report = tmp_path / "report.json"
+    asked = ["--cold-start", "--json", str(report), "--build", str(build)]
+    assert run(["eval", "--data", str(tmp_path / "var"), *words, *asked]) == 0
+    printed = capsys.readouterr().out
+    assert "train.csv: 24 people (as given)" in printed
+    assert "NDCG@10 of the same 24 people by what is known of them" in printed
+    figures = json.loads(report.read_text(encoding="utf-8"))
+    assert (figures["data"]["items"], figures["data"]["events"]) == (30, 192)
+    assert [group["group"] for group in figures["cold_start"]["groups"]] == ["0", "1", "2", "3", "5"]
+
+
+def test_looks_at_a_test_part_are_logged_before_and_after(lists_of_ratings: Path, build: Path, tmp_path: Path, capsys: Capture) -> None:
+    log, report = tmp_path / "log" / "looks.jsonl", tmp_path / "report.json"
+    words = ["--data", str(tmp_path / "var"), "--dataset", str(lists_of_ratings), "--format", "movielens", "--build", str(build)]
+    assert run(["eval", *words, "--split", "last", "--log", str(log), "--json", str(report)]) == 0
+    before, after = (json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
+    blend = json.loads(report.read_text(encoding="utf-8"))["variants"]["blend"]
+    assert (before["state"], after["state"]) == ("started", "judged")
+    assert (before["set"], before["split"], before["people"]) == ("movielens tiny", "last", 30)
+    assert after["ndcg@10"] == pytest.approx(blend["ndcg@10"]["mean"], abs=1e-5)
+    capsys.readouterr()
+    assert run(["eval", *words, "--split", "time", "--log", str(log)]) == 1
+    assert "--log" in capsys.readouterr().err
+    assert run(["eval", *words, "--split", "last", "--log", "/proc/looks.jsonl"]) == 1
+    assert "a file that can be written to" in capsys.readouterr().err
+    assert len(log.read_text(encoding="utf-8").splitlines()) == 2
+
+
 def test_a_random_split_is_warned_of(lists_of_ratings: Path, build: Path, tmp_path: Path, capsys: Capture) -> None:
     words = ["--data", str(tmp_path / "var"), "--dataset", str(lists_of_ratings), "--format", "movielens", "--split", "random"]
     assert run(["eval", *words, "--build", str(build)]) == 0
@@ -87,6 +122,13 @@ def test_a_random_split_is_warned_of(lists_of_ratings: Path, build: Path, tmp_pa
         (["--cut", "2030-01-01"], "the newest event is of"),
         (["--format", "movielens"], "both --dataset and --format"),
         (["--set", "Beauty"], "only together with --dataset"),
+        (["--log", "looks.jsonl"], "--log: given 'looks.jsonl', allowed: only together with --dataset"),
+        (["--train", "train.csv"], "both --train and --test"),
+        (["--train", "a.csv", "--test", "b.csv", "--dataset", "/nowhere", "--format", "mind"], "not both"),
+        (["--train", "a.csv", "--test", "b.csv"], "a.csv"),
+        (["--items", "items.csv"], "only together with --train and --test"),
+        (["--split", "impressions"], "events of type impression"),
+        (["--among", "all"], "only with --split cold-items"),
         (["--dataset", "/nowhere", "--format", "netflix"], "--format: given 'netflix'"),
         (["--dataset", "/nowhere", "--format", "movielens"], "/nowhere/movies.csv"),
         (["--html", "/nowhere/report.html"], "--html: given '/nowhere/report.html'"),
@@ -118,7 +160,8 @@ def test_comparing_a_file_with_itself_is_refused_before_anything_is_read(build: 
 
 
 def test_every_option_split_and_format_stands_in_the_document_and_no_other() -> None:
-    options = {option for parameter in evaluate.params for option in parameter.opts}
+    compare = evaluate.commands["compare"]
+    options = {option for command in (evaluate, compare) for parameter in command.params for option in parameter.opts if option[0] == "-"}
     assert set(re.findall(r"--[a-z][a-z-]*", DOCUMENT)) == options
     rows = dict(re.findall(r"^\| `([a-z][a-z-]*)` \| (?:.*\| )?([^|]*)\|$", DOCUMENT, re.MULTILINE))
     assert [name for name in rows if name in SPLITS] == list(SPLITS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -10,13 +11,15 @@ import pytest
 from worlds import NOW, World
 
 from eval.evaluation import OTHER, Evaluation
+from eval.material import Material
 from eval.rival import Rival
 from recommender.errors import InvalidInput
+from recommender.event_table import EventTable
 from recommender.feeds import SourceName
 from recommender.generation import Generations
 from recommender.judging import VARIANTS
 from recommender.placements import Placement
-from recommender.times import to_micros
+from recommender.times import DAY_US, to_micros
 
 Judge = Callable[..., Evaluation]
 
@@ -112,6 +115,26 @@ def test_cold_people_and_cold_items_leave_training_altogether(judge: Judge) -> N
     items = judge(split="cold-items")
     rows = items.material.catalogue.rows_of(np.concatenate(items.comparison.held_out.targets))
     assert (items.windows[0].training_counts[rows] == 0).all()
+
+
+def test_a_placement_that_may_repeat_is_judged_on_what_is_taken_up_again(judge: Judge, material: Material) -> None:
+    events, early = material.events, material.events.before(to_micros(NOW - timedelta(days=15)))
+    again = EventTable.sorted(
+        *(np.append(getattr(events, name), getattr(early, name)) for name in ("person", "item", "type", "value")),
+        np.append(events.at, early.at + 12 * DAY_US),
+        np.append(events.consent, early.consent),
+        np.arange(len(events) + len(early)),
+    )
+    repeating = replace(material, events=again)
+    for repeat, found in (("never", 0), ("allowed", 1)):
+        result = judge(on=repeating, placement=Placement(name="radio", repeat=repeat))
+        held_out = result.comparison.held_out
+        old = [np.isin(wanted, known.to_array()).any() for wanted, known in zip(held_out.targets, held_out.consumed, strict=True)]
+        assert any(old) == bool(found)
+        had = [set(known) for known in held_out.consumed]
+        numbers = result.material.catalogue.numbers
+        lists = result.comparison.judgements["blend"].lists
+        assert any(set(numbers[line[line >= 0]]) & some for line, some in zip(lists, had, strict=True)) == bool(found)
 
 
 def test_a_random_split_comes_with_a_warning(judge: Judge) -> None:

@@ -9,10 +9,12 @@ import pytest
 from worlds import World
 
 from eval.material import FORMATS, Material, from_files, from_store
+from eval.splitting import Cutting, splits_of
 from indexing.progress import Lines
 from recommender.errors import InvalidInput
 from recommender.events import Subject
 from recommender.order import Order
+from recommender.profile import BuildSettings
 from recommender.store import open_store
 
 
@@ -40,6 +42,16 @@ def test_a_public_set_is_read_with_its_own_test_part(tmp_path: Path) -> None:
     assert found.test is not None
     assert [subject.id for subject in found.people.values()] == ["7", "8"]
     assert found.catalogue.n == len(found.items) == 3
+
+
+def test_a_set_that_says_what_was_shown_is_judged_on_it_where_that_is_asked_for(tmp_path: Path) -> None:
+    lines = [f"{n}\tu{n % 2}\t11/13/2019 8:{10 + n}:57 AM\tN1\tN2-1 N3-0{' N4-0' * (n % 2)}" for n in range(4)]
+    (tmp_path / "behaviors.tsv").write_text("\n".join([*lines, "5\tu0\t11/13/2019 9:00:00 AM\tN1\tN3-0"]) + "\n", encoding="utf-8")
+    found = from_files(tmp_path, "mind", "", Lines(StringIO()))
+    (split,), _ = splits_of(found, BuildSettings(), Cutting(split="impressions", share=0.5))
+    assert [len(offered) for offered in split.held_out.candidates or []] == [2, 3]
+    assert [len(wanted) for wanted in split.held_out.targets] == [1, 1]
+    assert split.excluded == 1
 
 
 def test_an_unknown_format_and_an_unknown_set_are_refused_by_name(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from eval.evaluation import Evaluation
+from eval.outputs.every_figure import LISTS, RANKED, cell_of, columns_of, shown_amount
 from eval.outputs.figures import COMPARED, Figures, at_k, figures_of
 from eval.outputs.person_rows import write_person_rows
 from eval.outputs.tables import shown, tables_of, title_of
@@ -28,6 +29,7 @@ from recommender.feeds import SourceName
 from recommender.items import Item, ItemKind
 from recommender.judging.comparison import shown_chance
 from recommender.judging.replay import BLEND
+from recommender.times import to_micros
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
@@ -102,6 +104,16 @@ def test_a_learned_blend_shows_its_weights_and_what_its_trees_go_by(whole: Evalu
     assert shares == sorted(shares, reverse=True)
 
 
+def test_break_downs_show_the_rival_beside_the_blend(whole: Evaluation, figures: Figures, made: Mapping[str, Drawing]) -> None:
+    (segments,) = [broken for broken in figures["break_downs"] if broken["by"] == "segment"]
+    assert segments["variants"] == ["blend", whole.comparison.best_part, "other"]
+    assert ">other<" in made["segment"].svg
+    group = next(group for group in segments["groups"] if group["group"] == "plain")
+    plain = np.array([whole.segments[int(person)] == "plain" for person in whole.comparison.held_out.people])
+    assert whole.compared is not None
+    assert group["means"]["other"]["mean"] == pytest.approx(whole.compared.judgements["other"].values["ndcg@10"][plain].mean())
+
+
 def test_the_weights_of_the_placement_are_shown_where_it_blends(judge: Callable[..., Evaluation], whole: Evaluation) -> None:
     result = judge(placement=whole.placement.model_copy(update={"blend": "weights"}))
     blend = figures_of(result)["blend"]
@@ -125,8 +137,44 @@ def test_the_tables_of_the_report_hold_the_numbers_of_the_json(figures: Figures,
         for group in broken["groups"]:
             means = [shown(group["means"][variant]) if group["means"] else "too few" for variant in broken["variants"]]
             assert [group["group"], f"{group['count']:,}", *means] in everything
+    for group in figures["cold_start"]["groups"]:
+        means = [shown(group["means"][variant]) for variant in figures["cold_start"]["variants"]]
+        assert [group["group"], f"{group['count']:,}", *means] in everything
+    for each in figures["reliability"]["bins"]:
+        assert [f"{each['shown']:,}", f"{each['predicted']:.4f}", shown(each["happened"])] in everything
     for point in figures["learning_curve"]:
         assert shown(point["ndcg@10"]) in rows[f"{point['share']:.0%}"]
+
+
+def test_every_figure_of_every_variant_stands_in_the_report(figures: Figures, text: str) -> None:
+    rows = Page(text).rows
+    for columns in (RANKED, LISTS):
+        there = columns_of(figures, columns)
+        place = rows.index(["variant", *(column.heading for column in there)])
+        for row, name in zip(rows[place + 1 :], figures["variants"], strict=False):
+            assert row[1:] == [cell_of(figures, name, column) for column in there]
+    listed = {column.metric for column in (*RANKED, *LISTS)}
+    for name, metrics in figures["variants"].items():
+        assert {*metrics, *figures["overall"][name]} - {"items_shown"} <= listed
+
+
+def test_the_terminal_shows_every_figure_of_the_blend_beside_the_best_source_and_popularity(figures: Figures) -> None:
+    (ranked, lists) = [table for title, table in tables_of(figures) if title in ("What is ranked right", "What lists are like")]
+    names = list(dict.fromkeys(["popularity", figures["best_part"], "blend"]))
+    for table, some in ((ranked, ("MAP@10", "R-precision", "Hit rate@10")), (lists, ("Gini", "Novelty, bits", "People covered"))):
+        assert [column.header for column in table.columns] == ["figure", *names]
+        assert set(some) <= set(table.columns[0].cells)
+    (novelty,) = [column for column in LISTS if column.metric == "novelty@10"]
+    row = list(lists.columns[0].cells).index("Novelty, bits")
+    assert list(lists.columns[-1].cells)[row] == cell_of(figures, "blend", novelty)
+
+
+def test_amounts_beyond_one_are_shown_whole() -> None:
+    assert shown_amount({"mean": 10.05, "low": 0.5, "high": 20.5}) == "10.05 [.50, 20.50]"
+    assert shown_amount({"mean": 0.002, "low": 0.001, "high": 0.003}, 1_000) == "2.00 [1.00, 3.00]"
+    assert shown_amount({"mean": 12345.6, "low": 12000.4, "high": 13000.0}) == "12346 [12000, 13000]"
+    assert shown_amount({"mean": 0.25, "low": 0.2, "high": 0.3}) == ".2500 [.200, .300]"
+    assert shown({"mean": 0.25, "low": 0.2, "high": 10.25}) == ".2500 [.200, 10.250]"
 
 
 def test_the_report_is_one_well_formed_page_without_scripts_and_addresses(text: str) -> None:
@@ -177,9 +225,11 @@ def test_drawings_share_no_name_and_are_in_the_colour_of_the_text(made: Mapping[
     assert len(ids) == len(set(ids))
     assert INK not in text
     assert "currentColor" in text
+    assert "mathdefault" not in text
     used = {name for name in re.findall(r"(?:url\(#|href=\"#)([\w-]+)", text)}
     assert used <= set(ids)
-    assert {"by_length", "scatter", "weights", "importance", "ablation", "learning_curve", "history length", "segment"} <= set(made)
+    named = {"by_length", "scatter", "weights", "importance", "ablation", "learning_curve", "history length", "segment"}
+    assert named | {"length_curve", "cold_start", "reliability"} <= set(made)
     for drawing in made.values():
         assert ElementTree.fromstring(drawing.svg).tag == "{http://www.w3.org/2000/svg}svg"
 
@@ -195,7 +245,7 @@ def test_every_drawing_is_told_in_words_and_has_its_table(made: Mapping[str, Dra
 def test_a_plain_evaluation_makes_a_report_too(judge: Callable[..., Evaluation]) -> None:
     figures = figures_of(judge())
     text = page(figures)
-    assert not {"ablation", "compared", "learning_curve"} & set(figures)
+    assert not {"ablation", "compared", "learning_curve", "cold_start"} & set(figures)
     assert Page(text).open == []
     assert f"Only {figures['best_part'].replace('item_item', 'item–item').replace('co_occurrence', 'co-occurrence')}" in text
 
@@ -219,6 +269,8 @@ def test_a_row_a_person_and_variant_goes_into_parquet(whole: Evaluation, tmp_pat
     assert rows[0]["history_length"] == len(whole.comparison.held_out.histories[0])
     assert rows[-1]["first_10"] == [whole.material.items[row].id for row in blend.lists[-1, :10]]
     assert {row["window"] for row in rows} == {"window 1 of 2", "window 2 of 2"}
+    assert [to_micros(row["at"]) for row in rows] == whole.comparison.held_out.moments.tolist()  # type: ignore[union-attr]
+    assert [row["segment"] for row in rows] == [whole.segments[int(person)] for person in whole.comparison.held_out.people]
 
 
 def test_terminal_tables_fit_into_eighty_columns(figures: Figures) -> None:

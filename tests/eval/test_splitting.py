@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from event_rows import Row, table
@@ -58,6 +60,9 @@ def test_a_split_that_the_data_does_not_allow_is_refused(order: Order, split: st
         (Cutting(split="time", windows=3), "--windows"),
         (Cutting(split="cold-items", reveal=0.2), "--reveal"),
         (Cutting(split="time", known=3), "--known"),
+        (Cutting(split="time", among="all"), "--among"),
+        (Cutting(split="cold-items", among="some"), "--among"),
+        (Cutting(split="impressions", windows=3), "--windows"),
         (Cutting(split="random", cut=DAY), "--cut"),
         (Cutting(split="random", until=DAY), "--until"),
         (Cutting(share=0.0), "--share"),
@@ -105,6 +110,35 @@ def test_at_most_so_many_people_are_judged_in_each_window() -> None:
     assert [len(window.held_out) for window in windows] == [3, 3]
     last, _ = splits_of(timed(), BuildSettings(), Cutting(split="last", people=3))
     assert len(last[0].held_out) == 3
+
+
+def test_cold_items_are_ranked_among_themselves_unless_all_are_asked_for() -> None:
+    cold, _ = splits_of(timed(), BuildSettings(), Cutting(split="cold-items"))
+    for candidates, wanted in zip(cold[0].held_out.candidates or [], cold[0].held_out.targets, strict=True):
+        assert set(wanted) <= set(candidates)
+    among_all, _ = splits_of(timed(), BuildSettings(), Cutting(split="cold-items", among="all"))
+    assert among_all[0].held_out.candidates is None
+    assert np.array_equal(among_all[0].held_out.people, cold[0].held_out.people)
+
+
+AGAIN: list[Row] = [(person, 0, LIKE, DAY * step + person) for person in range(4) for step in range(6)]
+
+
+@pytest.mark.parametrize("split", ["time", "rolling", "last", "cold-people"])
+def test_what_was_had_before_is_judged_where_it_may_be_shown(split: str) -> None:
+    data = material(Order.TIME, [*AGAIN, (9, 1, LIKE, 0), (9, 2, LIKE, DAY * 6)])
+    options = {"rolling": Cutting(windows=1), "cold-people": Cutting(known=1, share=0.6)}
+    cutting = replace(options.get(split, Cutting()), split=split)
+    windows, _ = splits_of(data, BuildSettings(), cutting, repeats=True)
+    assert any(0 in wanted for wanted in windows[0].held_out.targets)
+
+
+def test_a_given_test_part_is_judged_whole_where_what_was_had_may_be_shown() -> None:
+    data = material(Order.NONE, [(0, 11, LIKE, 0), (1, 3, LIKE, 0)], test=True)
+    new, _ = splits_of(data, BuildSettings(), Cutting())
+    assert (len(new[0].held_out), new[0].dropped) == (1, 1)
+    all_of_it, _ = splits_of(data, BuildSettings(), Cutting(), repeats=True)
+    assert (len(all_of_it[0].held_out), all_of_it[0].dropped) == (2, 0)
 
 
 def test_times_that_stand_for_places_are_nobodys_now() -> None:

@@ -22,6 +22,12 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others() -> None:
     assert one.tobytes() != other.tobytes()
 
 
+def test_any_number_of_threads_gives_the_same_bytes() -> None:
+    matrix = some_matrix(400, 200)
+    one, several = (als_item_factors(matrix, SETTINGS, confidence=5.0, seed=1, threads=threads) for threads in (1, 3))
+    assert one.tobytes() == several.tobytes()
+
+
 def test_items_that_nobody_has_get_no_factors() -> None:
     dense = some_matrix().toarray()
     dense[:, [4, 7]] = 0

@@ -66,6 +66,12 @@ def test_cold_people_are_judged_on_what_follows_their_first_steps(reveal: int, h
     assert split.held_out.moments.tolist() == [10 * person + reveal for person in cold]
 
 
+def test_cold_people_may_be_judged_on_what_they_take_up_again() -> None:
+    events = table(*[(person, item, WATCH, 10 * person + at) for person in range(10) for at, item in enumerate((0, 1, 0))])
+    assert targets(cold_people(events, 0.1, np.random.default_rng(0), reveal=1, repeats=True).held_out).popitem()[1] == [0, 1]
+    assert targets(cold_people(events, 0.1, np.random.default_rng(0), reveal=1).held_out).popitem()[1] == [1]
+
+
 def test_who_did_no_more_than_is_revealed_is_not_judged() -> None:
     events = table(*[(person, item, WATCH, item) for person in range(10) for item in range(4)])
     with pytest.raises(InvalidInput, match="cold people after 4 events: held_out"):

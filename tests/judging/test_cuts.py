@@ -315,6 +315,39 @@ def test_given_candidates_hold_for_everybody() -> None:
     assert [items.tolist() for items in split.held_out.candidates] == [[12, 13], [12, 13]]
 
 
+AGAIN: list[Row] = [(1, 10, WATCH, 1), (1, 11, WATCH, 2), (1, 12, DISLIKE, 3), (1, 10, WATCH, 4), (1, 12, WATCH, 5), (1, 13, WATCH, 6)]
+
+
+def test_what_was_had_before_is_a_target_only_where_repeats_are_judged() -> None:
+    assert targets(hold_out(table(*AGAIN), WEIGHTS, cut=4)) == {1: [13]}
+    # What was dismissed is never shown again, so that it is no target either way.
+    again = hold_out(table(*AGAIN), WEIGHTS, cut=4, repeats=True)
+    assert (targets(again), known(again)) == ({1: [10, 13]}, {1: [10, 11, 12]})
+    assert again.consumed[0].to_array().tolist() == [10, 11]
+
+
+def test_somebody_who_only_repeats_is_judged_only_where_repeats_are() -> None:
+    events = table((1, 10, WATCH, 1), (1, 10, WATCH, 9))
+    assert len(hold_out(events, WEIGHTS, cut=5)) == 0
+    assert targets(by_time(events, WEIGHTS, cut=5, repeats=True).held_out) == {1: [10]}
+    assert targets(rolling(events, WEIGHTS, cuts=[5, 10], repeats=True)[0].held_out) == {1: [10]}
+
+
+def test_the_newest_item_may_be_an_old_one_where_repeats_are_judged() -> None:
+    events = table(*AGAIN[:5])
+    split = leave_last_out(events, repeats=True)
+    assert (targets(split.held_out), known(split.held_out)) == ({1: [10]}, {1: [10, 11, 12]})
+    assert rows_of(split.training) == [(1, 10), (1, 11), (1, 12)]
+    assert targets(leave_last_out(events).held_out) == {1: [11]}
+
+
+def test_a_given_test_keeps_what_was_had_before_where_repeats_are_judged() -> None:
+    training, test = table(*AGAIN[:3]), table((1, 10, WATCH, 9), (1, 12, WATCH, 9), (1, 13, WATCH, 9))
+    kept, dropped = given(training, test, repeats=True), given(training, test)
+    assert (targets(kept.held_out), kept.dropped) == ({1: [10, 13]}, 1)
+    assert (targets(dropped.held_out), dropped.dropped) == ({1: [13]}, 2)
+
+
 def test_a_split_is_whole_or_not_at_all() -> None:
     with pytest.raises(InvalidInput, match="mine: training"):
         Split(table(), three_people(), "mine")

@@ -115,6 +115,16 @@ def test_half_an_engine_is_not_judged() -> None:
     assert judge(engine, of_both_sides(3), HOME, variant="content").values["recall@10"].shape == (3,)
 
 
+@pytest.mark.parametrize("row", [4, slice(None)])
+@pytest.mark.parametrize("variant", ["blend", "collaborative"])
+def test_scores_that_are_no_numbers_are_refused_and_no_average(row: int | slice, variant: str) -> None:
+    contents = checkerboard()
+    contents.factors[row] = np.nan
+    with pytest.raises(RecommenderError, match="source collaborative failed"):
+        judge(engine_of(contents), of_both_sides(3), HOME, variant=variant)
+    assert judge(engine_of(contents), of_both_sides(3), HOME, variant="graph").values["recall@10"].shape == (3,)
+
+
 def test_nobody_held_out_is_an_error_and_no_figure() -> None:
     with pytest.raises(RecommenderError, match="nothing to judge"):
         judge(ENGINE, held_out(), HOME)
@@ -170,6 +180,41 @@ def test_the_area_is_over_the_whole_ranking_however_long() -> None:
     assert judgement.lists.shape == (1, 100)
     assert judgement.values["auc"].tolist() == [pytest.approx((698 + 698 - 649) / (2 * 698))]
     assert judgement.values["recall@100"].tolist() == [1 / 2]
+
+
+def test_r_precision_is_over_as_many_places_as_somebody_has_targets_however_many() -> None:
+    engine = engine_of(contents_of(some_items(400), popularity=np.arange(400, 0, -1)))
+    # All even rows below 300: of the first 150 rows, half are among them. A list of 100 would have held 50 of 150.
+    people = held_out((history_of(), list(range(0, 300, 2))), (history_of(), [0, 5]))
+    judgement = judge(engine, people, HOME, variant="popularity")
+    np.testing.assert_allclose(judgement.values["r_precision"], [75 / 150, 1 / 2])
+    assert judgement.lists.shape == (2, 100)
+    assert judgement.values["recall@100"].tolist() == [50 / 150, 1]
+
+
+def test_a_list_shorter_than_the_targets_counts_as_missing_the_rest() -> None:
+    engine = engine_of(contents_of(some_items(120), popularity=np.arange(120, 0, -1)))
+    judgement = judge(engine, held_out((history_of(), [*range(120), *range(500, 540)])), HOME, variant="popularity")
+    assert judgement.values["r_precision"].tolist() == [120 / 160]
+
+
+def test_what_was_shown_is_ranked_by_the_figures_that_are_usual_for_it() -> None:
+    engine = engine_of(contents_of(some_items(20), popularity=20 - np.arange(20)))
+    people = replace(held_out((history_of(), [6])), candidates=[np.array([number_of(row) for row in range(8)], dtype=np.uint32)])
+    values = judge(engine, people, HOME, variant="popularity").values
+    assert (values["ndcg@5"].tolist(), values["mrr@100"].tolist()) == ([0], [1 / 7])
+    assert values["ndcg@10"].tolist() == [pytest.approx(1 / log2(8))]
+    assert "ndcg@5" not in judge(engine, held_out((history_of(), [6])), HOME, variant="popularity").values
+
+
+def test_scores_are_kept_of_what_a_source_spoke_for() -> None:
+    engine = engine_of(contents_of(some_items(5), popularity=[3, 2, 1, 0, 0]))
+    people = held_out((history_of(), [0]))
+    scores = judge(engine, people, HOME, variant="popularity").scores
+    served = feed_of(engine, Query(HOME, 5, sources=VARIANTS["popularity"]), now=from_micros(CUT))
+    assert scores.shape == (1, 100)
+    np.testing.assert_array_equal(scores[0, :3], served.scores[:3])
+    assert np.isnan(scores[0, 3:]).all()
 
 
 def test_everybody_is_asked_at_their_own_moment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,7 @@ def test_every_blend_has_arrays_of_the_same_names() -> None:
     ids=["a source short", "a bucket short", "negative", "not a number", "infinite"],
 )
 def test_weights_that_are_none_are_refused(weights: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"blend weights of shape \(4, 10\), 0 or more"):
+    with pytest.raises(ValueError, match=r"blend weights of shape \(4, 11\), 0 or more"):
         Blend(weights, SCALES, None, NO_CALIBRATION)
 
 
@@ -60,7 +60,7 @@ def test_scales_that_nothing_can_be_divided_by_are_refused(wrong: float) -> None
     scales = SCALES.copy()
     scales[3] = wrong
     for refused in (scales, SCALES[:-1]):
-        with pytest.raises(ValueError, match=r"blend scales of shape \(10,\), above 0"):
+        with pytest.raises(ValueError, match=r"blend scales of shape \(11,\), above 0"):
             Blend(WEIGHTS, refused, None, NO_CALIBRATION)
 
 

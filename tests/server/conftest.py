@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from handmade import sequence_of
 
 from recommender.client import Client
 from recommender.events import Consent, Event, EventType, Subject
@@ -143,6 +144,7 @@ def contents_of(items: list[Item], catalogue: Catalogue, unlearnt: Sequence[str]
         co_occurrence=sp.csr_array(together),
         transfer=sp.csr_array(together),
         graph=ItemSpectrum(factors, learnt.astype(np.float32), learnt.astype(np.float32), np.ones(3, dtype=np.float32)),
+        sequence=sequence_of(np.hstack([factors, np.zeros((n, 1))])),
         popularity=np.arange(n, 0, -1, dtype=np.float32),
         recent_popularity=np.arange(n, 0, -1, dtype=np.float32),
         response=np.linspace(2, 0.5, n, dtype=np.float32),

@@ -20,7 +20,19 @@ from recommender.times import to_micros
 
 N = 80
 MOMENT = to_micros(NOW)
-SOURCES = ("content", "collaborative", "item_item", "popular", "fresh", "transitions", "graph", "co_occurrence", "transfer", "response")
+SOURCES = (
+    "content",
+    "collaborative",
+    "item_item",
+    "popular",
+    "fresh",
+    "transitions",
+    "graph",
+    "co_occurrence",
+    "transfer",
+    "response",
+    "sequence",
+)
 IMPERSONAL = ("popular", "fresh", "response")
 
 
@@ -43,6 +55,7 @@ def random_contents() -> Contents:
         co_occurrence=random_weights(rng),
         transfer=random_weights(rng),
         graph=rng.normal(size=(N, 6)) * (rng.random((N, 1)) < 0.8),
+        sequence=rng.normal(size=(N, 6)) * (rng.random((N, 1)) < 0.8),
     )
 
 
@@ -90,7 +103,7 @@ def opinions(source: Source, scores: np.ndarray, allowed: Mask) -> Mask:
 
 def test_sources_stand_in_the_order_of_their_names() -> None:
     assert [source.name.key for source in ENGINE.sources] == list(SOURCES)
-    assert [int(source.name) for source in ENGINE.sources] == list(range(1, 11))
+    assert [int(source.name) for source in ENGINE.sources] == list(range(1, 12))
 
 
 def test_proposes_only_allowed_rows_each_once(source: Source) -> None:

@@ -17,6 +17,7 @@ from recommender.generation import Contents
 from recommender.graph_filter import ItemSpectrum
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
+from recommender.sequence_model import ARRAYS, SequenceModel
 
 CHANGES: dict[str, dict[str, Value]] = {
     "item_item": {"item_item.regularisation": 3.0},
@@ -24,6 +25,7 @@ CHANGES: dict[str, dict[str, Value]] = {
     "co_occurrence": {"co_occurrence.target_exponent": 0.5},
     "transitions": {"transitions.window": 2},
     "graph": {"graph.exponent": 1.5},
+    "sequence": {"sequence.fewest": 1, "sequence.factors": 8, "sequence.passes": 1},
     "transfer": {"transfer.degree_exponent": 1.0},
     "popularity": {"popularity.half_life_days": 2.0},
     "events": {"half_life_days": 20.0},
@@ -52,6 +54,9 @@ def _same(one: object, other: object) -> bool:
     if isinstance(one, ItemSpectrum):
         assert isinstance(other, ItemSpectrum)
         return np.array_equal(one.vectors, other.vectors) and np.array_equal(one.gains, other.gains)
+    if isinstance(one, SequenceModel):
+        assert isinstance(other, SequenceModel)
+        return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ARRAYS)
     if isinstance(one, np.ndarray):
         return np.array_equal(one, other)  # type: ignore[arg-type]
     return one is other or one == other

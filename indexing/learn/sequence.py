@@ -1,0 +1,170 @@
+"""What comes next: a transformer over people's items in their order (SASRec: Kang & McAuley, ICDM 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from indexing.learn.singular_vectors import balanced, right_singular_vectors
+from indexing.learn.visits import Visits
+from recommender.event_table import EventTable
+from recommender.generation.catalogue import Catalogue
+from recommender.profile import BuildSettings, Sequence
+from recommender.sequence_model import Floats, SequenceModel
+
+BATCH_TOKENS = 4_096
+"""Next items that are learnt from in a step, those of people with histories of about the same length."""
+POPULAR_SHARE = 0.5
+"""Share of the drawn items that are drawn by how often they occur; the others are drawn evenly."""
+WARMING_STEPS = 100
+"""Steps at the start during which steps become larger, at most a quarter of all."""
+LEAST_STEP = 0.02
+"""Share of the learning rate to which steps fall at the end."""
+BETAS = (0.9, 0.98)
+"""How slowly Adam forgets slopes and their squares."""
+ITERATIONS = 4
+"""Multiplications by which the singular vectors are made that items start from."""
+SHORTEST = np.float32(1e-6)
+"""Length up to which an item's singular vectors say nothing of it."""
+
+Places = npt.NDArray[np.int64]
+
+
+def sequence_model(events: EventTable, catalogue: Catalogue, settings: BuildSettings) -> SequenceModel:
+    """A transformer of which every item after a person's first was to be foreseen from those before it.
+
+    It goes by `Visits`: an item stands once for each person, at its newest event; the newest `length` next items of each person are
+    learnt from. Items start at the leading singular vectors of who has what, each by the root of its singular value and items at
+    length 1. The loss is a sampled softmax over the true next item and `negatives` others, drawn for each step half by how often
+    they occur and half evenly, whose logits are corrected for that (Yi et al., RecSys 2019), so that the served scores are
+    logarithms of chances among all items.
+
+    Nothing is learnt from events without any order, nor from fewer next items than `fewest`. Events of equal time go by the order
+    of their arrival. The same events, settings and seed give the same bytes on one machine. Four numbers of 4 bytes are held for every
+    number of the model, and as much again while singular vectors are made; besides, memory grows with events only by their sorting.
+    """
+    n, options = catalogue.n, settings.sequence
+    visits = Visits.of(events, catalogue, settings)
+    rows, item = np.unique(visits.item, return_inverse=True)
+    people = _People.of(visits.person, item, options.length)
+    if not visits.ordered or people.tokens.sum() < options.fewest:
+        return SequenceModel.none(n)
+    # Imported here because it takes seconds.
+    import torch
+
+    from indexing.learn.next_item import NextItem
+
+    rng = np.random.default_rng(settings.seed)
+    people, passes = _within(people, options, rng)
+    counts = np.bincount(item, minlength=len(rows))
+    share = POPULAR_SHARE * counts / counts.sum() + (1 - POPULAR_SHARE) / len(rows)
+    until = np.cumsum(share)
+    steps = passes * len(people.batches())
+    warming = min(WARMING_STEPS, max(1, steps // 4))
+    with _own_torch(settings.seed):
+        model = NextItem(_start(visits.person, item, options, settings.seed), options)
+        optimiser = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=BETAS, weight_decay=0.0, fused=True)
+        for step, (items, targets) in enumerate(people.read(rng, passes)):
+            drawn = np.minimum(np.searchsorted(until, rng.random(options.negatives), side="right"), len(rows) - 1)
+            expected = (options.negatives * share[drawn]).astype(np.float32)
+            real = torch.from_numpy(targets >= 0)
+            states = model(torch.from_numpy(np.where(items < 0, len(rows), items)))[real]
+            loss = model.loss(states, torch.from_numpy(targets)[real], torch.from_numpy(drawn), torch.from_numpy(expected))
+            for group in optimiser.param_groups:
+                group["lr"] = options.learning_rate * min(1, (step + 1) / warming) * max(LEAST_STEP, 1 - step / steps)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+        return model.eval().served(rows, n)
+
+
+@dataclass(frozen=True, eq=False)
+class _People:
+    """What p people with a next item did. `item`: flat, shape (m,), oldest first. `ends`: shape (p,), one after the last of each.
+    `tokens`: shape (p,), ≥ 1, how many next items each is learnt from."""
+
+    item: Places
+    ends: Places
+    tokens: Places
+
+    @classmethod
+    def of(cls, person: Places, item: Places, length: int) -> _People:
+        """From `person` and `item`, shape (m,), in order of person and time: the newest `length` next items of each."""
+        visits = np.bincount(person)
+        several = visits > 1
+        return cls(item, np.cumsum(visits)[several], np.minimum(visits[several] - 1, length))
+
+    def chosen(self, places: Places) -> _People:
+        """The people at `places`."""
+        return _People(self.item, self.ends[places], self.tokens[places])
+
+    def batches(self) -> list[slice]:
+        """Slices of the people in order of their tokens, of at most `BATCH_TOKENS` each when all are as long as the longest."""
+        ordered = np.sort(self.tokens)
+        slices: list[slice] = []
+        start = 0
+        while start < len(ordered):
+            stop = min(len(ordered), start + max(1, BATCH_TOKENS // int(ordered[start])))
+            stop = min(stop, start + max(1, BATCH_TOKENS // int(ordered[stop - 1])))
+            slices.append(slice(start, stop))
+            start = stop
+        return slices
+
+    def read(self, rng: np.random.Generator, passes: int) -> Iterator[tuple[Places, Places]]:
+        """All people `passes` times: items and for each the one that came next, both shape (b, l), newest last, -1 for none."""
+        slices = self.batches()
+        for _ in range(passes):
+            # Who is in a batch with whom, and which batch comes when, differs from pass to pass.
+            order = np.lexsort((rng.random(len(self.tokens)), self.tokens))
+            for place in rng.permutation(len(slices)):
+                chosen = order[slices[place]]
+                tokens = self.tokens[chosen][:, None]
+                back = np.arange(int(tokens.max()), -1, -1)
+                read = np.where(back <= tokens, self.item[np.maximum(self.ends[chosen][:, None] - 1 - back, 0)], -1)
+                yield read[:, :-1], np.where(read[:, :-1] < 0, -1, read[:, 1:])
+
+
+def _within(people: _People, options: Sequence, rng: np.random.Generator) -> tuple[_People, int]:
+    """People and passes that together stay within `most_tokens`."""
+    every = int(people.tokens.sum())
+    if every <= options.most_tokens:
+        return people, min(options.passes, options.most_tokens // every)
+    order = rng.permutation(len(people.tokens))
+    most = max(1, int(np.searchsorted(np.cumsum(people.tokens[order]), options.most_tokens, side="right")))
+    return people.chosen(np.sort(order[:most])), 1
+
+
+def _start(person: Places, item: Places, options: Sequence, seed: int) -> Floats:
+    """What m items start from, shape (m, d), d being `factors` taken up to a multiple of `heads`: numbers beyond the singular vectors
+    that there are start at 0."""
+    width = -(-options.factors // options.heads) * options.heads
+    matrix = sp.csr_array((np.ones(len(item), dtype=np.float32), (person, item)))
+    values, vectors = right_singular_vectors(balanced(matrix), width, iterations=ITERATIONS, seed=seed)
+    scaled = vectors * np.sqrt(values)
+    start = np.zeros((matrix.shape[1], width), dtype=np.float32)
+    start[:, : len(values)] = scaled / np.maximum(np.linalg.norm(scaled, axis=1, keepdims=True), SHORTEST)
+    return start
+
+
+@contextmanager
+def _own_torch(seed: int) -> Iterator[None]:
+    """torch with a seed and on one thread; afterwards with its own again.
+
+    Two threads gain a fifth on steps so small, and where other work keeps the cores busy they wait for each other thirty times as long
+    as one takes, unless the environment has OMP_WAIT_POLICY=passive.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        torch.set_num_threads(threads)

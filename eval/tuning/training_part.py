@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from eval.bench.sets import ROLLING_SHARES
 from eval.datasets.citeulike import read_citeulike
 from eval.datasets.dataset import Dataset
 from eval.datasets.lightgcn import read_lightgcn
@@ -33,8 +34,8 @@ from recommender.settings import Settings
 from recommender.store import open_store
 from recommender.vectors import VectorIndex
 
-TRAINING_SHARE = 0.8
-"""Of a data set with times and no test part of its own, the oldest share is for training, as in `recommender eval`."""
+TRAINING_SHARE = ROLLING_SHARES[0]
+"""Of a data set with times and no test part of its own, the oldest share is for training: what the benchmark judges lies after it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +91,8 @@ def read_dataset(folder: Path, layout: str, name: str = "") -> Dataset:
 def training_events(dataset: Dataset) -> EventTable:
     """The events that are for training: without the part that judges, whether its publishers fixed one or `recommender eval` cuts it.
 
-    A given test part is never looked at. Otherwise what is left out is the newest fifth of what has times, and the last item of each
-    person's sequence. Data without order and without a test part are for training as a whole.
+    A given test part is never looked at. Otherwise what is left out is what the benchmark's windows judge, the newest two fifths of what
+    has times, and the last item of each person's sequence. Data without order and without a test part are for training as a whole.
     """
     events = dataset.events
     if dataset.test is not None or not len(events):

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from recommender.engine import Recommender
 from recommender.feeds import Query, SourceName
@@ -114,18 +115,20 @@ def gather(recommender: Recommender, parts: Sequence[HeldOut], placement: Placem
         groups=np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
     )
     place = 0
-    for held_out in parts:
-        now = from_micros(held_out.cut)
-        for start, pool in pools(engine, held_out, placement):
-            lengths = pool.batch.counts(pool.batch.positive)
-            samples.buckets[place : place + len(lengths)] = np.searchsorted(HISTORY_BUCKETS, lengths, side="right") - 1
-            for line, rows in enumerate(pool.rows):
-                kept = _leading(pool, line, depth)
-                numbers = engine.contents.catalogue.numbers[rows[kept]]
-                samples.strengths[place, : len(kept)] = pool.strengths[line, kept]
-                samples.features[place, : len(kept)] = engine.features(pool, line, kept, now=now)
-                samples.hits[place, : len(kept)] = np.isin(numbers, held_out.targets[start + line])
-                place += 1
+    # Many small sums, in which threads of BLAS would only wait for each other.
+    with threadpool_limits(1, "blas"):
+        for held_out in parts:
+            now = from_micros(held_out.cut)
+            for start, pool in pools(engine, held_out, placement):
+                lengths = pool.batch.counts(pool.batch.positive)
+                samples.buckets[place : place + len(lengths)] = np.searchsorted(HISTORY_BUCKETS, lengths, side="right") - 1
+                for line, rows in enumerate(pool.rows):
+                    kept = _leading(pool, line, depth)
+                    numbers = engine.contents.catalogue.numbers[rows[kept]]
+                    samples.strengths[place, : len(kept)] = pool.strengths[line, kept]
+                    samples.features[place, : len(kept)] = engine.features(pool, line, kept, now=now)
+                    samples.hits[place, : len(kept)] = np.isin(numbers, held_out.targets[start + line])
+                    place += 1
     return samples
 
 

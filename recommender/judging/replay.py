@@ -8,6 +8,7 @@ from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from recommender.engine import Recommender
 from recommender.errors import InvalidInput, RecommenderError
@@ -120,29 +121,31 @@ def judge(
     figures = ListFigures.of(recommender) if lists else None
     values: dict[str, Values] = {}
     done = 0
-    for moment, people in _batches(held_out):
-        now = from_micros(moment)
-        queries = [_query(held_out, int(person), placement, asked) for person in people]
-        feeds = _whole_feeds(recommender, queries, now)
-        if sources is not None:
-            _check_silent(feeds, sources)
-        for person, feed in zip(people, feeds, strict=True):
-            record.note(recommender, int(person), feed, held_out.targets[person])
-        targets = [held_out.targets[person] for person in people]
-        of_batch: dict[str, Values] = {"r_precision": _r_precisions(feeds, targets)}
-        if figures is not None:
-            expected = np.full((len(people), LISTED), -1, dtype=np.int32)
-            plain = [replace(query, size=LISTED, sources=VARIANTS["popularity"]) for query in queries]
-            for line, feed in enumerate(_whole_feeds(recommender, plain, now)):
-                expected[line, : len(feed.numbers)] = recommender.contents.catalogue.rows_of(feed.numbers)
-            histories = [held_out.histories[person] for person in people]
-            of_batch |= figures.of_people(record.lists[people], record.hits[people], expected, histories, np.full(len(people), moment))
-        if held_out.candidates is not None:
-            of_batch["auc"] = _areas(feeds, targets, [held_out.candidates[person] for person in people])
-        for name, column in of_batch.items():
-            values.setdefault(name, np.full(len(held_out), np.nan))[people] = column
-        done += len(people)
-        progress(done)
+    # Feeds are made of many small sums, in which threads of BLAS would only wait for each other.
+    with threadpool_limits(1, "blas"):
+        for moment, people in _batches(held_out):
+            now = from_micros(moment)
+            queries = [_query(held_out, int(person), placement, asked) for person in people]
+            feeds = _whole_feeds(recommender, queries, now)
+            if sources is not None:
+                _check_silent(feeds, sources)
+            for person, feed in zip(people, feeds, strict=True):
+                record.note(recommender, int(person), feed, held_out.targets[person])
+            targets = [held_out.targets[person] for person in people]
+            of_batch: dict[str, Values] = {"r_precision": _r_precisions(feeds, targets)}
+            if figures is not None:
+                expected = np.full((len(people), LISTED), -1, dtype=np.int32)
+                plain = [replace(query, size=LISTED, sources=VARIANTS["popularity"]) for query in queries]
+                for line, feed in enumerate(_whole_feeds(recommender, plain, now)):
+                    expected[line, : len(feed.numbers)] = recommender.contents.catalogue.rows_of(feed.numbers)
+                histories = [held_out.histories[person] for person in people]
+                of_batch |= figures.of_people(record.lists[people], record.hits[people], expected, histories, np.full(len(people), moment))
+            if held_out.candidates is not None:
+                of_batch["auc"] = _areas(feeds, targets, [held_out.candidates[person] for person in people])
+            for name, column in of_batch.items():
+                values.setdefault(name, np.full(len(held_out), np.nan))[people] = column
+            done += len(people)
+            progress(done)
     relevant = np.array([len(targets) for targets in held_out.targets], dtype=np.int64)
     asked_for = METRICS if held_out.candidates is None else {**METRICS, **OFFERED_METRICS}
     values = {**{name: metric(record.hits, relevant, k) for name, (metric, k) in asked_for.items()}, **values}

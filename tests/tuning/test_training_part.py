@@ -50,8 +50,8 @@ def test_a_given_test_part_is_never_looked_at(tmp_path: Path) -> None:
     assert part.catalogue.n == 4
 
 
-def test_without_a_test_part_the_newest_fifth_is_left_out() -> None:
-    assert training_events(timed(10)).item.tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
+def test_without_a_test_part_what_the_benchmark_judges_is_left_out() -> None:
+    assert training_events(timed(10)).item.tolist() == [0, 1, 2, 3, 4, 5]
 
 
 def test_of_sequences_the_last_item_is_left_out(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from indexing.blending.blending import Learnt, learn_blend
+from indexing.blending.blending import Learnt, blend_of_cuts, gather_drawn
+from indexing.blending.samples import Samples
 from indexing.interactions import interaction_matrix, positive_part
 from indexing.learn.local_ridge import like_items
 from indexing.learning import learn
@@ -33,7 +34,7 @@ from recommender.profile import BuildSettings
 from recommender.vectors import VectorIndex
 
 NEW_ITEMS, FEWEST_OF_NEW = 0.05, 3
-"""Share of the items that an unordered inner cut makes new, of those with so many people at least."""
+"""Share of the items that an inner cut makes new, of those with so many people at least."""
 REGION = 100
 """Items of one region at the most; unordered histories are cut along regions of like items."""
 
@@ -42,18 +43,24 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Contents with the blend that goes with them, and how that was learnt: None where there was too little to learn one from."""
+    """Contents with the blend that goes with them, and how that was learnt: None where there was too little to learn one from.
+
+    `samples`: what it was learnt from.
+    """
 
     contents: Contents
     learnt: Learnt | None
+    samples: tuple[Samples, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class InnerCut:
-    """`training`: what the inner fit sees. `parts`: whom the blend is learnt on, one group for each way in which it was cut."""
+    """`training`: what the inner fit sees. `parts`: whom the blend is learnt on, one group for each way in which it was cut.
+    `before`: all that lies before what was held out, new items too."""
 
     training: EventTable
     parts: list[HeldOut]
+    before: EventTable
 
 
 def fit(
@@ -66,17 +73,40 @@ def fit(
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Fitted:
-    """Learn the blend on an inner cut of `events`, then everything else on all of them."""
-    learnt = None
-    inner = inner_cut(catalogue, events, settings, new_items=bool(has_vector.any()), repeats=placement.repeat == "allowed")
-    if inner is not None:
+    """Learn the blend on inner cuts of `events`, then everything else on all of them."""
+    cuts = inner_cuts(catalogue, events, settings, new_items=bool(has_vector.any()), repeats=placement.repeat == "allowed")
+    samples = []
+    for done, inner in enumerate(cuts, 1):
         engine = Recommender.unpublished(learn(catalogue, vectors, has_vector, inner.training, settings), settings)
-        progress(1, 3)
-        learnt = learn_blend(engine, inner.parts, placement, settings.blending, seed=settings.seed)
-    progress(2, 3)
+        samples.append(gather_drawn(engine, inner.parts, placement, settings.blending, seed=settings.seed))
+        progress(done, len(cuts) + 2)
+    learnt = blend_of_cuts(samples, settings.blending, seed=settings.seed)
+    progress(len(cuts) + 1, len(cuts) + 2)
     contents = learn(catalogue, vectors, has_vector, events, settings, learnt.blend if learnt else None)
-    progress(3, 3)
-    return Fitted(contents, learnt)
+    progress(len(cuts) + 2, len(cuts) + 2)
+    return Fitted(contents, learnt, tuple(samples))
+
+
+def inner_cuts(
+    catalogue: Catalogue, events: EventTable, settings: BuildSettings, *, new_items: bool, repeats: bool = False
+) -> list[InnerCut]:
+    """The cut that the data's shape asks for, and as long as its people are few, the same one of what lies before; none without any.
+
+    With times, a cut sees but the people who were there after it, and few of them teach little; what lies before can be cut again
+    and again (`blending.cuts`). Other cuts see everybody.
+    """
+    cuts: list[InnerCut] = []
+    queries, blending = 0, settings.blending
+    while len(cuts) < blending.cuts and queries < blending.enough:
+        inner = inner_cut(catalogue, events, settings, new_items=new_items, repeats=repeats)
+        if inner is None:
+            break
+        cuts.append(inner)
+        queries += sum(len(part) for part in inner.parts)
+        if order_of(events.consenting(Consent.TRAIN)) is not Order.TIME:
+            break
+        events = inner.before
+    return cuts
 
 
 def inner_cut(
@@ -86,18 +116,18 @@ def inner_cut(
 
     With times, the newest share of the events is held out, twice over: with a part of it revealed, as while a generation serves, and
     without, when histories are stale. With order alone, each person's last item. Without either, a random share for half of the people
-    and whole regions of the catalogue for the other half, since a random share alone favours what merely remembers; and with
-    `new_items`, for which something must speak that is not behaviour, a few items altogether. With `repeats` and an order, what people
-    had before is held out as well where they took it up again.
+    and whole regions of the catalogue for the other half, since a random share alone favours what merely remembers. With
+    `new_items`, for which something must speak that is not behaviour, also a few items altogether, but for order alone. With `repeats`
+    and an order, what people had before is held out as well where they took it up again.
     """
     events = events.consenting(Consent.TRAIN)
     try:
         match order_of(events):
             case Order.TIME:
-                return _by_time(events, settings, repeats)
+                return _by_time(catalogue, events, settings, new_items, repeats)
             case Order.SEQUENCE:
                 split = leave_last_out(events, weights=settings.event_weights, repeats=repeats)
-                return InnerCut(split.training, [replace(split.held_out, moments=None)])
+                return InnerCut(split.training, [replace(split.held_out, moments=None)], split.training)
             case Order.NONE:
                 return _without_order(catalogue, events, settings, new_items=new_items)
     except InvalidInput:
@@ -105,18 +135,40 @@ def inner_cut(
         return None
 
 
-def _by_time(events: EventTable, settings: BuildSettings, repeats: bool) -> InnerCut | None:
-    blending = settings.blending
+def _by_time(catalogue: Catalogue, events: EventTable, settings: BuildSettings, new_items: bool, repeats: bool) -> InnerCut | None:
+    blending, weights = settings.blending, settings.event_weights
     cut = cut_at_share(events, 1 - blending.share)
-    training = events.before(cut)
-    parts = [hold_out(events, settings.event_weights, cut=cut, reveal=reveal, repeats=repeats) for reveal in (blending.reveal, 0.0)]
-    return InnerCut(training, parts) if len(training) and all(len(part) for part in parts) else None
+    before = events.before(cut)
+    cold = _drawn_new(catalogue, before, settings, new_items)
+    known = events.where(~np.isin(events.item, cold))
+    training = known.before(cut)
+    parts = [hold_out(known, weights, cut=cut, reveal=reveal, repeats=repeats) for reveal in (blending.reveal, 0.0)]
+    if not len(training) or not all(len(part) for part in parts):
+        return None
+    if len(cold):
+        new = held_out_of(usable(training), usable(before.where(np.isin(before.item, cold))), weights, cut=cut, candidates=cold)
+        # Who has a new item is anybody who was ever there; they are not to outweigh those who are there now.
+        most = max(len(part) for part in parts)
+        rng = np.random.default_rng(settings.seed)
+        parts.append(new if len(new) <= most else new.chosen(np.sort(rng.choice(len(new), most, replace=False))))
+    return InnerCut(training, [part for part in parts if len(part)], before)
+
+
+def _drawn_new(catalogue: Catalogue, events: EventTable, settings: BuildSettings, new_items: bool) -> npt.NDArray[np.uint32]:
+    """Items to be treated as new, shape (c,); none where none are wanted or no item has people enough."""
+    if not new_items:
+        return np.zeros(0, dtype=np.uint32)
+    there = events.where(catalogue.rows_of(events.item) >= 0)
+    try:
+        return draw_cold_items(there, NEW_ITEMS, np.random.default_rng(settings.seed), fewest=FEWEST_OF_NEW)
+    except InvalidInput:
+        return np.zeros(0, dtype=np.uint32)
 
 
 def _without_order(catalogue: Catalogue, events: EventTable, settings: BuildSettings, *, new_items: bool) -> InnerCut:
     rng, weights, share = np.random.default_rng(settings.seed), settings.event_weights, settings.blending.share
     events = events.where(catalogue.rows_of(events.item) >= 0)
-    cold = draw_cold_items(events, NEW_ITEMS, rng, fewest=FEWEST_OF_NEW) if new_items else np.zeros(0, dtype=np.uint32)
+    cold = _drawn_new(catalogue, events, settings, new_items)
     is_cold = np.isin(events.item, cold)
     known = events.where(~is_cold)
     halves = rng.random(int(events.person.max()) + 1) < 0.5
@@ -131,7 +183,7 @@ def _without_order(catalogue: Catalogue, events: EventTable, settings: BuildSett
     if len(cold):
         cut = int(training.at.max(initial=0))
         parts.append(held_out_of(usable(training), usable(events.where(is_cold)), weights, cut=cut, candidates=cold))
-    return InnerCut(training, [part for part in parts if len(part)])
+    return InnerCut(training, [part for part in parts if len(part)], training)
 
 
 def _joined(splits: list[Split]) -> EventTable:

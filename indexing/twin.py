@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from indexing.blending.blending import Learnt, learn_blend
+from indexing.blending.blending import Learnt, blend_of_cuts, gather_drawn
 from indexing.fitting import Fitted, fit
 from indexing.interactions import interaction_matrix
 from recommender.engine import Recommender
@@ -133,7 +133,9 @@ def judge_twin(
     )
     trainable = some.consenting(Consent.TRAIN)
     parts = [held_as(trainable, reveal=reveal) for reveal in (settings.blending.reveal, 0.0)]
-    learnt = learn_blend(twin, [part for part in parts if len(part)], placement, settings.blending, seed=settings.seed)
+    newest = gather_drawn(twin, [part for part in parts if len(part)], placement, settings.blending, seed=settings.seed)
+    # What the twin's own blend was learnt from teaches as well, and alone says how new items are to be ranked.
+    learnt = blend_of_cuts([newest, *fitted.samples], settings.blending, seed=settings.seed)
     description = (
         f"a twin fitted on events before {from_micros(cut):%Y-%m-%d %H:%M} UTC, judged on {len(held_out)} people's new items after it, the "
         f"first {judging.reveal:.0%} of each person's later events counting as history, whole catalogue ranked, placement {placement.name} "

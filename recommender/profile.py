@@ -176,7 +176,7 @@ class Transfer(_Settings):
 
     neighbours: int = Field(default=100, ge=1, le=10_000)
     """Neighbours with events that lend to an item."""
-    label_share: float = Field(default=1.5, ge=0, le=100)
+    label_share: float = Field(default=0.8, ge=0, le=100)
     """How much likeness in labels tells lenders apart, next to likeness in meaning at 1."""
     own_share: float = Field(default=0.1, ge=0, le=100)
     """What a lender in the history itself speaks for, next to what its weights do."""
@@ -233,7 +233,11 @@ class Blending(_Settings):
     reveal: float = Field(default=0.5, ge=0, lt=1)
     """Share of a person's held-out events that count as history; the blend is learnt with these and, to another part, without."""
     people: int = Field(default=10_000, ge=1)
-    """People that the blend is learnt on at the most, those of all ways in which events were cut together."""
+    """People that the blend is learnt on at the most, those of all ways in which events were cut together, at each cut in time."""
+    cuts: int = Field(default=4, ge=1, le=20)
+    """Cuts in time at the most, each before the one before it, that the blend is learnt on; each takes another fit."""
+    enough: int = Field(default=1_000, ge=1)
+    """People from whom on no earlier cut is taken."""
     candidates: int = Field(default=200, ge=10, le=2_000)
     """Candidates of each that the blend is learnt on: those that some source ranks highest."""
     fewest: int = Field(default=100, ge=1)

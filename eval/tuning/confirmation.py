@@ -52,7 +52,8 @@ def confirm(fold: Fold, present: BuildSettings, found: Sequence[Found], placemen
     """Compare `present` with the values `found`, on the fresh `fold`.
 
     Values of a source stay only where it does better by them alone, on every cut; what stays is recommended only where the blend does
-    better on every cut. Raises what `check`, which is called between steps, raises.
+    better on some cut and worse on none: what goes by behaviour can change nothing among new items. Raises what `check`, which is
+    called between steps, raises.
     """
     tuned = [one for one in found if one.values]
     wanted = _with(present, tuned)
@@ -72,15 +73,15 @@ def confirm(fold: Fold, present: BuildSettings, found: Sequence[Found], placemen
     check()
     after = fold.learning.brought(after, wanted, settings)
     check()
-    blender = Blender.of(fold.learning, present, placement)
+    blender = Blender.of(fold.learning, present, placement, check=check)
     check()
     old = _blended(before, blender, present)
     check()
     if blender is None or any(getattr(present, name) != getattr(settings, name) for name in FOR_ALL):
         # The weights of events decide who is held out for what.
-        blender = Blender.of(fold.learning, settings, placement)
+        blender = Blender.of(fold.learning, settings, placement, check=check)
     else:
-        blender = blender.brought(settings)
+        blender = blender.brought(settings, check=check)
     check()
     new = _blended(after, blender, settings)
     ours = judged(Recommender.unpublished(new, settings), fold.cuts, DECIDED, placement, "blend", check)
@@ -92,7 +93,7 @@ def confirm(fold: Fold, present: BuildSettings, found: Sequence[Found], placemen
         old_mean, new_mean = (bootstrap_mean(values, np.random.default_rng(seed), people=people) for values in (their, our))
         difference = paired_difference(our, their, np.random.default_rng(seed), people=people)
         figures.append(Figures(cut.name, len(held_out), old_mean, new_mean, difference))
-    better = worst_change(ours, theirs) > 0
+    better = worst_change(ours, theirs) >= 0 and any(one.difference.mean > 0 for one in figures)
     return Confirmation(settings if better else present, better, changes, dropped, tuple(figures))
 
 

@@ -21,9 +21,9 @@ from recommender.profile import Blending, BuildSettings
 SHARE = 0.2
 REVEAL = 0.5
 NEW = "new items"
-"""Items that nobody is learnt from are ranked among themselves; only unordered data with vectors have this cut."""
+"""Items that nobody is learnt from are ranked among themselves; only data with vectors have this cut, and not those with an order alone."""
 NAMES = {
-    Order.TIME: ("half revealed", "nothing revealed"),
+    Order.TIME: ("half revealed", "nothing revealed", NEW),
     Order.SEQUENCE: ("last item",),
     Order.NONE: ("random share", "whole regions", NEW),
 }

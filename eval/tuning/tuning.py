@@ -104,8 +104,8 @@ def _run(
     except OutOfTime:
         return tuple(Found(part, {}, why="time ran out") for part in how.parts), None
     judging = began - budget.left - fitting
-    # Two fits and two inner ones, a blend learnt for each, and every source judged before and after.
-    needed = 4 * fitting + (8 + 2 * len(how.parts)) * judging
+    # Two fits and the inner ones of each, a blend learnt for both, and every source judged before and after.
+    needed = 2 * (1 + present.blending.cuts) * fitting + (8 + 2 * len(how.parts)) * judging
     searching = budget.keeping(min(needed, MOST_KEPT * 60 * how.minutes))
     tuner = _Tuner(data, present, placement, how, studies, searched, learnt)
     for place, part in enumerate(how.parts):
@@ -166,7 +166,7 @@ class _Tuner:
         budget.check()
         contents: Callable[[BuildSettings], Contents]
         if part.name == "blending":
-            blender = Blender.of(self.fold.learning, start, self.placement)
+            blender = Blender.of(self.fold.learning, start, self.placement, check=budget.check)
             budget.check()
             blend = None if blender is None else blender.blend(start)
             budget.check()

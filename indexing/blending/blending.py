@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from indexing.blending.calibration import platt
 from indexing.blending.ranker import held_out_people, train_ranker
-from indexing.blending.samples import Samples, gather, typical_bests
-from indexing.blending.weights import by_group, learn_weights, ndcg_of
+from indexing.blending.samples import Samples, gather, joined, typical_bests
+from indexing.blending.weights import learn_weights, ndcg_of
 from recommender.engine import Recommender
 from recommender.errors import InvalidInput
 from recommender.feeds import SourceName
-from recommender.judging import HeldOut, Interval, paired_difference
+from recommender.judging import HeldOut, Interval, bootstrap_mean, paired_difference
 from recommender.placements import Placement
 from recommender.profile import Blending
 from recommender.ranking import FEATURES, MONOTONE, Blend
@@ -26,6 +26,8 @@ Floats = npt.NDArray[np.float32]
 
 STRENGTHS, RANKS = ([FEATURES.index(f"{name.key}.{kind}") for name in SourceName] for kind in ("strength", "rank"))
 """Columns of what the sources say."""
+TELLING = 300
+"""Judged people of one cut from whom on their mean gain counts as it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +48,23 @@ def learn_blend(
 
     `recommender` was fitted without what was held out.
     """
-    parts = _drawn([part for part in parts if len(part)], settings.people, seed)
-    if sum(len(part) for part in parts) < settings.fewest:
+    return blend_of_cuts([gather_drawn(recommender, parts, placement, settings, seed=seed)], settings, seed=seed)
+
+
+def gather_drawn(recommender: Recommender, parts: Sequence[HeldOut], placement: Placement, settings: Blending, *, seed: int) -> Samples:
+    """Samples of at most `people` of all `parts` together, from a `recommender` that was fitted without what was held out."""
+    drawn = _drawn(parts, settings.people, seed)
+    return gather(recommender, drawn, placement, settings.candidates)
+
+
+def blend_of_cuts(cuts: Sequence[Samples], settings: Blending, *, seed: int) -> Learnt | None:
+    """The blend that serves the people of all `cuts` best; None with too few people to tell, all cuts taken together.
+
+    What is the same group in several cuts was held out in the same way.
+    """
+    if sum(len(samples) for samples in cuts) < settings.fewest:
         return None
-    samples = gather(recommender, parts, placement, settings.candidates)
-    return blend_of_samples(samples, settings, seed=seed)
+    return blend_of_samples(joined(cuts), settings, seed=seed)
 
 
 def blend_of_samples(samples: Samples, settings: Blending, *, seed: int) -> Learnt | None:
@@ -97,8 +111,7 @@ def _with_ranker(samples: Samples, settings: Blending, blend: Blend, seed: int) 
     gain = paired_difference(ours, weighted, np.random.default_rng(seed))
     total = max(float(trained.importance.sum()), 1e-9)
     importance = dict(zip(FEATURES, (trained.importance / total).tolist(), strict=True))
-    worse = bool((by_group(judged, ours) < by_group(judged, weighted)).any())
-    if settings.ranker == "auto" and (worse or gain.low <= 0):
+    if settings.ranker == "auto" and (gain.low <= 0 or _loses_somewhere(judged, ours - weighted, seed)):
         return Learnt(blend, len(samples), gain, importance)
     # Judged, the ranker is trained anew on everybody, as large as served best. Its scores mean what those of the judged one meant.
     everybody = _Lists.of(samples, blended, weights > 0, np.ones(len(samples), dtype=np.bool_))
@@ -106,6 +119,19 @@ def _with_ranker(samples: Samples, settings: Blending, blend: Blend, seed: int) 
     whole = train_ranker(everybody.features, everybody.hits.astype(np.int32), everybody.sizes, size, seed=seed, monotone=MONOTONE)
     ranked = replace(blend, trees=whole.trees, calibration=platt(scores, judging.hits))
     return Learnt(ranked, len(samples), gain, importance)
+
+
+def _loses_somewhere(judged: Samples, gains: npt.NDArray[np.float64], seed: int) -> bool:
+    """Whether the people of some cut are served worse, `gains`, shape (q,), being by how much each is served better.
+
+    Of few people the mean says little, so that they have to lose for certain.
+    """
+    for group in np.unique(judged.groups):
+        of_group = gains[judged.groups == group]
+        loss = float(of_group.mean()) if len(of_group) >= TELLING else bootstrap_mean(of_group, np.random.default_rng(seed)).high
+        if loss < 0:
+            return True
+    return False
 
 
 @dataclass(frozen=True, eq=False)

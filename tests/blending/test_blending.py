@@ -9,11 +9,12 @@ import pytest
 from handmade import HOME, blend_by, checkerboard, contents_of, engine_of, history_of, some_items
 from heldout import held_out, of_both_sides
 
-from indexing.blending.blending import _Lists, blend_of_samples, learn_blend
-from indexing.blending.samples import Samples, gather, with_blend
+from indexing.blending.blending import TELLING, _Lists, _loses_somewhere, blend_of_samples, learn_blend
+from indexing.blending.ranker import held_out_people, train_ranker
+from indexing.blending.samples import Samples, gather, joined, with_blend
 from recommender.feeds import Query, SourceName
 from recommender.profile import Blending, Ranker
-from recommender.ranking import FEATURES
+from recommender.ranking import FEATURES, MONOTONE
 from recommender.times import from_micros
 
 ENGINE = engine_of(checkerboard())
@@ -90,6 +91,55 @@ def test_a_ranker_says_what_it_gained_and_by_what() -> None:
     assert learnt.gain.low <= learnt.gain.mean <= learnt.gain.high
     assert list(learnt.importance) == list(FEATURES)
     assert sum(learnt.importance.values()) == pytest.approx(1)
+
+
+def test_a_ranker_is_trained_anew_on_everybody_once_it_is_judged() -> None:
+    learnt = blend_of_samples(samples(), SETTINGS, seed=0)
+    assert learnt is not None
+    assert learnt.blend.trees is not None
+    gathered = samples()
+    gathered = replace(gathered, strengths=gathered.strengths / learnt.blend.scales)
+    weights = learnt.blend.weights[gathered.buckets]
+    blended = np.einsum("qms,qs->qm", gathered.strengths, weights)
+    size = SMALL.model_copy(update={"trees": len(learnt.blend.trees.offsets) - 1, "held_out": 0.0})
+    judges = held_out_people(gathered.people, SETTINGS.share_of_judges, seed=0)
+    assert 0 < judges.sum() < len(judges)
+    everybody, others = (
+        train_ranker(lists.features, lists.hits.astype(np.int32), lists.sizes, size, seed=0, monotone=MONOTONE).trees.arrays()
+        for lists in (_Lists.of(gathered, blended, weights > 0, mask) for mask in (np.ones_like(judges), ~judges))
+    )
+    served = learnt.blend.trees.arrays()
+    assert all(np.array_equal(served[name], array) for name, array in everybody.items())
+    assert not all(np.array_equal(served[name], array) for name, array in others.items())
+
+
+def judged_in(*groups: int) -> Samples:
+    """So many judged people of each group."""
+    count = sum(groups)
+    many = joined([samples(5)] * (count // len(PEOPLE) + 1))
+    some = many.where(np.arange(len(many)) < count)
+    return replace(some, groups=np.repeat(np.arange(len(groups)), groups))
+
+
+def around(mean: float, count: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """An even number of gains of this mean, one apart from it on either side."""
+    return np.tile([mean - 1.0, mean + 1.0], count // 2)
+
+
+@pytest.mark.parametrize(
+    ("groups", "gains", "loses"),
+    [
+        ((TELLING,), around(-0.01, TELLING), True),
+        ((TELLING,), around(0.01, TELLING), False),
+        ((60,), around(-0.01, 60), False),
+        ((60,), around(-1.5, 60), True),
+        ((TELLING, 60), np.concatenate([around(0.5, TELLING), around(-0.01, 60)]), False),
+        ((TELLING, 60), np.concatenate([around(0.5, TELLING), around(-1.5, 60)]), True),
+    ],
+    ids=["many lose", "many gain", "few may lose", "few lose", "some may lose", "some lose"],
+)
+def test_of_many_judges_the_mean_counts_and_of_few_a_certain_loss(groups: tuple[int, ...], gains: np.ndarray, loses: bool) -> None:  # type: ignore[type-arg]
+    assert _loses_somewhere(judged_in(*groups), gains, 0) is loses
 
 
 def test_a_ranker_that_gains_nothing_is_left_out_but_told_of() -> None:

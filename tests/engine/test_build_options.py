@@ -234,6 +234,8 @@ OPTIONS: dict[str, Other] = {
     "blending.share": Other(0.5, learned_feeds),
     "blending.reveal": Other(0.1, learned_feeds),
     "blending.people": Other(10, learned_feeds),
+    "blending.cuts": Other(1, learned_feeds),
+    "blending.enough": Other(1, learned_feeds),
     "blending.candidates": Other(10, learned_feeds),
     "blending.fewest": Other(1_000, learned_feeds),
     "blending.ranker": Other("never", learned_feeds),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from event_rows import Row, rows_of, table
 from handmade import HOME, NOW, assert_same_feed, catalogue_of, engine_of, feed_of, history_of, number_of, some_items, unit
 
 import indexing.fitting as fitting_module
-from indexing.fitting import InnerCut, fit, inner_cut, item_regions
+from indexing.fitting import InnerCut, fit, inner_cut, inner_cuts, item_regions
 from indexing.learning import learn
 from recommender.event_table import EventTable
 from recommender.events import Consent, EventType
@@ -25,7 +26,8 @@ LIKE = EventType.LIKE
 CATALOGUE = catalogue_of(some_items(N))
 HAS_VECTOR = np.ones(N, dtype=np.bool_)
 BLENDING = Blending(share=0.2, reveal=0.5, fewest=5, fewest_for_ranker=10, ranker="never", trees=Ranker(trees=5, leaves=4, least_in_leaf=5))
-SETTINGS = BuildSettings(blending=BLENDING, collaborative=Collaborative(factors=4), graph=Graph(factors=8))
+SETTINGS = BuildSettings(blending=BLENDING, collaborative=Collaborative(factors=4, regularisation=1.0, alpha=2.0), graph=Graph(factors=8))
+"""Settings under which so small a world teaches factors something: shrunk to nothing, their scale would differ from fit to fit."""
 
 
 def vectors_by_taste() -> VectorIndex:
@@ -87,6 +89,76 @@ def test_with_times_the_newest_share_is_held_out_once_in_part_revealed_and_once_
     assert [len(history) for history in made.parts[0].histories] == [9] * 30
     assert [len(history) for history in made.parts[1].histories] == [8] * 30
     assert made.parts[0].cut == made.parts[1].cut == 8 * DAY_US
+
+
+def changed(**blending: object) -> BuildSettings:
+    return SETTINGS.model_copy(update={"blending": BLENDING.model_copy(update=blending)})
+
+
+def pairs(made: InnerCut) -> set[tuple[int, int]]:
+    """Who is asked for what, over all parts."""
+    return {(person, item) for part in held(made) for person, items in part.items() for item in items}
+
+
+def test_while_few_people_are_held_out_what_lies_before_them_is_cut_again() -> None:
+    cuts = inner_cuts(CATALOGUE, in_time(), SETTINGS, new_items=True)
+    assert len(cuts) == BLENDING.cuts == 4
+    assert rows_of(cuts[0].training) == rows_of(cut(in_time(), new_items=True).training)
+    for later, earlier in pairwise(cuts):
+        assert later.before.at.max() < later.parts[0].cut
+        assert earlier.parts[0].cut < later.parts[0].cut
+        assert pairs(earlier) <= set(rows_of(later.before))
+        assert set(rows_of(earlier.training)) < set(rows_of(later.before))
+
+
+@pytest.mark.parametrize(
+    ("blending", "cuts"), [({"enough": 60}, 1), ({"enough": 61}, 2), ({"cuts": 3}, 3), ({"cuts": 1}, 1)], ids=["many", "few", "3", "1"]
+)
+def test_no_earlier_cut_is_taken_where_people_or_cuts_are_many_enough(blending: dict[str, object], cuts: int) -> None:
+    # Thirty people are held out by each cut, twice over.
+    assert len(inner_cuts(CATALOGUE, in_time(), changed(**blending), new_items=False)) == cuts
+
+
+@pytest.mark.parametrize("events", [in_sequence(), in_no_order()], ids=["sequence", "none"])
+def test_without_times_there_is_one_cut_which_sees_everybody(events: EventTable) -> None:
+    assert len(inner_cuts(CATALOGUE, events, SETTINGS, new_items=True)) == 1
+
+
+def test_what_lies_before_a_cut_holds_the_new_items_too() -> None:
+    made = cut(in_time(), new_items=True)
+    assert rows_of(made.before) == rows_of(cut(in_time()).training)
+    assert set(rows_of(made.training)) < set(rows_of(made.before))
+
+
+def test_with_times_some_items_are_new_altogether_and_ranked_among_themselves() -> None:
+    made = cut(in_time(), new_items=True)
+    revealed, unrevealed, new = made.parts
+    assert new.candidates is not None
+    [cold] = {tuple(candidates.tolist()) for candidates in new.candidates}
+    # A twentieth of the forty items.
+    assert len(cold) == 2
+    assert not set(cold) & set(made.training.item.tolist())
+    for part in (revealed, unrevealed):
+        assert not set(cold) & {item for items in part.targets for item in items.tolist()}
+    for part in made.parts:
+        assert not set(cold) & {item for history in part.histories for item in history["item"].tolist()}
+    asked = sorted((int(person), item) for person, items in zip(new.people, new.targets, strict=True) for item in items.tolist())
+    assert asked == sorted((person, item) for person, item in rows_of(made.before) if item in cold)
+
+
+def test_new_items_are_asked_of_no_more_people_than_the_rest() -> None:
+    """Three hundred people were there in the first days only, thirty to the end."""
+    rows: list[Row] = []
+    for person, items in enumerate([*people(30), *people(300, 4)]):
+        rows += [(person, item, LIKE, day * DAY_US + 60_000_000 * person) for day, item in enumerate(items)]
+    made = cut(table(*rows), changed(share=0.1), new_items=True)
+    *known, new = made.parts
+    assert new.candidates is not None
+    cold = set(new.candidates[0].tolist())
+    had = {person for person, item in rows_of(made.before) if item in cold}
+    assert len(had) > 30
+    assert len(new) == max(len(part) for part in known) == 30
+    assert set(new.people.tolist()) < had
 
 
 def test_with_an_order_alone_each_persons_last_item_is_held_out() -> None:
@@ -198,9 +270,12 @@ def test_the_blend_is_learnt_inside_and_everything_else_on_all_events(make: obje
     assert fitted.learnt is not None
     assert fitted.contents.blend is fitted.learnt.blend
     assert fitted.learnt.blend.trees is None
-    assert fitted.learnt.queries == sum(len(part) for part in cut(events, new_items=True).parts)
+    cuts = inner_cuts(CATALOGUE, events, SETTINGS, new_items=True)
+    asked = [sum(len(part) for part in made.parts) for made in cuts]
+    assert [len(samples) for samples in fitted.samples] == asked
+    assert fitted.learnt.queries == sum(asked)
     assert learnt_arrays(fitted.contents) == learnt_arrays(learn(CATALOGUE, VECTORS, HAS_VECTOR, events, SETTINGS))
-    assert steps == [(1, 3), (2, 3), (3, 3)]
+    assert steps == [(done, len(cuts) + 2) for done in range(1, len(cuts) + 3)]
 
 
 def test_what_is_learnt_leads_people_to_their_own_side() -> None:

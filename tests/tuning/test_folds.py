@@ -9,13 +9,14 @@ import pytest
 from worlds import films
 
 from eval.datasets.dataset import UNDATED, undated_events
-from eval.tuning.folds import Fold, folds_of
+from eval.tuning.folds import NEW, Fold, folds_of
 from eval.tuning.space import PARTS
 from eval.tuning.training_part import TrainingPart
 from recommender.errors import InvalidInput
 from recommender.event_table import EventTable
 from recommender.generation.catalogue import Catalogue
 from recommender.items import ItemState
+from recommender.judging import cut_at_share
 from recommender.order import Order
 from recommender.profile import BuildSettings, Judging
 
@@ -70,7 +71,7 @@ def test_no_target_of_either_fold_is_learnt_from_nor_asked_for_in_the_other(
 @pytest.mark.parametrize(
     ("order", "names"),
     [
-        (Order.TIME, ["half revealed", "nothing revealed"]),
+        (Order.TIME, ["half revealed", "nothing revealed", "new items"]),
         (Order.SEQUENCE, ["last item"]),
         (Order.NONE, ["random share", "whole regions", "new items"]),
     ],
@@ -84,8 +85,14 @@ def test_the_shape_of_the_data_decides_how_people_are_held_out(
 
 def test_with_times_four_fifths_are_learnt_from_and_of_these_four_fifths(data: TrainingPart, present: BuildSettings) -> None:
     searched, fresh = folds_of(data, present, people=1_000, seed=0)
-    assert len(searched.learning.events) == pytest.approx(0.8 * len(data.events), abs=1)
-    assert len(fresh.learning.events) == pytest.approx(0.8 * len(searched.learning.events), abs=1)
+    for fold, whole in ((searched, data.events), (fresh, searched.learning.events)):
+        before = whole.before(cut_at_share(whole, 0.8))
+        assert len(before) == pytest.approx(0.8 * len(whole), abs=1)
+        [new] = [cut for cut in fold.cuts if cut.name == NEW]
+        candidates = new.halves[0].candidates
+        assert candidates is not None
+        # But for the new items, of which nobody is learnt from.
+        assert pairs(fold.learning.events) == pairs(before.where(~np.isin(before.item, candidates[0])))
 
 
 def test_at_most_so_many_people_are_judged_in_halves_that_share_nobody(data: TrainingPart, present: BuildSettings) -> None:
@@ -114,4 +121,7 @@ def test_a_source_is_judged_where_it_can_speak(data: TrainingPart, present: Buil
     assert judged[Order.NONE]["item_item"] == known
     assert judged[Order.NONE]["transfer"] == ["new items"]
     assert judged[Order.NONE]["content"] == judged[Order.NONE]["blending"] == [*known, "new items"]
-    assert {tuple(names) for names in judged[Order.TIME].values()} == {("half revealed", "nothing revealed")}
+    known = ["half revealed", "nothing revealed"]
+    assert judged[Order.TIME]["item_item"] == known
+    assert judged[Order.TIME]["transfer"] == ["new items"]
+    assert judged[Order.TIME]["content"] == judged[Order.TIME]["blending"] == [*known, "new items"]

@@ -33,7 +33,9 @@ def learnt(fold: Fold, present: BuildSettings) -> Contents:
 
 @pytest.fixture(scope="module")
 def yardstick(fold: Fold, learnt: Contents, present: BuildSettings) -> Yardstick:
-    return Yardstick.of(Recommender.unpublished(learnt, present), fold.cuts, Placement(name="home"), "item_item", lambda: None)
+    return Yardstick.of(
+        Recommender.unpublished(learnt, present), fold.cuts_for(ITEM_ITEM), Placement(name="home"), "item_item", lambda: None
+    )
 
 
 def test_trials_that_fall_behind_on_half_of_the_people_are_not_finished(

@@ -19,7 +19,7 @@ from indexing.progress import Lines
 from recommender.events import Consent, Event, EventType, Subject
 from recommender.items import Item, ItemKind
 from recommender.placements import Placements
-from recommender.profile import BuildSettings, Judging
+from recommender.profile import BuildSettings, Collaborative, Judging
 from recommender.settings import Settings
 from recommender.store import open_store
 
@@ -135,8 +135,9 @@ class World:
 
 
 def build_settings(model: Path) -> BuildSettings:
-    """Settings for worlds of this size."""
-    return BuildSettings(embedder=str(model), judging=Judging(fewest=5))
+    """Settings for worlds of this size, in which the usual ones would shrink factors to nothing."""
+    collaborative = Collaborative(factors=16, regularisation=1.0)
+    return BuildSettings(embedder=str(model), judging=Judging(fewest=5), collaborative=collaborative)
 
 
 def fill_store(data: Path, items: Sequence[Item], events: Sequence[Event]) -> Settings:

@@ -41,7 +41,9 @@ def test_the_best_neighbours_of_an_item_are_of_its_colour(settings: ItemItem) ->
     assert (COLOURS[weights.row] == COLOURS[weights.col]).all()
 
 
-@pytest.mark.parametrize("settings", [Collaborative(factors=64, regularisation=30.0), Collaborative(factors=4, regularisation=0.1)])
+@pytest.mark.parametrize(
+    "settings", [Collaborative(factors=64, regularisation=30.0), Collaborative(factors=4, regularisation=0.1, iterations=16)]
+)
 def test_factors_find_the_missing_item(settings: Collaborative) -> None:
     matrix, missing = checkerboard()
     factors = als_item_factors(matrix, settings, confidence=5.0, seed=0)

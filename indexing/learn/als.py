@@ -9,9 +9,6 @@ from threadpoolctl import threadpool_limits
 
 from recommender.profile import Collaborative
 
-SHRUNK = 1e-3
-"""Where no number is as large, regularisation has shrunk all factors to rounding: there were too few events for it."""
-
 
 def confidence_of(matrix: sp.csr_array, settings: Collaborative) -> float:
     """Confidence that one unit of weight adds: alpha over the square root of the share of pairs that have an entry.
@@ -27,8 +24,7 @@ def confidence_of(matrix: sp.csr_array, settings: Collaborative) -> float:
 def als_item_factors(
     matrix: sp.csr_array, settings: Collaborative, *, confidence: float, seed: int, threads: int = 0
 ) -> npt.NDArray[np.float32]:
-    """Item factors, shape (n, factors), float32, from people by items; zeros for items that nobody has, and for all
-    where the events are too few for the regularisation.
+    """Item factors, shape (n, factors), float32, from people by items; zeros for items that nobody has.
 
     `confidence`: what one unit of weight adds to that of a pair, as `confidence_of` gives it. Negative entries count as confidence
     in "not liked". The same matrix, settings and seed give the same bytes, on any number of `threads`, 0 for one for each core.
@@ -53,6 +49,4 @@ def als_item_factors(
         model.fit(sp.csr_matrix(matrix), show_progress=False)
     factors = np.array(model.item_factors, dtype=np.float32)
     factors[np.bincount(matrix.indices, minlength=n) == 0] = 0
-    if np.abs(factors).max() < SHRUNK:
-        factors[:] = 0
     return factors

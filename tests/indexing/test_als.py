@@ -40,12 +40,6 @@ def test_without_events_all_factors_are_zero() -> None:
     np.testing.assert_array_equal(factors, np.zeros((5, 8)))
 
 
-def test_factors_that_regularisation_shrank_to_rounding_say_nothing() -> None:
-    shrunk = als_item_factors(some_matrix(), SETTINGS.model_copy(update={"regularisation": 1_000.0}), confidence=5.0, seed=0)
-    assert not shrunk.any()
-    assert als_item_factors(some_matrix(), SETTINGS, confidence=5.0, seed=0).any()
-
-
 def test_dislikes_push_an_item_away() -> None:
     # Twenty people like items 0 and 1; three like item 2, and as many item 3, but ten others dislike item 2.
     dense = np.zeros((20, 4), dtype=np.float32)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from indexing.learn.popularity import item_popularity
 from indexing.learn.response import item_response
+from indexing.pace import paced
 from recommender.event_table import EventTable
 from recommender.events import Consent
 from recommender.generation.catalogue import Catalogue
@@ -27,7 +28,10 @@ class Counts(NamedTuple):
 
 def counts(events: EventTable, catalogue: Catalogue, settings: BuildSettings) -> Counts:
     """The counts as of the newest of `events`, of those whose consent allows training."""
-    allowed, days = events.consenting(Consent.TRAIN), settings.popularity
+    allowed = events.consenting(Consent.TRAIN)
+    days = paced(allowed, catalogue, settings).popularity
+    assert days.half_life_days is not None
+    assert days.recent_half_life_days is not None
     return Counts(
         popularity=item_popularity(allowed, catalogue, settings, half_life_days=days.half_life_days),
         recent_popularity=item_popularity(allowed, catalogue, settings, half_life_days=days.recent_half_life_days),

@@ -7,16 +7,18 @@ inner fit sees what lies before, the blend is learnt on what people did after, a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
 from indexing.blending.blending import Learnt, blend_of_cuts, gather_drawn
+from indexing.blending.fading import Fit, chosen_decays
 from indexing.blending.samples import Samples
 from indexing.interactions import interaction_matrix, positive_part
 from indexing.learn.local_ridge import like_items
+from indexing.learn.sequence import settings_of_parts
 from indexing.learning import learn
 from recommender.engine import Recommender
 from recommender.errors import InvalidInput
@@ -31,6 +33,7 @@ from recommender.judging.drawn import clustered, drawn_share
 from recommender.order import Order, order_of
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
+from recommender.ranking.blend import AS_SET
 from recommender.vectors import VectorIndex
 
 NEW_ITEMS, FEWEST_OF_NEW = 0.05, 3
@@ -45,12 +48,13 @@ Flags = npt.NDArray[np.bool_]
 class Fitted:
     """Contents with the blend that goes with them, and how that was learnt: None where there was too little to learn one from.
 
-    `samples`: what it was learnt from.
+    `samples`: what it was learnt from, under `decays`.
     """
 
     contents: Contents
     learnt: Learnt | None
     samples: tuple[Samples, ...] = ()
+    decays: npt.NDArray[np.float32] = field(default_factory=lambda: AS_SET)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,16 +79,20 @@ def fit(
 ) -> Fitted:
     """Learn the blend on inner cuts of `events`, then everything else on all of them."""
     cuts = inner_cuts(catalogue, events, settings, new_items=bool(has_vector.any()), repeats=placement.repeat == "allowed")
-    samples = []
+    of_parts, fits = settings_of_parts(events, catalogue, settings), []
     for done, inner in enumerate(cuts, 1):
-        engine = Recommender.unpublished(learn(catalogue, vectors, has_vector, inner.training, settings), settings)
-        samples.append(gather_drawn(engine, inner.parts, placement, settings.blending, seed=settings.seed))
+        learnt_before = learn(catalogue, vectors, has_vector, inner.training, of_parts)
+        fits.append(Fit(Recommender.unpublished(learnt_before, of_parts), inner.parts))
         progress(done, len(cuts) + 2)
-    learnt = blend_of_cuts(samples, settings.blending, seed=settings.seed)
+    decays = chosen_decays(fits, placement, settings) if fits else AS_SET
+    samples = [gather_drawn(fit.engine, fit.parts, placement, settings.blending, seed=settings.seed, decays=decays) for fit in fits]
+    # The inner fits are not needed any more, and the last fit wants the room.
+    fits.clear()
+    learnt = blend_of_cuts(samples, settings.blending, seed=settings.seed, decays=decays)
     progress(len(cuts) + 1, len(cuts) + 2)
     contents = learn(catalogue, vectors, has_vector, events, settings, learnt.blend if learnt else None)
     progress(len(cuts) + 2, len(cuts) + 2)
-    return Fitted(contents, learnt, tuple(samples))
+    return Fitted(contents, learnt, tuple(samples), decays)
 
 
 def inner_cuts(
@@ -96,13 +104,14 @@ def inner_cuts(
     and again (`blending.cuts`). Other cuts see everybody.
     """
     cuts: list[InnerCut] = []
-    queries, blending = 0, settings.blending
-    while len(cuts) < blending.cuts and queries < blending.enough:
+    people, blending = 0, settings.blending
+    while len(cuts) < blending.cuts and people < blending.enough:
         inner = inner_cut(catalogue, events, settings, new_items=new_items, repeats=repeats)
         if inner is None:
             break
         cuts.append(inner)
-        queries += sum(len(part) for part in inner.parts)
+        # Most people stand in several parts, and are few all the same.
+        people += max(len(part) for part in inner.parts)
         if order_of(events.consenting(Consent.TRAIN)) is not Order.TIME:
             break
         events = inner.before
@@ -114,11 +123,11 @@ def inner_cut(
 ) -> InnerCut | None:
     """The cut that the data's shape asks for; None where there is nothing to cut.
 
-    With times, the newest share of the events is held out, twice over: with a part of it revealed, as while a generation serves, and
-    without, when histories are stale. With order alone, each person's last item. Without either, a random share for half of the people
-    and whole regions of the catalogue for the other half, since a random share alone favours what merely remembers. With
-    `new_items`, for which something must speak that is not behaviour, also a few items altogether, but for order alone. With `repeats`
-    and an order, what people had before is held out as well where they took it up again.
+    With times, the newest share of the events is held out, several times over: with more or less of it revealed, as while a generation
+    serves and people go on, and without, when histories are stale. With order alone, each person's last item. Without either, a random
+    share for half of the people and whole regions of the catalogue for the other half, since a random share alone favours what merely
+    remembers. With `new_items`, for which something must speak that is not behaviour, also a few items altogether, but for order alone.
+    With `repeats` and an order, what people had before is held out as well where they took it up again.
     """
     events = events.consenting(Consent.TRAIN)
     try:
@@ -142,7 +151,7 @@ def _by_time(catalogue: Catalogue, events: EventTable, settings: BuildSettings, 
     cold = _drawn_new(catalogue, before, settings, new_items)
     known = events.where(~np.isin(events.item, cold))
     training = known.before(cut)
-    parts = [hold_out(known, weights, cut=cut, reveal=reveal, repeats=repeats) for reveal in (blending.reveal, 0.0)]
+    parts = [hold_out(known, weights, cut=cut, reveal=reveal, repeats=repeats) for reveal in blending.reveals]
     if not len(training) or not all(len(part) for part in parts):
         return None
     if len(cold):

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from indexing.decay import decay
+from indexing.pace import paced
 from recommender.event_table import EventTable, strongest_per_key
 from recommender.generation.catalogue import Catalogue
 from recommender.profile import BuildSettings
@@ -21,6 +22,8 @@ def interaction_matrix(events: EventTable, catalogue: Catalogue, settings: Build
     of each person (`person_limit`). Weights decay with age by `half_life_days`, counted from the newest event, around a mean
     factor of 1.
     """
+    settings = paced(events, catalogue, settings)
+    assert settings.half_life_days is not None
     events = events.acted().newest_per_person(settings.person_limit)
     rows = catalogue.rows_of(events.item)
     weights = events.weights(settings.event_weights)
@@ -42,3 +45,10 @@ def positive_part(matrix: sp.csr_array) -> sp.csr_array:
     positive.data = np.maximum(positive.data, 0)
     positive.eliminate_zeros()
     return positive
+
+
+def rarity(matrix: sp.csr_array) -> float:
+    """How many pairs of person and item there are for each one with an entry, the square root of it; items that nobody has do not
+    count. 1 without entries."""
+    learnt = int(np.count_nonzero(np.bincount(matrix.indices, minlength=matrix.shape[1])))
+    return float(np.sqrt(matrix.shape[0] * learnt / matrix.nnz)) if matrix.nnz else 1.0

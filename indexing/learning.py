@@ -10,11 +10,12 @@ from indexing.interactions import interaction_matrix
 from indexing.learn.als import als_item_factors, confidence_of
 from indexing.learn.co_occurrence import co_occurrence_weights
 from indexing.learn.graph_filter import graph_filter
-from indexing.learn.item_item import item_item_weights
+from indexing.learn.item_item import item_item_weights, penalty_of
 from indexing.learn.popularity import first_events
 from indexing.learn.sequence import sequence_model
 from indexing.learn.transfer import transfer_weights
 from indexing.learn.transitions import transition_weights
+from indexing.pace import paced
 from recommender.event_table import EventTable
 from recommender.events import Consent
 from recommender.generation import Contents
@@ -34,6 +35,7 @@ def learn(
 ) -> Contents:
     """Fit every learner on the `events` whose consent allows training; `blend`, learnt on other events, goes with what they make."""
     allowed = events.consenting(Consent.TRAIN)
+    settings = paced(allowed, catalogue, settings)
     matrix = interaction_matrix(allowed, catalogue, settings)
     confidence = confidence_of(matrix, settings.collaborative)
     return Contents(
@@ -42,7 +44,7 @@ def learn(
         has_vector=has_vector,
         factors=als_item_factors(matrix, settings.collaborative, confidence=confidence, seed=settings.seed),
         confidence=confidence,
-        item_item=item_item_weights(matrix, settings.item_item, seed=settings.seed),
+        item_item=item_item_weights(matrix, settings.item_item, penalty=penalty_of(matrix, settings.item_item), seed=settings.seed),
         transitions=transition_weights(allowed, catalogue, settings),
         co_occurrence=co_occurrence_weights(matrix, settings.co_occurrence),
         transfer=transfer_weights(catalogue, vectors, has_vector, matrix, settings.transfer),

@@ -11,6 +11,7 @@ import numpy as np
 from indexing.blending.blending import Learnt, blend_of_cuts, gather_drawn
 from indexing.fitting import Fitted, fit
 from indexing.interactions import interaction_matrix
+from indexing.learn.sequence import settings_of_parts
 from recommender.engine import Recommender
 from recommender.event_table import EventTable
 from recommender.events import Consent
@@ -90,8 +91,9 @@ def fit_twin(
     placement: Placement,
     cut: int,
 ) -> Fitted:
-    """What would have been built at `cut` (µs), its blend learnt on a cut inside what came before."""
-    return fit(catalogue, vectors, has_vector, events.before(cut), settings, placement)
+    """What would have been built at `cut` (µs), its blend learnt on a cut inside what came before; of what is learnt from all `events`,
+    nothing is missing in it because it has fewer."""
+    return fit(catalogue, vectors, has_vector, events.before(cut), settings_of_parts(events, catalogue, settings), placement)
 
 
 def judge_twin(
@@ -132,10 +134,11 @@ def judge_twin(
         compare(twin, nothing_revealed, placement, variants=("popularity", "blend"), seed=settings.seed) if len(nothing_revealed) else None
     )
     trainable = some.consenting(Consent.TRAIN)
-    parts = [held_as(trainable, reveal=reveal) for reveal in (settings.blending.reveal, 0.0)]
-    newest = gather_drawn(twin, [part for part in parts if len(part)], placement, settings.blending, seed=settings.seed)
+    parts = [held_as(trainable, reveal=reveal) for reveal in settings.blending.reveals]
+    decays = fitted.decays
+    newest = gather_drawn(twin, [part for part in parts if len(part)], placement, settings.blending, seed=settings.seed, decays=decays)
     # What the twin's own blend was learnt from teaches as well, and alone says how new items are to be ranked.
-    learnt = blend_of_cuts([newest, *fitted.samples], settings.blending, seed=settings.seed)
+    learnt = blend_of_cuts([newest, *fitted.samples], settings.blending, seed=settings.seed, decays=decays)
     description = (
         f"a twin fitted on events before {from_micros(cut):%Y-%m-%d %H:%M} UTC, judged on {len(held_out)} people's new items after it, the "
         f"first {judging.reveal:.0%} of each person's later events counting as history, whole catalogue ranked, placement {placement.name} "

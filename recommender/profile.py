@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from recommender.errors import InvalidInput
 from recommender.events import EventType
@@ -21,6 +21,15 @@ from recommender.validation import refusal
 
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _none_for_auto(value: object) -> object:
+    return None if value == "auto" else value
+
+
+_AUTO = BeforeValidator(_none_for_auto)
+"""Files say "auto" for what a build reads off the data; TOML knows no None."""
+_HalfLife = Annotated[float | None, _AUTO]
 
 
 def _weight(default: float) -> float:
@@ -79,7 +88,8 @@ class ItemItem(_Settings):
     """Up to so many items with events every item is regressed on all others; above, on the items that share most people with it."""
     reach: int = Field(default=1_600, ge=2, le=20_000)
     """Above the dense limit, items are solved in blocks of like ones, each regressed on at most so many items."""
-    regularisation: float = Field(default=100.0, gt=0, le=1_000_000)
+    regularisation: float = Field(default=4_000.0, gt=0, le=10_000_000)
+    """Ridge penalty, times the square root of the share of pairs of person and item that have an event: what is rare says more."""
     degree_exponent: float = Field(default=0.25, ge=0, le=2)
     """Heavy consumers count less: a person's row is divided by (sum of weights) to this power. 0 is off."""
     item_exponent: float = Field(default=0.25, ge=0, le=2)
@@ -127,6 +137,8 @@ class Graph(_Settings):
 
     factors: int = Field(default=512, ge=1, le=2_048)
     """Singular vectors kept, where the matrix has so many."""
+    least_per_factor: int = Field(default=10, ge=1, le=100_000)
+    """People, and items, for each vector at the least: more vectors than that remember people instead of telling tastes."""
     exponent: float = Field(default=0.5, ge=0, le=4)
     """Each singular vector counts by its singular value to this power; 0 counts all alike (the ideal low-pass filter)."""
     history_decay: float = Field(default=0.95, gt=0, le=1)
@@ -189,9 +201,10 @@ class Transfer(_Settings):
 class Popularity(_Settings):
     """Counts of positive events, fading with age."""
 
-    half_life_days: float = Field(default=30.0, gt=0, le=100_000)
-    recent_half_life_days: float = Field(default=3.0, gt=0, le=100_000)
-    """Half-life of the short memory from which the ranker sees a trend."""
+    half_life_days: _HalfLife = Field(default=None, gt=0, le=100_000)
+    """None takes what the events ask for: the half-life under which counts foretell best what is taken up next."""
+    recent_half_life_days: _HalfLife = Field(default=None, gt=0, le=100_000)
+    """Half-life of the short memory from which the ranker sees a trend; None takes a tenth of the other."""
 
 
 class Response(_Settings):
@@ -230,8 +243,10 @@ class Blending(_Settings):
 
     share: float = Field(default=0.2, gt=0, lt=0.9)
     """The newest share of what may be learnt from that the inner fit does not see; without times, this share of each person's items."""
-    reveal: float = Field(default=0.5, ge=0, lt=1)
-    """Share of a person's held-out events that count as history; the blend is learnt with these and, to another part, without."""
+    reveals: tuple[float, ...] = Field(default=(0.5, 0.25, 0.75, 0.0), min_length=1, max_length=10)
+    """Shares of a person's held-out events that count as history; the blend is learnt on each person at all of these moments."""
+    history_decays: tuple[float, ...] = Field(default=(0.6, 0.8, 0.9, 0.95, 0.98, 1.0), max_length=20)
+    """What is tried in place of each source's own `history_decay`, and taken where it clearly serves held-out people better."""
     people: int = Field(default=10_000, ge=1)
     """People that the blend is learnt on at the most, those of all ways in which events were cut together, at each cut in time."""
     cuts: int = Field(default=4, ge=1, le=20)
@@ -249,6 +264,20 @@ class Blending(_Settings):
     share_of_judges: float = Field(default=0.3, gt=0, lt=1)
     """Share of the people whom the ranker is not trained on but judged by."""
     trees: Ranker = Ranker()
+
+    @field_validator("reveals")
+    @classmethod
+    def _shares(cls, reveals: tuple[float, ...]) -> tuple[float, ...]:
+        if len(set(reveals)) < len(reveals) or not all(0 <= reveal < 1 for reveal in reveals):
+            raise ValueError("different shares of 0 or more, below 1")
+        return reveals
+
+    @field_validator("history_decays")
+    @classmethod
+    def _factors(cls, decays: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(0 < decay <= 1 for decay in decays):
+            raise ValueError("factors above 0, at most 1")
+        return decays
 
 
 class Judging(_Settings):
@@ -268,8 +297,9 @@ class BuildSettings(_Settings):
     """Everything that a build needs besides data, an embedder and a seed."""
 
     event_weights: EventWeights = EventWeights()
-    half_life_days: float = Field(default=180.0, gt=0, le=100_000)
-    """Age at which an event counts half in the training matrix."""
+    half_life_days: _HalfLife = Field(default=None, gt=0, le=100_000)
+    """Age at which an event counts half in the training matrix; None takes four times the half-life of popularity, and 180 at the
+    least, since tastes outlast what is popular."""
     person_limit: int = Field(default=500, ge=1, le=100_000)
     """Newest events of one person that are learnt from, so that no bot explodes co-occurrence."""
     history_cap: int = Field(default=200, ge=1, le=200)

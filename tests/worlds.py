@@ -19,7 +19,7 @@ from indexing.progress import Lines
 from recommender.events import Consent, Event, EventType, Subject
 from recommender.items import Item, ItemKind
 from recommender.placements import Placements
-from recommender.profile import BuildSettings, Collaborative, Judging
+from recommender.profile import Blending, BuildSettings, Collaborative, Judging
 from recommender.settings import Settings
 from recommender.store import open_store
 
@@ -137,7 +137,8 @@ class World:
 def build_settings(model: Path) -> BuildSettings:
     """Settings for worlds of this size, in which the usual ones would shrink factors to nothing."""
     collaborative = Collaborative(factors=16, regularisation=1.0)
-    return BuildSettings(embedder=str(model), judging=Judging(fewest=5), collaborative=collaborative)
+    # One cut in time is enough to see a blend learnt; further ones would only take longer.
+    return BuildSettings(embedder=str(model), judging=Judging(fewest=5), collaborative=collaborative, blending=Blending(cuts=1))
 
 
 def fill_store(data: Path, items: Sequence[Item], events: Sequence[Event]) -> Settings:

@@ -72,7 +72,10 @@ def movielens(folder: Path) -> list[Benchmark]:
     if not any(all((folder / name).is_file() for name in names) for names in _MOVIELENS):
         return []
     name, read = _name(folder), partial(read_movielens, folder)
-    rolled = "four windows of a tenth of the events each, judged after learning from all before; half of each person's events revealed"
+    rolled = (
+        "four windows of a tenth of the events each, judged after learning from all before; everybody asks after a quarter, a half and "
+        "three quarters of what they did in a window"
+    )
     cold = "a fifth of the films never seen in training, ranked among themselves"
     return [
         _benchmark("movielens, rolling", name, folder, read, windows, rolled),

@@ -25,6 +25,7 @@ from indexing.blending.samples import gather, joined
 from indexing.counting import counts
 from indexing.fitting import Fitted, fit
 from indexing.learning import learn
+from indexing.pace import paced
 from indexing.progress import Reporter
 from recommender.engine import Recommender
 from recommender.errors import InvalidInput
@@ -198,6 +199,8 @@ def measure_impressions(
         lived, events = Lived.of(dataset, settings, step_s), with_shows(dataset)
     catalogue, vectors, has_vector = embedded_catalogue(benchmark, dataset, cache, settings, report)
     inner, cut, end = lived.cuts
+    # Half-lives are read off the events once, as a build does, and not anew at every step.
+    lived = replace(lived, settings=paced(lived.counted.before(inner), catalogue, settings))
     places = lived.judged(cut, end)
     if not len(places):
         raise InvalidInput(benchmark.name, "no impression of something clicked and something not", "at least one after the cut")

@@ -13,11 +13,13 @@ from eval.datasets.dataset import Dataset
 from recommender.errors import InvalidInput
 from recommender.judging import cut_at_share
 from recommender.judging.cold import cold_items, draw_cold_items
-from recommender.judging.cuts import Split, given, leave_last_out, rolling
+from recommender.judging.cuts import Split, given, leave_last_out, rolling, together
 from recommender.profile import EventWeights
 
 ROLLING_SHARES = (0.6, 0.7, 0.8, 0.9, 1.0)
 """Rolling windows end at these shares of the events in order of time."""
+MOMENTS = (0.25, 0.5, 0.75)
+"""Shares of what a person did in a window that lie before each moment at which the person asks."""
 COLD_SHARE = 0.2
 COLD_FEWEST = 5
 """Items that are made cold have so many people at least, so that there is something to find."""
@@ -64,10 +66,14 @@ def last_out(dataset: Dataset) -> list[Split]:
 
 
 def windows(dataset: Dataset) -> list[Split]:
-    """Four windows of a tenth of the events each. Raises `InvalidInput` where times are too few to tell them apart."""
+    """Four windows of a tenth of the events each, in which everybody asks at `MOMENTS`, as people go on while a generation serves.
+
+    Raises `InvalidInput` where times are too few to tell them apart."""
     ends = [cut_at_share(dataset.events, share) for share in ROLLING_SHARES[:-1]]
+    cuts = [*ends, int(dataset.events.at.max(initial=0)) + 1]
     try:
-        return rolling(dataset.events, EventWeights(), cuts=[*ends, int(dataset.events.at.max(initial=0)) + 1], reveal=0.5)
+        by_moment = [rolling(dataset.events, EventWeights(), cuts=cuts, reveal=reveal) for reveal in MOMENTS]
+        return [replace(same[0], held_out=together([split.held_out for split in same])) for same in zip(*by_moment, strict=True)]
     except InvalidInput as error:
         raise InvalidInput(dataset.name, str(error), "ratings at so many times that four windows can be told apart") from error
 

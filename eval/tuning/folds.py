@@ -66,7 +66,7 @@ def folds_of(data: TrainingPart, settings: BuildSettings, *, people: int, seed: 
 def _fold(data: TrainingPart, events: EventTable, settings: BuildSettings, *, people: int, seed: int) -> Fold:
     # As the cut itself reads it: where few consent to training, the order of their events counts.
     names = NAMES[order_of(events.consenting(Consent.TRAIN))]
-    cutting = settings.model_copy(update={"blending": Blending(share=SHARE, reveal=REVEAL), "seed": seed})
+    cutting = settings.model_copy(update={"blending": Blending(share=SHARE, reveals=(REVEAL, 0.0)), "seed": seed})
     found = inner_cut(data.catalogue, events, cutting, new_items=bool(data.has_vector.any()))
     fewest = max(settings.judging.fewest, 2)
     # The cut of new items comes last and may be missing. Figures of a handful of people would mean nothing.

@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from indexing.counting import counts
 from indexing.interactions import interaction_matrix
 from indexing.learn.als import als_item_factors, confidence_of
 from indexing.learn.co_occurrence import co_occurrence_weights
 from indexing.learn.graph_filter import graph_filter
-from indexing.learn.item_item import item_item_weights
-from indexing.learn.popularity import item_popularity
+from indexing.learn.item_item import item_item_weights, penalty_of
 from indexing.learn.sequence import sequence_model
 from indexing.learn.transfer import transfer_weights
 from indexing.learn.transitions import transition_weights
 from indexing.learning import learn
+from indexing.pace import paced
 from recommender.event_table import EventTable
 from recommender.events import Consent
 from recommender.generation import Contents
@@ -50,6 +51,9 @@ class Learning:
 
     def brought(self, contents: Contents, learnt_with: BuildSettings, settings: BuildSettings) -> Contents:
         """What `contents(settings)` would be, from contents `learnt_with` others; the blend stays. Fits only what differs."""
+        allowed = self.events.consenting(Consent.TRAIN)
+        # What is read off the data may differ where nothing was set to differ.
+        learnt_with, settings = (paced(allowed, self.catalogue, one) for one in (learnt_with, settings))
         if any(getattr(learnt_with, name) != getattr(settings, name) for name in FOR_ALL):
             return replace(self.contents(settings), blend=contents.blend)
         for name in LEARNERS:
@@ -66,7 +70,8 @@ def changes_fit(learner: str, one: BuildSettings, other: BuildSettings) -> bool:
 
 def _item_item(learning: Learning, contents: Contents, settings: BuildSettings) -> Contents:
     matrix = interaction_matrix(learning.events.consenting(Consent.TRAIN), learning.catalogue, settings)
-    return replace(contents, item_item=item_item_weights(matrix, settings.item_item, seed=settings.seed))
+    penalty = penalty_of(matrix, settings.item_item)
+    return replace(contents, item_item=item_item_weights(matrix, settings.item_item, penalty=penalty, seed=settings.seed))
 
 
 def _collaborative(learning: Learning, contents: Contents, settings: BuildSettings) -> Contents:
@@ -103,12 +108,8 @@ def _transfer(learning: Learning, contents: Contents, settings: BuildSettings) -
 
 
 def _popularity(learning: Learning, contents: Contents, settings: BuildSettings) -> Contents:
-    events, days = learning.events.consenting(Consent.TRAIN), settings.popularity
-    long, short = (
-        item_popularity(events, learning.catalogue, settings, half_life_days=half_life)
-        for half_life in (days.half_life_days, days.recent_half_life_days)
-    )
-    return replace(contents, popularity=long, recent_popularity=short)
+    taken = counts(learning.events, learning.catalogue, settings)
+    return replace(contents, popularity=taken.popularity, recent_popularity=taken.recent_popularity)
 
 
 LEARNERS: Mapping[str, Callable[[Learning, Contents, BuildSettings], Contents]] = {

@@ -17,9 +17,11 @@ from eval.tuning.space import PARTS, Part, with_values
 from eval.tuning.studies import Studies, open_studies
 from eval.tuning.training_part import TrainingPart
 from eval.tuning.yardstick import Yardstick, judged
+from indexing.pace import paced
 from indexing.progress import Reporter
 from recommender.engine import Recommender
 from recommender.errors import InvalidInput
+from recommender.events import Consent
 from recommender.generation import Contents
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
@@ -76,10 +78,12 @@ def tune(data: TrainingPart, present: BuildSettings, placement: Placement, how: 
     minutes or data that do not do, and `Locked` while another tuning uses the study.
     """
     budget = Budget.of(how.minutes, how.clock)
+    # What a build would read off the data, the search goes on from as numbers.
+    start = paced(data.events.consenting(Consent.TRAIN), data.catalogue, present)
     with open_studies(how.study) as studies:
-        searched, fresh = folds_of(data, present, people=2 * how.people, seed=how.seed)
-        found, confirmation = _run(data, present, placement, how, report, studies, searched, fresh, budget)
-    settings = present if confirmation is None else confirmation.settings
+        searched, fresh = folds_of(data, start, people=2 * how.people, seed=how.seed)
+        found, confirmation = _run(data, start, placement, how, report, studies, searched, fresh, budget)
+    settings = confirmation.settings if confirmation is not None and confirmation.better else present
     return Tuned(settings, present, found, searched.description, fresh.description, confirmation, _verdict(found, confirmation))
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from indexing.blending.calibration import platt
 from indexing.blending.ranker import held_out_people, train_ranker
-from indexing.blending.samples import Samples, gather, joined, typical_bests
+from indexing.blending.samples import Samples, drawn, gather, joined, typical_bests
 from indexing.blending.weights import learn_weights, ndcg_of
 from recommender.engine import Recommender
 from recommender.errors import InvalidInput
@@ -19,7 +19,7 @@ from recommender.judging import HeldOut, Interval, bootstrap_mean, paired_differ
 from recommender.placements import Placement
 from recommender.profile import Blending
 from recommender.ranking import FEATURES, MONOTONE, Blend
-from recommender.ranking.blend import NO_CALIBRATION
+from recommender.ranking.blend import AS_SET, NO_CALIBRATION
 from recommender.ranking.features import with_blend
 
 Floats = npt.NDArray[np.float32]
@@ -41,53 +41,33 @@ class Learnt:
     importance: Mapping[str, float] = field(default_factory=dict)
 
 
-def learn_blend(
-    recommender: Recommender, parts: Sequence[HeldOut], placement: Placement, settings: Blending, *, seed: int
-) -> Learnt | None:
-    """The blend that serves the people of `parts` best, each part held out by a cut of its own; None with too few people to tell.
-
-    `recommender` was fitted without what was held out.
-    """
-    return blend_of_cuts([gather_drawn(recommender, parts, placement, settings, seed=seed)], settings, seed=seed)
-
-
-def gather_drawn(recommender: Recommender, parts: Sequence[HeldOut], placement: Placement, settings: Blending, *, seed: int) -> Samples:
+def gather_drawn(
+    recommender: Recommender, parts: Sequence[HeldOut], placement: Placement, settings: Blending, *, seed: int, decays: Floats = AS_SET
+) -> Samples:
     """Samples of at most `people` of all `parts` together, from a `recommender` that was fitted without what was held out."""
-    drawn = _drawn(parts, settings.people, seed)
-    return gather(recommender, drawn, placement, settings.candidates)
+    return gather(recommender, drawn(parts, settings.people, seed=seed), placement, settings.candidates, decays=decays)
 
 
-def blend_of_cuts(cuts: Sequence[Samples], settings: Blending, *, seed: int) -> Learnt | None:
+def blend_of_cuts(cuts: Sequence[Samples], settings: Blending, *, seed: int, decays: Floats = AS_SET) -> Learnt | None:
     """The blend that serves the people of all `cuts` best; None with too few people to tell, all cuts taken together.
 
-    What is the same group in several cuts was held out in the same way.
+    What is the same group in several cuts was held out in the same way. `decays`: those under which they were gathered.
     """
     if sum(len(samples) for samples in cuts) < settings.fewest:
         return None
-    return blend_of_samples(joined(cuts), settings, seed=seed)
+    return blend_of_samples(joined(cuts), settings, seed=seed, decays=decays)
 
 
-def blend_of_samples(samples: Samples, settings: Blending, *, seed: int) -> Learnt | None:
-    """The blend that serves the people of `samples` best; None where no candidate was taken up."""
+def blend_of_samples(samples: Samples, settings: Blending, *, seed: int, decays: Floats = AS_SET) -> Learnt | None:
+    """The blend that serves the people of `samples`, gathered under `decays`, best; None where no candidate was taken up."""
     if not samples.hits.any():
         return None
     scales = typical_bests(samples)
     samples = replace(samples, strengths=samples.strengths / scales)
-    blend = Blend(learn_weights(samples), scales, None, NO_CALIBRATION)
+    blend = Blend(learn_weights(samples), scales, None, NO_CALIBRATION, decays)
     if settings.ranker == "never" or len(samples) < settings.fewest_for_ranker:
         return Learnt(blend, len(samples))
     return _with_ranker(samples, settings, blend, seed)
-
-
-def _drawn(parts: Sequence[HeldOut], most: int, seed: int) -> list[HeldOut]:
-    """At most `most` people of all `parts` together, as evenly as their sizes allow, drawn at random within each."""
-    rng = np.random.default_rng(seed)
-    taken: dict[int, int] = {}
-    for left, place in enumerate(sorted(range(len(parts)), key=lambda place: len(parts[place]))):
-        # What small parts do not need goes to larger ones.
-        share = (most - sum(taken.values())) // (len(parts) - left)
-        taken[place] = min(len(parts[place]), share)
-    return [part.chosen(np.sort(rng.choice(len(part), taken[place], replace=False))) for place, part in enumerate(parts)]
 
 
 def _with_ranker(samples: Samples, settings: Blending, blend: Blend, seed: int) -> Learnt:

@@ -15,7 +15,7 @@ from recommender.feeds import Query, SourceName
 from recommender.judging import HeldOut
 from recommender.placements import HISTORY_BUCKETS, Placement
 from recommender.ranking import FEATURES, Blend, Pool
-from recommender.ranking.blend import EVEN, NO_CALIBRATION
+from recommender.ranking.blend import AS_SET, EVEN, NO_CALIBRATION
 from recommender.times import from_micros
 
 BATCH = 128
@@ -69,9 +69,9 @@ def joined(parts: Sequence[Samples]) -> Samples:
     return Samples(**{column.name: np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(Samples)})
 
 
-def every_source() -> Blend:
-    """A blend in which every source takes part alike: under it the engine gathers what all of them say."""
-    return Blend(np.ones((len(HISTORY_BUCKETS), len(SourceName)), dtype=np.float32), EVEN, None, NO_CALIBRATION)
+def every_source(decays: Floats = AS_SET) -> Blend:
+    """A blend in which every source takes part alike: under it the engine gathers what all of them say, histories fading by `decays`."""
+    return Blend(np.ones((len(HISTORY_BUCKETS), len(SourceName)), dtype=np.float32), EVEN, None, NO_CALIBRATION, decays)
 
 
 def with_blend(recommender: Recommender, blend: Blend) -> Recommender:
@@ -79,31 +79,44 @@ def with_blend(recommender: Recommender, blend: Blend) -> Recommender:
     return Recommender.unpublished(replace(recommender.contents, blend=blend), recommender.settings)
 
 
+def query_of(held_out: HeldOut, place: int, placement: Placement) -> Query:
+    """What a held-out person asks for."""
+    return Query(
+        placement,
+        size=1,
+        history=held_out.histories[place],
+        consumed=held_out.consumed[place],
+        dismissed=held_out.dismissed[place],
+        candidates=None if held_out.candidates is None else held_out.candidates[place],
+    )
+
+
+def drawn(parts: Sequence[HeldOut], most: int, *, seed: int) -> list[HeldOut]:
+    """At most `most` people of all `parts` together, as evenly as their sizes allow, drawn at random within each."""
+    rng = np.random.default_rng(seed)
+    taken: dict[int, int] = {}
+    for left, place in enumerate(sorted(range(len(parts)), key=lambda place: len(parts[place]))):
+        # What small parts do not need goes to larger ones.
+        share = (most - sum(taken.values())) // (len(parts) - left)
+        taken[place] = min(len(parts[place]), share)
+    return [part.chosen(np.sort(rng.choice(len(part), taken[place], replace=False))) for place, part in enumerate(parts)]
+
+
 def pools(recommender: Recommender, held_out: HeldOut, placement: Placement) -> Iterator[tuple[int, Pool]]:
     """The candidates of all held-out people, a batch at a time, with the place of the batch's first query."""
     placement = placement.model_copy(update={"blend": "learned"})
     for start in range(0, len(held_out), BATCH):
-        queries = [
-            Query(
-                placement,
-                size=1,
-                history=held_out.histories[place],
-                consumed=held_out.consumed[place],
-                dismissed=held_out.dismissed[place],
-                candidates=None if held_out.candidates is None else held_out.candidates[place],
-            )
-            for place in range(start, min(start + BATCH, len(held_out)))
-        ]
+        queries = [query_of(held_out, place, placement) for place in range(start, min(start + BATCH, len(held_out)))]
         yield start, recommender.pool(queries, now=from_micros(held_out.cut))
 
 
-def gather(recommender: Recommender, parts: Sequence[HeldOut], placement: Placement, depth: int) -> Samples:
+def gather(recommender: Recommender, parts: Sequence[HeldOut], placement: Placement, depth: int, *, decays: Floats = AS_SET) -> Samples:
     """Samples of all `parts`, each a group of its own, by an engine that has not seen what was held out.
 
     Of each query the `depth` candidates are kept that any source ranks highest: no blend brings others to the top. Strengths are
-    scores as they are.
+    scores as they are. `decays` as a `Blend` has them.
     """
-    engine = with_blend(recommender, every_source())
+    engine = with_blend(recommender, every_source(decays))
     q = sum(len(part) for part in parts)
     samples = Samples(
         strengths=np.zeros((q, depth, len(SourceName)), dtype=np.float32),

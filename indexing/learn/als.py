@@ -7,6 +7,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
+from indexing.interactions import rarity
 from recommender.profile import Collaborative
 
 
@@ -16,9 +17,7 @@ def confidence_of(matrix: sp.csr_array, settings: Collaborative) -> float:
     With one alpha for all data, what nobody took up outweighs what people did take up on a large catalogue, and the other way
     round on a small one; the balance of both grows with the root of the density over the range from films to shops.
     """
-    people, items = matrix.shape
-    learnt = int(np.count_nonzero(np.bincount(matrix.indices, minlength=items)))
-    return settings.alpha * float(np.sqrt(people * learnt / matrix.nnz)) if matrix.nnz else settings.alpha
+    return settings.alpha * rarity(matrix)
 
 
 def als_item_factors(

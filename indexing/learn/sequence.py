@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from indexing.learn.singular_vectors import balanced, right_singular_vectors
 from indexing.learn.visits import Visits
 from recommender.event_table import EventTable
+from recommender.events import Consent
 from recommender.generation.catalogue import Catalogue
 from recommender.profile import BuildSettings, Sequence
 from recommender.sequence_model import Floats, SequenceModel
@@ -81,6 +82,18 @@ def sequence_model(events: EventTable, catalogue: Catalogue, settings: BuildSett
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         return model.eval().served(rows, n)
+
+
+def settings_of_parts(events: EventTable, catalogue: Catalogue, settings: BuildSettings) -> BuildSettings:
+    """Settings under which a fit on a part of `events` has a model if one on all of them has.
+
+    What is blended on a part has to be what is served: a model that only the whole is large enough for would never be heard.
+    """
+    visits = Visits.of(events.consenting(Consent.TRAIN), catalogue, settings)
+    people = _People.of(visits.person, visits.item.astype(np.int64), settings.sequence.length)
+    if people.tokens.sum() < settings.sequence.fewest:
+        return settings
+    return settings.model_copy(update={"sequence": settings.sequence.model_copy(update={"fewest": 1})})
 
 
 @dataclass(frozen=True, eq=False)

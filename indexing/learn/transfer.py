@@ -14,7 +14,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from indexing.learn.degrees import column_sums
-from indexing.learn.strongest import strongest_per_row
+from indexing.learn.strongest import strongest_of_dense, strongest_per_row
 from recommender.columns import StringColumn, StringListColumn
 from recommender.generation.catalogue import Catalogue
 from recommender.profile import Transfer
@@ -22,6 +22,10 @@ from recommender.vectors import VectorIndex
 
 LABELS = ("categories", "tags", "author", "brand")
 CHUNK = 512
+ALL_LOOKED_AT = 50_000
+"""So many lenders are compared with every borrower; with more, blocks of likenesses would take longer than a search."""
+DENSE_CELLS = 2**23
+"""Likenesses held at a time, 4 bytes each."""
 SAMPLE = 600
 """Lenders from which it is told how much likeness in labels tells apart."""
 LOOKED_AT = 4
@@ -140,9 +144,12 @@ def neighbours(
 ) -> sp.csr_array:
     """Likeness of the `most` lenders nearest to each of `rows`, shape (r, n), CSR, float32, above 0.
 
-    The nearest by meaning (unless told otherwise) and those by labels are looked at; both likenesses together decide, those in labels
-    multiplied by `label_share`.
+    Likenesses in meaning (unless told otherwise) and in labels, these multiplied by `label_share`, decide together. Of more than
+    `ALL_LOOKED_AT` lenders only those are looked at that are nearest by one of both.
     """
+    lenders = np.flatnonzero(lends)
+    if len(lenders) <= ALL_LOOKED_AT:
+        return _among_all(content, rows, lenders, most, label_share, by_meaning=by_meaning)
     by_label = sp.csr_array((sp.diags_array(lends.astype(np.float32)) @ content.labels).T)
     found = []
     for start in range(0, len(rows), CHUNK):
@@ -153,6 +160,34 @@ def neighbours(
             alike = _with_meaning(content, part, lends, alike, LOOKED_AT * most)
         found.append(strongest_per_row(sp.csr_array(alike), most))
     return sp.csr_array(sp.vstack(found)) if found else sp.csr_array((0, len(lends)), dtype=np.float32)
+
+
+def _among_all(
+    content: Content,
+    rows: npt.NDArray[np.int64],
+    lenders: npt.NDArray[np.int64],
+    most: int,
+    label_share: float,
+    *,
+    by_meaning: bool,
+) -> sp.csr_array:
+    """`neighbours` where every lender is looked at: both likenesses as dense blocks."""
+    n = len(content.has_vector)
+    by_label = sp.csr_array(content.labels[lenders].T)
+    by_meaning = by_meaning and bool(content.vectors.dimension)
+    if by_meaning:
+        vectors = content.vectors.gather(lenders.astype(np.int32)) * content.has_vector[lenders, None]
+    parts = []
+    step = max(1, DENSE_CELLS // max(len(lenders), 1))
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        alike = sp.csr_array(content.labels[part] @ by_label).toarray() * np.float32(label_share)
+        if by_meaning:
+            own = content.vectors.gather(part.astype(np.int32)) * content.has_vector[part, None]
+            alike += np.maximum(own @ vectors.T, 0)
+        near = strongest_of_dense(alike, most)
+        parts.append(sp.csr_array((near.data, lenders[near.indices].astype(np.int32), near.indptr), shape=(len(part), n)))
+    return sp.csr_array(sp.vstack(parts)) if parts else sp.csr_array((0, n), dtype=np.float32)
 
 
 def _with_meaning(

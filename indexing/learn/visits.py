@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from indexing.decay import decay
 from indexing.interactions import FLOOR
+from indexing.pace import paced
 from recommender.event_table import EventTable, strongest_per_key
 from recommender.generation.catalogue import Catalogue
 from recommender.profile import BuildSettings
@@ -38,6 +39,8 @@ class Visits:
         """An item stands once for each person, at its newest event and with its strongest weight, decayed by `half_life_days`, as it does
         in a served history; items that a person disliked in the end are left out, and so is all but the newest events of each
         person (`person_limit`). Events of equal time stand in the order of their arrival."""
+        settings = paced(events, catalogue, settings)
+        assert settings.half_life_days is not None
         events = events.acted().newest_per_person(settings.person_limit)
         rows = catalogue.rows_of(events.item)
         weights = events.weights(settings.event_weights)

@@ -77,6 +77,29 @@ class HeldOut:
         )
 
 
+def together(parts: Sequence[HeldOut]) -> HeldOut:
+    """The queries of all `parts`, at least one, one part after the other, such as those of the same people at several moments.
+
+    Raises `InvalidInput` unless all have one cut and either all or none of them candidates, and moments.
+    """
+    first = parts[0]
+    for name in ("candidates", "moments"):
+        if len({getattr(part, name) is None for part in parts}) > 1:
+            raise InvalidInput(name, "some parts with and some without", "parts that are alike")
+    if any(part.cut != first.cut for part in parts):
+        raise InvalidInput("cut", sorted({part.cut for part in parts}), "one moment for all parts")
+    return HeldOut(
+        np.concatenate([part.people for part in parts]),
+        [history for part in parts for history in part.histories],
+        [items for part in parts for items in part.consumed],
+        [items for part in parts for items in part.dismissed],
+        [items for part in parts for items in part.targets],
+        first.cut,
+        None if first.candidates is None else [items for part in parts for items in part.candidates or ()],
+        None if first.moments is None else np.concatenate([part.moments for part in parts if part.moments is not None]),
+    )
+
+
 def _check_items(column: list[npt.NDArray[np.uint32]], name: str) -> None:
     for place, items in enumerate(column):
         if items.ndim != 1 or items.dtype != np.uint32 or not len(items):

@@ -7,7 +7,7 @@ features for the leading candidates. Both are learnt by a build, on people and t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from recommender.ranking.trees import Trees
 Floats = npt.NDArray[np.float32]
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
+AS_SET: Floats = np.full(len(SourceName), np.nan, dtype=np.float32)
+"""Decays that leave histories to the build settings."""
+
 
 @dataclass(frozen=True, eq=False)
 class Blend:
@@ -27,13 +30,15 @@ class Blend:
 
     `scales`: shape (s,), float32, > 0: what each source typically gives a query's best candidate, by which its scores are divided.
     `trees`: None where the weighted sum orders better or alone. `calibration`: shape (2,), float64: a tree score t means
-    probability 1 / (1 + exp(−(a·t + b))) of being taken up.
+    probability 1 / (1 + exp(−(a·t + b))) of being taken up. `decays`: shape (s,), float32, in (0, 1]: how much less an event of a
+    history counts to a source for each step that it lies back, NaN where the build settings say.
     """
 
     weights: Floats
     scales: Floats
     trees: Trees | None
     calibration: npt.NDArray[np.float64]
+    decays: Floats = field(default_factory=lambda: AS_SET)
 
     def __post_init__(self) -> None:
         expected = (len(HISTORY_BUCKETS), len(SourceName))
@@ -45,6 +50,8 @@ class Blend:
             raise ValueError(f"trees over {len(FEATURES)} features, got {self.trees.features}")
         if self.calibration.shape != (2,) or not np.isfinite(self.calibration).all() or self.calibration[0] <= 0:
             raise ValueError(f"a calibration of positive slope and an offset, got {self.calibration}")
+        if self.decays.shape != expected[1:] or not (np.isnan(self.decays) | ((self.decays > 0) & (self.decays <= 1))).all():
+            raise ValueError(f"decays of shape {expected[1:]}, above 0 and at most 1, got {self.decays}")
 
     def probability(self, scores: Floats) -> Floats:
         """Probability of being taken up of candidates with these tree scores, the same shape, float32."""
@@ -67,6 +74,7 @@ def blend_arrays(blend: Blend | None) -> dict[str, npt.NDArray[np.generic]]:
         "blend_weights": weights,
         "blend_scales": EVEN if blend is None else blend.scales,
         "blend_calibration": calibration,
+        "blend_decays": AS_SET if blend is None else blend.decays,
         **{f"tree_{name}": array for name, array in trees.arrays().items()},
     }
 
@@ -77,5 +85,6 @@ def blend_of(arrays: Arrays) -> Blend | None:
     if not len(weights):
         return None
     trees = Trees.from_arrays({name.removeprefix("tree_"): array for name, array in arrays.items() if name.startswith("tree_")})
-    scales = np.asarray(arrays["blend_scales"], dtype=np.float32)
-    return Blend(weights, scales, trees if trees.count else None, np.asarray(arrays["blend_calibration"], dtype=np.float64))
+    scales, decays = (np.asarray(arrays[name], dtype=np.float32) for name in ("blend_scales", "blend_decays"))
+    calibration = np.asarray(arrays["blend_calibration"], dtype=np.float64)
+    return Blend(weights, scales, trees if trees.count else None, calibration, decays)

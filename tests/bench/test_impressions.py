@@ -26,9 +26,14 @@ from recommender.events import EventType
 from recommender.generation.catalogue import Catalogue
 from recommender.items import ItemState
 from recommender.judging import VARIANTS
-from recommender.profile import Blending, BuildSettings, Collaborative
+from recommender.profile import Blending, BuildSettings, Collaborative, Popularity
 
-SETTINGS = BuildSettings(collaborative=Collaborative(factors=4), blending=Blending(fewest=20, ranker="never"))
+SETTINGS = BuildSettings(
+    collaborative=Collaborative(factors=4),
+    popularity=Popularity(half_life_days=30, recent_half_life_days=3),
+    blending=Blending(fewest=20, ranker="never"),
+)
+"""Popularity that lasts, so that what draws clicks today is not simply popular."""
 NEWS, SHOWN, IMPRESSIONS = 40, 8, 300
 
 

@@ -9,10 +9,13 @@ import pytest
 from handmade import HOME, blend_by, checkerboard, contents_of, engine_of, history_of, some_items
 from heldout import held_out, of_both_sides
 
-from indexing.blending.blending import TELLING, _Lists, _loses_somewhere, blend_of_samples, learn_blend
+from indexing.blending.blending import TELLING, Learnt, _Lists, _loses_somewhere, blend_of_cuts, blend_of_samples, gather_drawn
 from indexing.blending.ranker import held_out_people, train_ranker
 from indexing.blending.samples import Samples, gather, joined, with_blend
+from recommender.engine import Recommender
 from recommender.feeds import Query, SourceName
+from recommender.judging import HeldOut
+from recommender.placements import Placement
 from recommender.profile import Blending, Ranker
 from recommender.ranking import FEATURES, MONOTONE
 from recommender.times import from_micros
@@ -25,6 +28,10 @@ PEOPLE = of_both_sides(60)
 
 def samples(depth: int = 40) -> Samples:
     return gather(ENGINE, [PEOPLE], HOME, depth)
+
+
+def learn_blend(engine: Recommender, parts: list[HeldOut], placement: Placement, settings: Blending, *, seed: int) -> Learnt | None:
+    return blend_of_cuts([gather_drawn(engine, parts, placement, settings, seed=seed)], settings, seed=seed)
 
 
 def test_the_ranker_is_taught_the_very_features_that_it_will_be_served() -> None:

@@ -17,6 +17,8 @@ from recommender.profile import BuildSettings, load_build_settings
 
 WORDS = {"embedder": "x", "embed_precision": "bfloat16", "blending.ranker": "never"}
 """Other values of settings that are words."""
+LISTS = {"blending.reveals": (0.3, 0.0), "blending.history_decays": (0.5,)}
+"""Other values of settings that are lists."""
 PAGE = Path(__file__).parents[2] / "docs" / "build-settings.md"
 
 
@@ -41,7 +43,10 @@ def test_every_key_is_documented_with_its_default_and_no_other() -> None:
     defaults = dict(leaves(BuildSettings()))
     assert list(documented()) == list(defaults)
     for key, (default, *_) in documented().items():
-        assert tomllib.loads(f"value = {default.strip('`')}")["value"] == defaults[key], key
+        value = tomllib.loads(f"value = {default.strip('`')}")["value"]
+        # What is "auto" in a file is read off the data by a build.
+        expected = {None: "auto"}.get(defaults[key], defaults[key]) if not isinstance(defaults[key], tuple) else list(defaults[key])
+        assert value == expected, key
 
 
 def test_every_key_is_documented_with_its_range_and_meaning() -> None:
@@ -53,7 +58,7 @@ def test_every_key_is_documented_with_its_range_and_meaning() -> None:
 
 def test_the_documented_ranges_are_those_that_are_enforced() -> None:
     for key, (_, allowed, _) in documented().items():
-        if key in WORDS:
+        if key in WORDS or key in LISTS:
             continue
         bounds = re.fullmatch(r"(above )?(\S+) to (below )?(\S+)", re.sub(r"at least (\d)", r"\1 to 10,000,000,000", allowed))
         assert bounds, f"{key}: {allowed}"
@@ -80,6 +85,12 @@ def test_the_example_of_the_page_is_a_file_of_build_settings(tmp_path: Path) -> 
     assert load_build_settings(path) != BuildSettings()
 
 
+def test_a_file_may_leave_half_lives_to_the_data(tmp_path: Path) -> None:
+    path = tmp_path / "build.toml"
+    path.write_text("half_life_days = 'auto'\n[popularity]\nhalf_life_days = 'auto'\nrecent_half_life_days = 'auto'\n")
+    assert load_build_settings(path) == BuildSettings()
+
+
 def test_without_a_file_the_defaults_hold() -> None:
     assert load_build_settings(None) == BuildSettings()
 
@@ -93,6 +104,10 @@ def test_without_a_file_the_defaults_hold() -> None:
         ("halflife = 3", ["halflife: given 3", "the keys event_weights, half_life_days"]),
         ("collaborative = 3", ["collaborative: given 3"]),
         ("embed_precision = 'int8'", ["embed_precision: given 'int8'", "'float32' or 'bfloat16'"]),
+        ("[popularity]\nhalf_life_days = 'soon'", ["popularity.half_life_days: given 'soon'", "valid number"]),
+        ("[blending]\nreveals = [0.5, 0.5]", ["blending.reveals: given [0.5, 0.5]", "different shares of 0 or more, below 1"]),
+        ("[blending]\nreveals = []", ["blending.reveals: given []", "at least 1 item"]),
+        ("[blending]\nhistory_decays = [0.0]", ["blending.history_decays: given [0.0]", "factors above 0, at most 1"]),
         ("[event_weights]\nwatch = 101", ["event_weights.watch: given 101", "less than or equal to 100"]),
         ("= 3", ["a TOML file of build settings"]),
     ],
@@ -124,7 +139,8 @@ def test_the_hash_changes_with_every_setting() -> None:
     usual = BuildSettings()
     seen = {usual.hash}
     for key, value in leaves(usual):
-        other: Any = WORDS.get(key) or (value * 0.9 + 0.003 if isinstance(value, float) else value - 1 if value > 1 else value + 1)
+        named = {**WORDS, **LISTS}.get(key) or (3.0 if value is None else None)
+        other: Any = named or (value * 0.9 + 0.003 if isinstance(value, float) else value - 1 if value > 1 else value + 1)
         for part in reversed(key.split(".")):
             other = {part: other}
         seen.add(BuildSettings.model_validate(other).hash)

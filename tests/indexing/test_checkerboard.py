@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from indexing.learn.als import als_item_factors
-from indexing.learn.item_item import item_item_weights
+from indexing.learn.item_item import item_item_weights, penalty_of
 from recommender.profile import Collaborative, ItemItem
 
 ITEMS, PEOPLE = 20, 40
@@ -29,14 +29,15 @@ ITEM_ITEM = [ItemItem(), ItemItem(regularisation=1.0), ItemItem(dense_limit=0)]
 @pytest.mark.parametrize("settings", ITEM_ITEM)
 def test_item_item_weights_find_the_missing_item(settings: ItemItem) -> None:
     matrix, missing = checkerboard()
-    scores = (matrix @ item_item_weights(matrix, settings, seed=0)).toarray()
+    scores = (matrix @ item_item_weights(matrix, settings, penalty=penalty_of(matrix, settings), seed=0)).toarray()
     scores[matrix.toarray() > 0] = -np.inf
     np.testing.assert_array_equal(scores.argmax(axis=1), missing)
 
 
 @pytest.mark.parametrize("settings", ITEM_ITEM)
 def test_the_best_neighbours_of_an_item_are_of_its_colour(settings: ItemItem) -> None:
-    weights = item_item_weights(checkerboard()[0], settings.model_copy(update={"neighbours": 3}), seed=0).tocoo()
+    matrix, few = checkerboard()[0], settings.model_copy(update={"neighbours": 3})
+    weights = item_item_weights(matrix, few, penalty=penalty_of(matrix, few), seed=0).tocoo()
     assert weights.nnz == 3 * ITEMS
     assert (COLOURS[weights.row] == COLOURS[weights.col]).all()
 

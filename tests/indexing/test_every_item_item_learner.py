@@ -26,7 +26,7 @@ Learner = Callable[..., sp.csr_array]
 
 
 def dense_ridge(matrix: np.ndarray, *, seed: int = 0, cells: int = CELLS, **settings: float) -> sp.csr_array:
-    return item_item_weights(sp.csr_array(matrix), ItemItem(neighbours=NEIGHBOURS, **settings), seed=seed, cells=cells)
+    return item_item_weights(sp.csr_array(matrix), ItemItem(neighbours=NEIGHBOURS, **settings), penalty=100.0, seed=seed, cells=cells)
 
 
 def local_ridge(matrix: np.ndarray, *, seed: int = 0, cells: int = CELLS) -> sp.csr_array:

@@ -15,9 +15,9 @@ from indexing.fitting import InnerCut, fit, inner_cut, inner_cuts, item_regions
 from indexing.learning import learn
 from recommender.event_table import EventTable
 from recommender.events import Consent, EventType
-from recommender.feeds import Query
+from recommender.feeds import Query, SourceName
 from recommender.generation import Contents
-from recommender.profile import Blending, BuildSettings, Collaborative, Graph, Ranker
+from recommender.profile import Blending, BuildSettings, Collaborative, Graph, Ranker, Sequence
 from recommender.times import DAY_US
 from recommender.vectors import VectorIndex
 
@@ -25,7 +25,9 @@ N = 40
 LIKE = EventType.LIKE
 CATALOGUE = catalogue_of(some_items(N))
 HAS_VECTOR = np.ones(N, dtype=np.bool_)
-BLENDING = Blending(share=0.2, reveal=0.5, fewest=5, fewest_for_ranker=10, ranker="never", trees=Ranker(trees=5, leaves=4, least_in_leaf=5))
+BLENDING = Blending(
+    share=0.2, reveals=(0.5, 0.0), fewest=5, fewest_for_ranker=10, ranker="never", trees=Ranker(trees=5, leaves=4, least_in_leaf=5)
+)
 SETTINGS = BuildSettings(blending=BLENDING, collaborative=Collaborative(factors=4, regularisation=1.0, alpha=2.0), graph=Graph(factors=8))
 """Settings under which so small a world teaches factors something: shrunk to nothing, their scale would differ from fit to fit."""
 
@@ -112,7 +114,7 @@ def test_while_few_people_are_held_out_what_lies_before_them_is_cut_again() -> N
 
 
 @pytest.mark.parametrize(
-    ("blending", "cuts"), [({"enough": 60}, 1), ({"enough": 61}, 2), ({"cuts": 3}, 3), ({"cuts": 1}, 1)], ids=["many", "few", "3", "1"]
+    ("blending", "cuts"), [({"enough": 30}, 1), ({"enough": 31}, 2), ({"cuts": 3}, 3), ({"cuts": 1}, 1)], ids=["many", "few", "3", "1"]
 )
 def test_no_earlier_cut_is_taken_where_people_or_cuts_are_many_enough(blending: dict[str, object], cuts: int) -> None:
     # Thirty people are held out by each cut, twice over.
@@ -318,3 +320,14 @@ def test_an_engine_without_events_serves_all_the_same() -> None:
     assert fitted.learnt is None
     [feed] = engine_of(fitted.contents).feeds([Query(HOME, 5)], now=NOW)
     assert len(feed.numbers) == 5
+
+
+@pytest.mark.parametrize(("fewest", "there"), [(270, True), (271, False)])
+def test_a_model_that_the_whole_is_just_large_enough_for_is_blended_too(fewest: int, there: bool) -> None:
+    # Thirty people with nine next items each; every part has fewer.
+    reading = Sequence(factors=8, passes=1, negatives=10, fewest=fewest)
+    settings = SETTINGS.model_copy(update={"sequence": reading, "blending": BLENDING.model_copy(update={"cuts": 1})})
+    made = fit(CATALOGUE, VECTORS, HAS_VECTOR, in_time(), settings, HOME)
+    assert made.contents.sequence.known.any() == there
+    [gathered] = made.samples
+    assert gathered.strengths[:, :, SourceName.SEQUENCE - 1].any() == there

@@ -98,6 +98,14 @@ def test_every_setting_changes_the_spectrum() -> None:
     usual = graph_filter(some_matrix(), Graph(), seed=0)
     assert graph_filter(some_matrix(), Graph(factors=5), seed=0).vectors.shape != usual.vectors.shape
     assert (graph_filter(some_matrix(), Graph(exponent=2), seed=0).gains != usual.gains).any()
+    assert len(graph_filter(some_matrix(), Graph(least_per_factor=1), seed=0).gains) > len(usual.gains)
+
+
+@pytest.mark.parametrize(("people", "items", "vectors"), [(300, 200, 20), (150, 900, 15), (40, 30, 8)], ids=["items", "people", "few"])
+def test_few_people_and_items_have_few_vectors(people: int, items: int, vectors: int) -> None:
+    # Somebody without an item, and an item without anybody, are nobody and nothing.
+    dense = np.pad((np.random.default_rng(0).random((people, items)) < 0.3).astype(np.float32), ((0, 500), (0, 500)))
+    assert len(graph_filter(sp.csr_array(dense), Graph(), seed=0).gains) == vectors
 
 
 def test_arrays_that_do_not_fit_make_no_spectrum() -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from indexing.learn.item_item import item_item_weights
+from indexing.interactions import rarity
+from indexing.learn.item_item import item_item_weights, penalty_of
 from indexing.learn.strongest import FAN
 from recommender.errors import InvalidInput
 from recommender.profile import ItemItem
@@ -28,7 +29,9 @@ def ease(matrix: np.ndarray, penalty: float) -> np.ndarray:
 
 
 def learnt(settings: ItemItem, matrix: sp.csr_array | None = None, **arguments: int) -> np.ndarray:
-    return item_item_weights(some_matrix() if matrix is None else matrix, settings, seed=0, **arguments).toarray()
+    return item_item_weights(
+        some_matrix() if matrix is None else matrix, settings, penalty=settings.regularisation, seed=0, **arguments
+    ).toarray()
 
 
 DENSE, LOCAL = ItemItem(item_exponent=0), ItemItem(item_exponent=0, dense_limit=0)
@@ -93,7 +96,7 @@ def test_local_blocks_miss_nothing_where_items_fall_into_groups_within_reach() -
     matrix = groups_of_items()
     local = learnt(LOCAL.model_copy(update={"reach": 20}), matrix)
     np.testing.assert_allclose(local, learnt(DENSE, matrix), atol=1e-6)
-    other = item_item_weights(matrix, LOCAL.model_copy(update={"reach": 20}), seed=5).toarray()
+    other = item_item_weights(matrix, LOCAL.model_copy(update={"reach": 20}), penalty=LOCAL.regularisation, seed=5).toarray()
     np.testing.assert_allclose(local, other, atol=1e-6)
 
 
@@ -131,4 +134,12 @@ def test_every_setting_changes_the_weights() -> None:
     for changed in ({"neighbours": 3}, {"regularisation": 5.0}, {"degree_exponent": 0.0}, {"dense_limit": 0, "reach": 12}):
         assert (learnt(ItemItem(**changed)) != usual).any()
     assert (learnt(ItemItem(**local, reach=18)) != usual_local).any()
-    assert (item_item_weights(some_matrix(), ItemItem(**local, reach=12), seed=7).toarray() != usual_local).any()
+    assert (item_item_weights(some_matrix(), ItemItem(**local, reach=12), penalty=4_000.0, seed=7).toarray() != usual_local).any()
+
+
+def test_the_penalty_falls_with_how_rare_events_are() -> None:
+    # A quarter of all pairs have an entry, of which an item that nobody has is no part: the root of the share is a half.
+    matrix = sp.csr_array(np.pad(np.eye(4, dtype=np.float32), ((0, 0), (0, 1))))
+    assert rarity(matrix) == 2
+    assert penalty_of(matrix, ItemItem(regularisation=10.0)) == 5
+    assert rarity(sp.csr_array((3, 2), dtype=np.float32)) == 1

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from indexing.learn import sequence
-from indexing.learn.sequence import sequence_model
-from recommender.events import EventType
+from indexing.learn.sequence import sequence_model, settings_of_parts
+from recommender.events import Consent, EventType
 from recommender.profile import BuildSettings, Sequence
 from recommender.sequence_model import ARRAYS, SequenceModel
 
@@ -166,3 +166,13 @@ def test_the_model_is_the_same_once_it_was_written(tmp_path: Path, model: Sequen
     loaded = Contents.read(tmp_path).sequence
     assert same(loaded, model)
     assert loaded.heads == model.heads
+
+
+def test_parts_of_events_have_a_model_where_the_whole_has_one(tables: Any) -> None:
+    # Sixty people, of whose next items eight each are learnt from.
+    catalogue = tables.catalogue(ITEMS)
+    enough, too_few = (BuildSettings(sequence=SMALL.model_copy(update={"fewest": fewest})) for fewest in (480, 481))
+    assert settings_of_parts(tables.events(going_round()), catalogue, enough).sequence.fewest == 1
+    assert settings_of_parts(tables.events(going_round()), catalogue, too_few) == too_few
+    withheld = tables.events(going_round(), consent=Consent.PERSONALISE)
+    assert settings_of_parts(withheld, catalogue, enough) == enough

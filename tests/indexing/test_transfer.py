@@ -144,3 +144,26 @@ def test_a_new_item_is_found_by_histories_that_lead_to_the_items_that_it_is_like
     for row, found in ((0, 4), (1, 4), (2, 5), (3, 5)):
         query = Query(place, 6, history=history_of(row), consumed=BitMap([number_of(row)]), sources=frozenset({SourceName.TRANSFER}))
         assert rows_in(feed_of(engine, query)) == [found]
+
+
+def test_looking_for_the_nearest_first_finds_what_looking_at_all_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    n = 60
+    given = vectors_of(*np.where(rng.random((n, 1)) < 0.8, rng.normal(size=(n, 6)), 0))
+    catalogue = labelled(*[[f"tag-{tag}" for tag in rng.choice(9, rng.integers(0, 4), replace=False)] for _ in range(n)])
+    matrix = known(*rng.integers(0, 4, n).tolist())
+    # With so many neighbours everything is looked at in either way.
+    settings = SETTINGS.model_copy(update={"neighbours": 20})
+    dense = transfer_weights(catalogue, *given, matrix, settings)
+    monkeypatch.setattr("indexing.learn.transfer.ALL_LOOKED_AT", 0)
+    searched = transfer_weights(catalogue, *given, matrix, settings)
+    assert dense.nnz > 100
+    np.testing.assert_allclose(dense.toarray(), searched.toarray(), atol=1e-3)
+
+
+@pytest.mark.parametrize("cells", [1, 50])
+def test_blocks_of_likenesses_may_be_of_any_size(monkeypatch: pytest.MonkeyPatch, cells: int) -> None:
+    given = vectors_of([0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 1, 0, 0], [0.8, 0.6, 0, 0], [0, 1, 0, 0])
+    whole = transfer_weights(labelled(*TAGS), *given, MATRIX, SETTINGS)
+    monkeypatch.setattr("indexing.learn.transfer.DENSE_CELLS", cells)
+    np.testing.assert_allclose(transfer_weights(labelled(*TAGS), *given, MATRIX, SETTINGS).toarray(), whole.toarray(), atol=1e-6)

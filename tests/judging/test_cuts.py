@@ -12,7 +12,7 @@ from pyroaring import BitMap
 
 from recommender.errors import InvalidInput
 from recommender.events import CONSUMING, DISMISSING, Consent, EventType
-from recommender.judging.cuts import HeldOut, Split, by_time, cut_at_share, given, hold_out, leave_last_out, rolling
+from recommender.judging.cuts import HeldOut, Split, by_time, cut_at_share, given, hold_out, leave_last_out, rolling, together
 from recommender.people import HISTORY_LIMIT, empty_history
 from recommender.profile import EventWeights
 
@@ -353,3 +353,27 @@ def test_a_split_is_whole_or_not_at_all() -> None:
         Split(table(), three_people(), "mine")
     with pytest.raises(InvalidInput, match="mine: held_out"):
         Split(table(*ONE_LINE), hold_out(table(), WEIGHTS, cut=0), "mine")
+
+
+def test_queries_of_several_moments_stand_one_after_the_other() -> None:
+    events = table((1, 10, WATCH, 20), (1, 11, WATCH, 21), (1, 12, WATCH, 22), (1, 13, WATCH, 23), (2, 10, WATCH, 25), (2, 11, WATCH, 26))
+    early, late = (hold_out(events, WEIGHTS, cut=15, reveal=reveal) for reveal in (0.25, 0.5))
+    both = together([early, late])
+    assert both.people.tolist() == [1, 2, 1, 2]
+    assert [items.tolist() for items in both.targets] == [[11, 12, 13], [10, 11], [12, 13], [11]]
+    assert [history["item"].tolist() for history in both.histories] == [[10], [], [10, 11], [10]]
+    assert [sorted(items) for items in both.consumed] == [[10], [], [10, 11], [10]]
+    assert (both.cut, both.candidates, both.moments) == (15, None, None)
+
+
+def test_only_queries_of_one_kind_are_put_together() -> None:
+    events = table((1, 10, WATCH, 20), (1, 11, WATCH, 21), (2, 10, WATCH, 25))
+    one = hold_out(events, WEIGHTS, cut=15)
+    offered = HeldOut(one.people, one.histories, one.consumed, one.dismissed, one.targets, one.cut, candidates=one.targets)
+    np.testing.assert_array_equal(
+        np.concatenate(together([offered, offered]).candidates or []), np.concatenate([*one.targets, *one.targets])
+    )
+    with pytest.raises(InvalidInput, match="candidates"):
+        together([one, offered])
+    with pytest.raises(InvalidInput, match="one moment for all parts"):
+        together([one, hold_out(events, WEIGHTS, cut=16)])

@@ -14,17 +14,19 @@ from recommender.ranking.blend import NO_CALIBRATION, blend_arrays, blend_of
 WEIGHTS = np.random.default_rng(0).random((len(HISTORY_BUCKETS), len(SourceName))).astype(np.float32)
 LARGEST = np.equal(WEIGHTS, WEIGHTS.max())
 SCALES = (0.5 + np.random.default_rng(1).random(len(SourceName))).astype(np.float32)
+DECAYS = np.where(np.arange(len(SourceName)) % 2, 0.75, np.nan).astype(np.float32)
 TREES = stumps(("blend", 0.5, -1.0, 1.0), ("popularity", 2.0, 0.25, -0.25))
 
 
 @pytest.mark.parametrize("trees", [None, TREES], ids=["weights alone", "with trees"])
 def test_a_blend_comes_back_from_its_arrays(trees: object) -> None:
-    blend = Blend(WEIGHTS, SCALES, trees, np.array([1.5, -2.0]))  # type: ignore[arg-type]
+    blend = Blend(WEIGHTS, SCALES, trees, np.array([1.5, -2.0]), DECAYS)  # type: ignore[arg-type]
     back = blend_of(blend_arrays(blend))
     assert back is not None
     np.testing.assert_array_equal(back.weights, blend.weights)
     np.testing.assert_array_equal(back.scales, blend.scales)
     np.testing.assert_array_equal(back.calibration, blend.calibration)
+    np.testing.assert_array_equal(back.decays, DECAYS)
     assert (back.trees is None) == (trees is None)
     if back.trees is not None:
         rows = np.random.default_rng(1).normal(size=(50, TREES.features)).astype(np.float32)
@@ -68,6 +70,15 @@ def test_scales_that_nothing_can_be_divided_by_are_refused(wrong: float) -> None
 def test_a_calibration_that_does_not_rise_is_refused(calibration: list[float]) -> None:
     with pytest.raises(ValueError, match="a calibration of positive slope"):
         Blend(WEIGHTS, SCALES, None, np.array(calibration))
+
+
+@pytest.mark.parametrize("wrong", [0.0, -0.5, 1.1, np.inf])
+def test_decays_that_are_no_factors_are_refused(wrong: float) -> None:
+    decays = DECAYS.copy()
+    decays[3] = wrong
+    for refused in (decays, DECAYS[:-1]):
+        with pytest.raises(ValueError, match=r"decays of shape \(11,\), above 0 and at most 1"):
+            Blend(WEIGHTS, SCALES, None, NO_CALIBRATION, refused)
 
 
 def test_damaged_arrays_are_refused() -> None:

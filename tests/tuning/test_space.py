@@ -7,10 +7,11 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from eval.tuning.space import PARTS, parts_named, rounded, value_at, with_values
 from eval.tuning.studies import inside
+from indexing.pace import LEAST, USUAL
 from recommender.errors import InvalidInput
 from recommender.judging import VARIANTS
 from recommender.order import Order
-from recommender.profile import BuildSettings
+from recommender.profile import BuildSettings, Popularity
 
 WATCHED = frozenset({"watch"})
 
@@ -28,9 +29,11 @@ def test_both_ends_of_every_range_are_settings_that_a_file_may_hold() -> None:
 
 
 def test_the_defaults_lie_inside_the_ranges_so_that_every_study_can_begin_with_them() -> None:
+    # Half-lives begin as what a build reads off the data.
+    settings = BuildSettings(half_life_days=LEAST, popularity=Popularity(half_life_days=USUAL))
     for part in PARTS:
         for path, given in part.ranges.items():
-            assert inside(given, value_at(BuildSettings(), path)), path
+            assert inside(given, value_at(settings, path)), path
 
 
 def test_a_value_outside_a_range_is_outside() -> None:

@@ -1,0 +1,135 @@
+"""Fading: how much less an event of a history counts to each source for every step that it lies back, chosen by held-out people.
+
+In one place tastes last, in another the last click says nearly all; which it is, the data tell. Only how feeds are made depends on it,
+not what is learnt, so that trying several takes no other fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from indexing.blending.samples import BATCH, drawn, query_of
+from recommender.engine import Recommender, sources_of
+from recommender.feeds import SourceName
+from recommender.judging import HeldOut
+from recommender.judging.metrics import Values, ndcg
+from recommender.placements import Placement
+from recommender.profile import BuildSettings
+from recommender.ranking.blend import AS_SET
+from recommender.sources import Batch
+from recommender.times import from_micros, to_micros
+
+Floats = npt.NDArray[np.float32]
+
+FADING = (
+    SourceName.CONTENT,
+    SourceName.COLLABORATIVE,
+    SourceName.ITEM_ITEM,
+    SourceName.TRANSITIONS,
+    SourceName.GRAPH,
+    SourceName.CO_OCCURRENCE,
+)
+"""Sources to which older events of a history count less."""
+DEPTH = 20
+PEOPLE = 600
+"""Held-out people that decays are chosen by, of all cuts together at the most."""
+CLEARLY = 1.0
+"""Standard errors by which another decay has to serve people better than the one that is set."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """An engine, and the parts of people held out from what it was fitted on."""
+
+    engine: Recommender
+    parts: Sequence[HeldOut]
+
+
+def chosen_decays(fits: Sequence[Fit], placement: Placement, settings: BuildSettings) -> Floats:
+    """The decay of each source that serves the held-out people of all `fits` best, shape (s,); NaN where the set one does as well.
+
+    Each source is judged alone, and its decay climbed from the set one, up and down, as long as people are served better. Nothing is
+    tried where no history has an order, or with fewer people than a blend is learnt from.
+    """
+    decays, blending = AS_SET.copy(), settings.blending
+    some = [Fit(fit.engine, drawn(_known(fit.parts), max(PEOPLE // len(fits), 1), seed=settings.seed)) for fit in fits]
+    if sum(len(part) for fit in some for part in fit.parts) < blending.fewest or not _ordered(some):
+        return decays
+    batches = [batch for fit in some for batch in _batches(fit, placement)]
+    # Feeds are made of many small sums, in which threads of BLAS would only wait for each other.
+    with threadpool_limits(1, "blas"):
+        for source in FADING:
+            decays[source - 1] = _climbed(source, batches, settings)
+    return decays
+
+
+def _climbed(source: SourceName, batches: Sequence[_Asked], settings: BuildSettings) -> float:
+    """The best decay of one source, NaN for the set one."""
+    present = float(getattr(settings, source.key).history_decay)
+    ladder = sorted({present, *settings.blending.history_decays})
+    start = ladder.index(present)
+    values = {start: _alone(source, present, batches)}
+    for step in (1, -1):
+        place = start
+        while 0 <= place + step < len(ladder):
+            values[place + step] = _alone(source, ladder[place + step], batches)
+            if values[place + step].mean() <= values[place].mean():
+                break
+            place += step
+    best = max(values, key=lambda place: float(values[place].mean()))
+    gains = values[best] - values[start]
+    return ladder[best] if gains.mean() > CLEARLY * gains.std() / np.sqrt(len(gains)) else np.nan
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """Queries of one engine: their histories, what may be shown, shape (b, n), and what they took up."""
+
+    engine: Recommender
+    batch: Batch
+    allowed: npt.NDArray[np.bool_]
+    targets: Sequence[npt.NDArray[np.uint32]]
+    now: int
+
+
+def _batches(fit: Fit, placement: Placement) -> Iterator[_Asked]:
+    for part in fit.parts:
+        now = from_micros(part.cut)
+        for start in range(0, len(part), BATCH):
+            places = range(start, min(start + BATCH, len(part)))
+            queries = [query_of(part, place, placement) for place in places]
+            allowed = fit.engine.eligibility.allowed(queries, now)
+            batch = Batch.of(queries, fit.engine.contents.catalogue, fit.engine.settings)
+            yield _Asked(fit.engine, batch, allowed, [part.targets[place] for place in places], to_micros(now))
+
+
+def _alone(name: SourceName, decay: float, batches: Sequence[_Asked]) -> Values:
+    """NDCG of what one source ranks first for each query under a decay, shape (q,)."""
+    values = []
+    for asked in batches:
+        settings = asked.engine.settings
+        faded = getattr(settings, name.key).model_copy(update={"history_decay": decay})
+        source = sources_of(asked.engine.contents, settings.model_copy(update={name.key: faded}))[name - 1]
+        scorer = source.prepare(asked.batch, asked.now)
+        rows = scorer.candidates(asked.allowed & source.has_opinion(asked.batch)[:, None], DEPTH)
+        scores = np.where(rows >= 0, scorer.score(rows), -np.inf)
+        rows = np.take_along_axis(rows, np.argsort(-scores, axis=1, kind="stable"), axis=1)
+        numbers = asked.engine.contents.catalogue.numbers[rows]
+        hits = np.array([np.isin(line, wanted) for line, wanted in zip(numbers, asked.targets, strict=True)]) & (rows >= 0)
+        values.append(ndcg(hits, np.array([len(wanted) for wanted in asked.targets]), DEPTH))
+    return np.concatenate(values)
+
+
+def _known(parts: Sequence[HeldOut]) -> list[HeldOut]:
+    """The parts in which everything may be ranked: of new items alone most of these sources say nothing."""
+    return [part for part in parts if part.candidates is None]
+
+
+def _ordered(fits: Sequence[Fit]) -> bool:
+    """Whether any held-out history holds events of different times."""
+    return any(len(np.unique(history["at"])) > 1 for fit in fits for part in fit.parts for history in part.histories)

@@ -84,7 +84,7 @@ def fit(
         learnt_before = learn(catalogue, vectors, has_vector, inner.training, of_parts)
         fits.append(Fit(Recommender.unpublished(learnt_before, of_parts), inner.parts))
         progress(done, len(cuts) + 2)
-    decays = chosen_decays(fits, placement, settings) if fits else AS_SET
+    decays = chosen_decays(fits, order_of(events.consenting(Consent.TRAIN)), placement, settings)
     samples = [gather_drawn(fit.engine, fit.parts, placement, settings.blending, seed=settings.seed, decays=decays) for fit in fits]
     # The inner fits are not needed any more, and the last fit wants the room.
     fits.clear()

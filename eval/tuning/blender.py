@@ -15,8 +15,10 @@ from indexing.blending.fading import Fit, chosen_decays
 from indexing.fitting import inner_cuts
 from indexing.learn.sequence import settings_of_parts
 from recommender.engine import Recommender
+from recommender.events import Consent
 from recommender.generation import Contents
 from recommender.judging import HeldOut
+from recommender.order import order_of
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
 from recommender.ranking import Blend
@@ -74,7 +76,8 @@ class Blender:
     @cached_property
     def decays(self) -> npt.NDArray[np.float32]:
         """How histories fade in a blend of these fits, as a build chooses it."""
-        return chosen_decays(self.fits, self.placement, self.settings)
+        order = order_of(self.learning.events.consenting(Consent.TRAIN))
+        return chosen_decays(self.fits, order, self.placement, self.settings)
 
     def blend(self, settings: BuildSettings) -> Blend | None:
         """The blend that these sources learn with the blending of `settings`; None with too few people to tell."""

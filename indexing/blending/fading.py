@@ -18,6 +18,7 @@ from recommender.engine import Recommender, sources_of
 from recommender.feeds import SourceName
 from recommender.judging import HeldOut
 from recommender.judging.metrics import Values, ndcg
+from recommender.order import Order
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
 from recommender.ranking.blend import AS_SET
@@ -50,15 +51,17 @@ class Fit:
     parts: Sequence[HeldOut]
 
 
-def chosen_decays(fits: Sequence[Fit], placement: Placement, settings: BuildSettings) -> Floats:
+def chosen_decays(fits: Sequence[Fit], order: Order, placement: Placement, settings: BuildSettings) -> Floats:
     """The decay of each source that serves the held-out people of all `fits` best, shape (s,); NaN where the set one does as well.
 
     Each source is judged alone, and its decay climbed from the set one, up and down, as long as people are served better. Nothing is
-    tried where no history has an order, or with fewer people than a blend is learnt from.
+    tried unless the `order` of events is that of times, nor with fewer people than a blend is learnt from. Where places stand for times
+    only the very next item is held out, by which each source does best alone when it forgets fast, and all say the same: on a shop's
+    sequences the ranker over sources so chosen gained half as much (NDCG@20 +.002 in place of +.005).
     """
     decays, blending = AS_SET.copy(), settings.blending
     some = [Fit(fit.engine, drawn(_known(fit.parts), max(PEOPLE // len(fits), 1), seed=settings.seed)) for fit in fits]
-    if sum(len(part) for fit in some for part in fit.parts) < blending.fewest or not _ordered(some):
+    if order is not Order.TIME or sum(len(part) for fit in some for part in fit.parts) < blending.fewest:
         return decays
     batches = [batch for fit in some for batch in _batches(fit, placement)]
     # Feeds are made of many small sums, in which threads of BLAS would only wait for each other.
@@ -128,8 +131,3 @@ def _alone(name: SourceName, decay: float, batches: Sequence[_Asked]) -> Values:
 def _known(parts: Sequence[HeldOut]) -> list[HeldOut]:
     """The parts in which everything may be ranked: of new items alone most of these sources say nothing."""
     return [part for part in parts if part.candidates is None]
-
-
-def _ordered(fits: Sequence[Fit]) -> bool:
-    """Whether any held-out history holds events of different times."""
-    return any(len(np.unique(history["at"])) > 1 for fit in fits for part in fit.parts for history in part.histories)

@@ -13,6 +13,7 @@ from indexing.blending.fading import FADING, Fit, chosen_decays
 from recommender.engine import Recommender, settings_of
 from recommender.feeds import Query, SourceName
 from recommender.judging import HeldOut
+from recommender.order import Order
 from recommender.people import History
 from recommender.profile import BuildSettings
 from recommender.ranking.blend import AS_SET
@@ -55,33 +56,35 @@ def turned(*, lasting: bool, ordered: bool = True) -> HeldOut:
 
 @pytest.mark.parametrize("source", [source for source in FADING if source is not SourceName.CONTENT], ids=lambda source: source.key)
 def test_where_tastes_last_histories_fade_little_and_where_the_newest_counts_they_fade_fast(source: SourceName) -> None:
-    lasting, newest = (chosen_decays([Fit(ENGINE, [turned(lasting=lasts)])], HOME, SETTINGS) for lasts in (True, False))
+    lasting, newest = (chosen_decays([Fit(ENGINE, [turned(lasting=lasts)])], Order.TIME, HOME, SETTINGS) for lasts in (True, False))
     assert (lasting[source - 1], newest[source - 1]) == (LASTING, FAST)
 
 
 def test_sources_without_histories_that_fade_have_no_decay() -> None:
-    decays = chosen_decays([Fit(ENGINE, [turned(lasting=False)])], HOME, SETTINGS)
+    decays = chosen_decays([Fit(ENGINE, [turned(lasting=False)])], Order.TIME, HOME, SETTINGS)
     assert all(np.isnan(decays[source - 1]) for source in SourceName if source not in FADING)
 
 
 @pytest.mark.parametrize(
-    ("fits", "settings"),
+    ("fits", "order", "settings"),
     [
-        ([Fit(ENGINE, [turned(lasting=False, ordered=False)])], SETTINGS),
-        ([Fit(ENGINE, [turned(lasting=False)])], settings_with(fewest=PEOPLE + 1)),
-        ([Fit(ENGINE, [turned(lasting=False)])], settings_with(history_decays=())),
-        ([Fit(ENGINE, [])], SETTINGS),
-        ([], SETTINGS),
+        ([Fit(ENGINE, [turned(lasting=False, ordered=False)])], Order.TIME, SETTINGS),
+        ([Fit(ENGINE, [turned(lasting=False)])], Order.SEQUENCE, SETTINGS),
+        ([Fit(ENGINE, [turned(lasting=False)])], Order.NONE, SETTINGS),
+        ([Fit(ENGINE, [turned(lasting=False)])], Order.TIME, settings_with(fewest=PEOPLE + 1)),
+        ([Fit(ENGINE, [turned(lasting=False)])], Order.TIME, settings_with(history_decays=())),
+        ([Fit(ENGINE, [])], Order.TIME, SETTINGS),
+        ([], Order.TIME, SETTINGS),
     ],
-    ids=["no order", "few people", "nothing to try", "nobody", "no cut"],
+    ids=["one time", "places for times", "no order", "few people", "nothing to try", "nobody", "no cut"],
 )
-def test_without_anything_to_tell_by_the_settings_hold(fits: list[Fit], settings: BuildSettings) -> None:
-    np.testing.assert_array_equal(chosen_decays(fits, HOME, settings), AS_SET)
+def test_without_anything_to_tell_by_the_settings_hold(fits: list[Fit], order: Order, settings: BuildSettings) -> None:
+    np.testing.assert_array_equal(chosen_decays(fits, order, HOME, settings), AS_SET)
 
 
 def test_people_of_all_cuts_count_alike() -> None:
     [one], both = ([Fit(ENGINE, [turned(lasting=False)])], [Fit(ENGINE, [turned(lasting=False)]), Fit(ENGINE, [turned(lasting=False)])])
-    np.testing.assert_array_equal(chosen_decays([one], HOME, SETTINGS), chosen_decays(both, HOME, SETTINGS))
+    np.testing.assert_array_equal(chosen_decays([one], Order.TIME, HOME, SETTINGS), chosen_decays(both, Order.TIME, HOME, SETTINGS))
 
 
 def test_a_feed_goes_by_the_decays_of_its_blend() -> None:

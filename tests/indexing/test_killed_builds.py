@@ -74,7 +74,7 @@ def test_a_build_killed_at_any_stage_leaves_the_active_generation_serving(built:
 def test_a_build_killed_while_publishing_leaves_a_whole_generation(built: tuple[Settings, str], warm: Any, tmp_path: Path) -> None:
     settings, _ = built
     unjudged = tmp_path / "build.toml"
-    unjudged.write_text("judging = { fewest = 1000 }\n")
+    unjudged.write_text("judging = { fewest = 1000 }\nblending = { cuts = 1 }\n")
     rng = random.Random(5)
     for _ in range(8):
         run = warm.start("reindex", "--data", settings.data, "--build", unjudged, "--keep", 1)

@@ -11,7 +11,7 @@ from indexing.counting import counts
 from indexing.learn.popularity import item_popularity
 from indexing.learn.response import item_response
 from recommender.events import Consent, EventType
-from recommender.profile import BuildSettings, Response
+from recommender.profile import BuildSettings, Popularity, Response
 
 NONE = float("nan")
 HOUR = 1 / 24
@@ -78,11 +78,10 @@ def test_old_shows_leave_an_item_at_the_usual_and_the_numbers_finite(tables: Any
 def test_counts_obey_consent_and_are_those_of_their_learners(tables: Any) -> None:
     rows = [(1, 1, SHOWN, 5, NONE), (1, 1, CLICK, 5, NONE), (1, 2, SHOWN, 5, NONE)]
     events, catalogue = tables.events(rows), tables.catalogue(2)
-    made, days = counts(events, catalogue, SETTINGS), SETTINGS.popularity
-    np.testing.assert_array_equal(made.popularity, item_popularity(events, catalogue, SETTINGS, half_life_days=days.half_life_days))
-    np.testing.assert_array_equal(
-        made.recent_popularity, item_popularity(events, catalogue, SETTINGS, half_life_days=days.recent_half_life_days)
-    )
+    settings = SETTINGS.model_copy(update={"popularity": Popularity(half_life_days=9, recent_half_life_days=2)})
+    made = counts(events, catalogue, settings)
+    np.testing.assert_array_equal(made.popularity, item_popularity(events, catalogue, SETTINGS, half_life_days=9))
+    np.testing.assert_array_equal(made.recent_popularity, item_popularity(events, catalogue, SETTINGS, half_life_days=2))
     np.testing.assert_array_equal(made.response, item_response(events, catalogue, SETTINGS))
     for array in counts(tables.events(rows, consent=Consent.PERSONALISE), catalogue, SETTINGS):
         assert not array.any()

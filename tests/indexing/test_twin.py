@@ -105,13 +105,13 @@ def test_the_blend_that_is_published_is_learnt_on_what_the_twin_had_not_seen(wor
 def test_the_blend_that_is_published_learns_from_what_the_twins_own_learnt_from_as_well(
     world: World, snapshot: Snapshot, contents: Contents
 ) -> None:
-    blending = world.build.blending.model_copy(update={"fewest": 5, "ranker": "never"})
+    blending = world.build.blending.model_copy(update={"fewest": 5, "ranker": "never", "cuts": 3})
     build = world.build.model_copy(update={"blending": blending})
     report = judged(world, snapshot, contents, build, None)
     events = snapshot.events
     cut = cut_at_share(events, 1 - build.judging.share)
     twin = fit_twin(snapshot.catalogue, contents.vectors, contents.has_vector, events, build, HOME, cut)
-    newest = sum(len(hold_out(events, build.event_weights, cut=cut, reveal=reveal)) for reveal in (build.blending.reveal, 0.0))
+    newest = sum(len(hold_out(events, build.event_weights, cut=cut, reveal=reveal)) for reveal in build.blending.reveals)
     assert len(twin.samples) > 1
     assert report.learnt is not None
     assert report.learnt.queries == newest + sum(len(samples) for samples in twin.samples)

@@ -246,7 +246,8 @@ class Blending(_Settings):
     reveals: tuple[float, ...] = Field(default=(0.5, 0.25, 0.75, 0.0), min_length=1, max_length=10)
     """Shares of a person's held-out events that count as history; the blend is learnt on each person at all of these moments."""
     history_decays: tuple[float, ...] = Field(default=(0.6, 0.8, 0.9, 0.95, 0.98, 1.0), max_length=20)
-    """What is tried in place of each source's own `history_decay`, and taken where it clearly serves held-out people better."""
+    """What is tried in place of each source's own `history_decay`, where events have times, and taken where it serves held-out people
+    better by more than a standard error; none to keep those that are set."""
     people: int = Field(default=10_000, ge=1)
     """People that the blend is learnt on at the most, those of all ways in which events were cut together, at each cut in time."""
     cuts: int = Field(default=4, ge=1, le=20)

@@ -68,7 +68,8 @@ def last_out(dataset: Dataset) -> list[Split]:
 def windows(dataset: Dataset) -> list[Split]:
     """Four windows of a tenth of the events each, in which everybody asks at `MOMENTS`, as people go on while a generation serves.
 
-    Raises `InvalidInput` where times are too few to tell them apart."""
+    Raises `InvalidInput` where times are too few to tell them apart.
+    """
     ends = [cut_at_share(dataset.events, share) for share in ROLLING_SHARES[:-1]]
     cuts = [*ends, int(dataset.events.at.max(initial=0)) + 1]
     try:

@@ -61,7 +61,7 @@ class Blender:
         return cls(tuple(inner), learning, settings, of_parts, placement) if inner else None
 
     def brought(self, settings: BuildSettings, *, check: Callable[[], None] = _nothing) -> Blender:
-        """The same cuts with other settings, of which those of the cuts themselves (`share`, `reveal`, the events') are the same."""
+        """The same cuts with other settings, of which those of the cuts themselves (`share`, `reveals`, the events') are the same."""
         inner, of_parts = [], settings_of_parts(self.learning.events, self.learning.catalogue, settings)
         for one in self.inner:
             check()

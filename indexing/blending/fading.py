@@ -55,7 +55,7 @@ def chosen_decays(fits: Sequence[Fit], order: Order, placement: Placement, setti
     """The decay of each source that serves the held-out people of all `fits` best, shape (s,); NaN where the set one does as well.
 
     Each source is judged alone, and its decay climbed from the set one, up and down, as long as people are served better. Nothing is
-    tried unless the `order` of events is that of times, nor with fewer people than a blend is learnt from. Where places stand for times
+    tried unless the `order` of the events is that of times, nor with fewer people than a blend is learnt from. Where places stand for times
     only the very next item is held out, by which each source does best alone when it forgets fast, and all say the same: on a shop's
     sequences the ranker over sources so chosen gained half as much (NDCG@20 +.002 in place of +.005).
     """

@@ -85,7 +85,7 @@ def sequence_model(events: EventTable, catalogue: Catalogue, settings: BuildSett
 
 
 def settings_of_parts(events: EventTable, catalogue: Catalogue, settings: BuildSettings) -> BuildSettings:
-    """Settings under which a fit on a part of `events` has a model if one on all of them has.
+    """Settings under which a fit on a part of `events` has a model if one on all of them has: the same, or without a least number.
 
     What is blended on a part has to be what is served: a model that only the whole is large enough for would never be heard.
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 
 class _Record(BaseModel):

@@ -22,21 +22,16 @@ from recommender.placements import HISTORY_BUCKETS
 from recommender.profile import BuildSettings
 from recommender.ranking import Pool, features, strengths
 from recommender.reasons import reasons_for
+from recommender.served_sources import settings_of, sources_of
 from recommender.sources import (
     NO_OPINION,
     Batch,
-    CollaborativeSource,
-    ContentSource,
     FreshSource,
-    GraphSource,
     Interests,
-    ItemItemSource,
     PopularSource,
     ResponseSource,
     Scorer,
-    SequenceSource,
     Source,
-    TransferSource,
 )
 from recommender.store import Change
 from recommender.times import to_micros
@@ -382,30 +377,3 @@ class _Scored:
 def _place(name: SourceName) -> int:
     """Where a source stands in arrays over sources."""
     return int(name) - 1
-
-
-def settings_of(contents: Contents, settings: BuildSettings) -> BuildSettings:
-    """`settings` with the decays of histories that the blend of `contents` was learnt with."""
-    if contents.blend is None:
-        return settings
-    learnt = {SourceName(place + 1).key: float(decay) for place, decay in enumerate(contents.blend.decays) if not np.isnan(decay)}
-    sections = {name: getattr(settings, name).model_copy(update={"history_decay": decay}) for name, decay in learnt.items()}
-    return settings.model_copy(update=sections)
-
-
-def sources_of(contents: Contents, settings: BuildSettings) -> tuple[Source, ...]:
-    """All sources in the order of their names' numbers, histories fading as `settings` say."""
-    item_item = ItemItemSource(SourceName.ITEM_ITEM, contents.item_item, settings.item_item.history_decay)
-    return (
-        ContentSource(contents.vectors, contents.has_vector, settings.content),
-        CollaborativeSource(contents.factors, settings.collaborative, contents.confidence),
-        item_item,
-        PopularSource(contents.popularity),
-        FreshSource(contents.catalogue.published_at),
-        ItemItemSource(SourceName.TRANSITIONS, contents.transitions, settings.transitions.history_decay),
-        GraphSource(contents.graph, settings.graph.history_decay),
-        ItemItemSource(SourceName.CO_OCCURRENCE, contents.co_occurrence, settings.co_occurrence.history_decay),
-        TransferSource(contents.transfer, item_item, settings.transfer),
-        ResponseSource(contents.response),
-        SequenceSource(contents.sequence),
-    )

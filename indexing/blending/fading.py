@@ -14,7 +14,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from indexing.blending.samples import BATCH, drawn, query_of
-from recommender.engine import Recommender, sources_of
+from recommender.engine import Recommender
 from recommender.feeds import SourceName
 from recommender.judging import HeldOut
 from recommender.judging.metrics import Values, ndcg
@@ -22,6 +22,7 @@ from recommender.order import Order
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
 from recommender.ranking.blend import AS_SET
+from recommender.served_sources import sources_of
 from recommender.sources import Batch
 from recommender.times import from_micros, to_micros
 

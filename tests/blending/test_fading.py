@@ -10,13 +10,14 @@ from handmade import HOME, blend_by, checkerboard, engine_of, history_of
 from heldout import held_out
 
 from indexing.blending.fading import FADING, Fit, chosen_decays
-from recommender.engine import Recommender, settings_of
+from recommender.engine import Recommender
 from recommender.feeds import Query, SourceName
 from recommender.judging import HeldOut
 from recommender.order import Order
 from recommender.people import History
 from recommender.profile import BuildSettings
 from recommender.ranking.blend import AS_SET
+from recommender.served_sources import settings_of
 from recommender.times import from_micros
 
 FAST, PRESENT, LASTING = 0.5, 0.875, 1.0

@@ -220,11 +220,11 @@ class Ranker(_Settings):
 
     trees: int = Field(default=300, ge=1, le=1_000)
     """Trees at the most; fewer where more do not serve held-out queries better."""
-    leaves: int = Field(default=15, ge=2, le=64)
+    leaves: int = Field(default=7, ge=2, le=64)
     """Leaves of one tree at the most."""
     learning_rate: float = Field(default=0.1, gt=0, le=1)
     """Share of what a tree has learnt that counts."""
-    least_in_leaf: int = Field(default=300, ge=1, le=100_000)
+    least_in_leaf: int = Field(default=600, ge=1, le=100_000)
     """Candidates that a leaf is learnt from at the least."""
     penalty: float = Field(default=20.0, ge=0, le=100_000)
     """Ridge penalty on what a leaf adds."""
@@ -232,10 +232,14 @@ class Ranker(_Settings):
     """Share of the features that a tree may go by, drawn anew for each."""
     truncation: int = Field(default=50, ge=1, le=1_000)
     """Order matters among so many leading candidates of a query."""
-    held_out: float = Field(default=0.2, ge=0, lt=0.9)
-    """Share of the people by whom the number of trees is chosen, and whom no tree is learnt from; 0 grows all trees on everybody."""
+    depth: int = Field(default=100, ge=2, le=2_000)
+    """Candidates of each query that trees are grown on: those that weights put first, among which order is decided."""
+    folds: int = Field(default=5, ge=2, le=20)
+    """Parts that people are dealt into; each is judged by trees that were grown on all the others."""
+    judges: int = Field(default=2_000, ge=1)
+    """People by whom, so judged, trees are counted and chosen over weights: as many parts as it takes, all where there are fewer people."""
     patience: int = Field(default=30, ge=1, le=1_000)
-    """Growing stops when so many trees in a row did not serve the held-out people better."""
+    """Growing stops when so many trees in a row did not serve the judges better."""
 
 
 class Blending(_Settings):
@@ -259,11 +263,10 @@ class Blending(_Settings):
     fewest: int = Field(default=100, ge=1)
     """With fewer people the placement's weights blend the sources."""
     ranker: Literal["auto", "always", "never"] = "auto"
-    """Whether trees order the leading candidates: "auto" only where they do so better for people that they were not trained on."""
+    """Whether trees order the leading candidates: "auto" only where they do so better, by more than a standard error, for people that they
+    were not trained on."""
     fewest_for_ranker: int = Field(default=500, ge=1)
     """With fewer people no ranker is trained."""
-    share_of_judges: float = Field(default=0.3, gt=0, lt=1)
-    """Share of the people whom the ranker is not trained on but judged by."""
     trees: Ranker = Ranker()
 
     @field_validator("reveals")

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from indexing.blending.calibration import platt
-from indexing.blending.ranker import held_out_people, train_ranker
+from indexing.blending.gains import is_clear
+from indexing.blending.ranker import train_ranker
 from indexing.blending.samples import Samples, drawn, gather, joined, typical_bests
 from indexing.blending.weights import learn_weights, ndcg_of
 from recommender.engine import Recommender
@@ -73,32 +74,33 @@ def blend_of_samples(samples: Samples, settings: Blending, *, seed: int, decays:
 def _with_ranker(samples: Samples, settings: Blending, blend: Blend, seed: int) -> Learnt:
     """The blend with a ranker, if it orders better for people that it was not trained on, and on no cut worse."""
     weights = blend.weights[samples.buckets]
-    blended = np.einsum("qms,qs->qm", samples.strengths, weights)
-    judges = held_out_people(samples.people, settings.share_of_judges, seed=seed)
-    training, judging = (_Lists.of(samples, blended, weights > 0, mask) for mask in (~judges, judges))
-    if not training.hits.any() or not judging.hits.any():
-        return Learnt(blend, len(samples))
-    labels = training.hits.astype(np.int32)
-    people = samples.people[~judges]
+    blended = _leading(np.einsum("qms,qs->qm", samples.strengths, weights), settings.trees.depth)
+    lists = _Lists.of(samples, blended, weights > 0)
+    labels = lists.hits.astype(np.int32)
     try:
-        trained = train_ranker(training.features, labels, training.sizes, settings.trees, seed=seed, monotone=MONOTONE, people=people)
+        trained = train_ranker(lists.features, labels, lists.sizes, settings.trees, seed=seed, monotone=MONOTONE, people=samples.people)
     except InvalidInput:
-        # Where hits are few, those that would teach an order may all belong to people who are held out.
+        # Where hits are few, those that would teach an order may all be of one person.
         return Learnt(blend, len(samples))
-    scores = trained.trees.score(judging.features)
-    judged = samples.where(judges)
-    weighted, ours = ndcg_of(judged, blended[judges]), ndcg_of(judged, judging.padded(scores))
-    gain = paired_difference(ours, weighted, np.random.default_rng(seed))
+    judged = samples.where(trained.judged)
+    weighted, ours = ndcg_of(judged, blended[trained.judged]), ndcg_of(judged, lists.padded(trained.scores)[trained.judged])
+    gain = paired_difference(ours, weighted, np.random.default_rng(seed), people=judged.people)
     total = max(float(trained.importance.sum()), 1e-9)
     importance = dict(zip(FEATURES, (trained.importance / total).tolist(), strict=True))
-    if settings.ranker == "auto" and (gain.low <= 0 or _loses_somewhere(judged, ours - weighted, seed)):
+    gains = ours - weighted
+    if settings.ranker == "auto" and (not is_clear(gains, judged.people) or _loses_somewhere(judged, gains, seed)):
         return Learnt(blend, len(samples), gain, importance)
-    # Judged, the ranker is trained anew on everybody, as large as served best. Its scores mean what those of the judged one meant.
-    everybody = _Lists.of(samples, blended, weights > 0, np.ones(len(samples), dtype=np.bool_))
-    size = settings.trees.model_copy(update={"trees": trained.best_iteration, "held_out": 0.0})
-    whole = train_ranker(everybody.features, everybody.hits.astype(np.int32), everybody.sizes, size, seed=seed, monotone=MONOTONE)
-    ranked = replace(blend, trees=whole.trees, calibration=platt(scores, judging.hits))
+    # Trees grown on everybody give scores that mean what those of the judged ones meant, there being as many of them.
+    said = np.repeat(trained.judged, lists.sizes)
+    ranked = replace(blend, trees=trained.trees, calibration=platt(trained.scores[said], lists.hits[said]))
     return Learnt(ranked, len(samples), gain, importance)
+
+
+def _leading(blended: Floats, depth: int) -> Floats:
+    """`blended`, shape (q, m), where it is among the `depth` largest of its line, with all that are as large as those, and 0 elsewhere."""
+    least = np.sort(blended, axis=1)[:, -depth:].min(axis=1, initial=np.inf)
+    leading: Floats = np.where(blended >= least[:, None], blended, np.float32(0))
+    return leading
 
 
 def _loses_somewhere(judged: Samples, gains: npt.NDArray[np.float64], seed: int) -> bool:
@@ -108,7 +110,9 @@ def _loses_somewhere(judged: Samples, gains: npt.NDArray[np.float64], seed: int)
     """
     for group in np.unique(judged.groups):
         of_group = gains[judged.groups == group]
-        loss = float(of_group.mean()) if len(of_group) >= TELLING else bootstrap_mean(of_group, np.random.default_rng(seed)).high
+        people = judged.people[judged.groups == group]
+        few = len(of_group) < TELLING
+        loss = bootstrap_mean(of_group, np.random.default_rng(seed), people=people).high if few else float(of_group.mean())
         if loss < 0:
             return True
     return False
@@ -124,12 +128,12 @@ class _Lists:
     inside: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, samples: Samples, blended: Floats, heard: npt.NDArray[np.bool_], queries: npt.NDArray[np.bool_]) -> _Lists:
+    def of(cls, samples: Samples, blended: Floats, heard: npt.NDArray[np.bool_]) -> _Lists:
         """The candidates that anything speaks for, with the features that they are served with.
 
         Those are of scaled strengths, and nothing of sources that take no part: `heard`, shape (q, s), says which do.
         """
-        inside = (blended > 0) & queries[:, None]
+        inside = blended > 0
         made, start = samples.features[inside], 0
         said = heard[np.nonzero(inside)[0]]
         made[:, STRENGTHS] = samples.strengths[inside] * said
@@ -138,10 +142,10 @@ class _Lists:
         for size, line, mask in zip(sizes, blended, inside, strict=True):
             with_blend(made[start : start + size], line[mask])
             start += size
-        return cls(made, samples.hits[inside], sizes[queries], inside[queries])
+        return cls(made, samples.hits[inside], sizes, inside)
 
     def padded(self, scores: Floats) -> Floats:
-        """`scores`, shape (N,), where they stood, all above 0, and 0 elsewhere."""
+        """`scores`, shape (N,), where they stood, all above 0, and 0 elsewhere and where they are NaN."""
         placed = np.zeros(self.inside.shape, dtype=np.float32)
-        placed[self.inside] = scores - scores.min(initial=0) + 1
+        placed[self.inside] = np.where(np.isnan(scores), 0, scores - np.fmin.reduce(scores, initial=0) + 1)
         return placed

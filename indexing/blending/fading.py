@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from indexing.blending.gains import is_clear
 from indexing.blending.samples import BATCH, drawn, query_of
 from recommender.engine import Recommender
 from recommender.feeds import SourceName
@@ -40,8 +41,6 @@ FADING = (
 DEPTH = 20
 PEOPLE = 600
 """Held-out people that decays are chosen by, of all cuts together at the most."""
-CLEARLY = 1.0
-"""Standard errors by which another decay has to serve people better than the one that is set."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,15 +85,16 @@ def _climbed(source: SourceName, batches: Sequence[_Asked], settings: BuildSetti
                 break
             place += step
     best = max(values, key=lambda place: float(values[place].mean()))
-    gains = values[best] - values[start]
-    return ladder[best] if gains.mean() > CLEARLY * gains.std() / np.sqrt(len(gains)) else np.nan
+    people = np.concatenate([asked.people for asked in batches])
+    return ladder[best] if is_clear(values[best] - values[start], people) else np.nan
 
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    """Queries of one engine: their histories, what may be shown, shape (b, n), and what they took up."""
+    """Queries of one engine: whose they are, their histories, what may be shown, shape (b, n), and what they took up."""
 
     engine: Recommender
+    people: npt.NDArray[np.uint32]
     batch: Batch
     allowed: npt.NDArray[np.bool_]
     targets: Sequence[npt.NDArray[np.uint32]]
@@ -109,7 +109,8 @@ def _batches(fit: Fit, placement: Placement) -> Iterator[_Asked]:
             queries = [query_of(part, place, placement) for place in places]
             allowed = fit.engine.eligibility.allowed(queries, now)
             batch = Batch.of(queries, fit.engine.contents.catalogue, fit.engine.settings)
-            yield _Asked(fit.engine, batch, allowed, [part.targets[place] for place in places], to_micros(now))
+            people, targets = part.people[start : start + BATCH], [part.targets[place] for place in places]
+            yield _Asked(fit.engine, people, batch, allowed, targets, to_micros(now))
 
 
 def _alone(name: SourceName, decay: float, batches: Sequence[_Asked]) -> Values:

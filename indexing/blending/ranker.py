@@ -26,17 +26,17 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class TrainedRanker:
-    """`trees`, and how they came about.
+    """`trees`, grown on everybody, and how they came about.
 
-    `importance`: shape (f,), float64, ≥ 0: by how much splits on each feature made the training loss smaller. `best_iteration`:
-    how many trees served held-out people best, all of them where nobody was held out. `held_out`: shape (q,): the queries that
-    no tree was learnt from.
+    `importance`: shape (f,), float64, ≥ 0: by how much splits on each feature made the training loss smaller. `judged`: shape (q,): the
+    queries of judges. `scores`: shape (N,), float32: what trees, as many, that were not grown on whose candidates they are give those of
+    judges; NaN for others.
     """
 
     trees: Trees
     importance: npt.NDArray[np.float64]
-    best_iteration: int
-    held_out: Mask
+    judged: Mask
+    scores: Floats
 
 
 def train_ranker(
@@ -48,29 +48,29 @@ def train_ranker(
     seed: int,
     monotone: tuple[int, ...],
     people: npt.NDArray[np.integer] | None = None,
-    validation: Mask | None = None,
 ) -> TrainedRanker:
     """A ranker learnt from q queries with N candidates in all, one query's after the other's.
 
     `features`: shape (N, f), float32, NaN where missing. `labels`: shape (N,), whole numbers from 0 to 30, the higher the better,
     0 for what was not taken up. `groups`: shape (q,), how many candidates each query has, up to 10,000. `monotone`: for each
     feature 1 where a higher value must not lower the score, −1 where it must not raise it, else 0. `people`: shape (q,), whose
-    query each is, without which every query is somebody else's. `validation`: shape (q,), the queries that are held out to
-    choose the number of trees; without it the people are drawn (`held_out_people`).
+    query each is, without which every query is somebody else's.
 
-    Queries whose candidates have all the same label, as those without a positive, teach no order and are left out. Where no
-    held-out query teaches any, all trees are kept. The same arguments give the same trees. Raises `InvalidInput` for labels
-    that are not such numbers, sizes and masks that do not fit, and where no query that is learnt from teaches an order.
+    How many trees serve best is found by cross-validation over people, and as many are then grown on all of them. Queries whose
+    candidates have all the same label, as those without a positive, teach no order and are left out. The same arguments give the same
+    trees. Raises `InvalidInput` for labels that are not such numbers, sizes that do not fit, and with fewer than two people whose
+    queries teach an order.
     """
     features, labels = _checked(features, labels, groups, monotone)
-    if validation is None:
-        persons = np.arange(len(groups)) if people is None else people
-        validation = held_out_people(persons, settings.held_out, seed=seed)
-    if validation.shape != groups.shape or validation.dtype != np.bool_:
-        raise InvalidInput("validation", f"shape {validation.shape}", f"a mask over {len(groups)} queries")
+    owner = np.arange(len(groups)) if people is None else np.unique(people, return_inverse=True)[1]
+    if owner.shape != groups.shape:
+        raise InvalidInput("people", f"{len(owner)}", f"one for each of {len(groups)} queries")
     teaching = _teaching(labels, groups)
-    if not (teaching & ~validation).any():
-        raise InvalidInput("labels", f"{len(groups)} queries", "at least one query to learn from with candidates of different labels")
+    teachers = len(np.unique(owner[teaching]))
+    if teachers < 2:
+        raise InvalidInput("labels", f"{teachers} people", "at least two people to learn from with candidates of different labels")
+    folds = min(settings.folds, teachers)
+    fold = _dealt(owner, teaching, folds, seed)
     # Imported here because it takes a second, and only the training of a ranker needs it.
     import lightgbm
 
@@ -92,23 +92,40 @@ def train_ranker(
         "force_row_wise": True,
         "verbosity": -1,
     }
-
-    def dataset(queries: Mask, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
-        rows = np.repeat(queries, groups)
-        return lightgbm.Dataset(features[rows], labels[rows], reference, group=groups[queries], params=parameters)
-
-    training = dataset(teaching & ~validation)
-    judges = teaching & validation
-    booster = lightgbm.train(
+    rows = np.repeat(teaching, groups)
+    dataset = lightgbm.Dataset(features[rows], labels[rows], group=groups[teaching], params=parameters, free_raw_data=False)
+    of_row = np.repeat(fold[teaching], groups[teaching])
+    judging = range(min(folds, -(-settings.judges * folds // len(np.unique(owner)))))
+    crossed = lightgbm.cv(
         parameters,
-        training,
+        dataset,
         settings.trees,
-        valid_sets=[dataset(judges, training)] if judges.any() else None,
-        callbacks=[lightgbm.early_stopping(settings.patience, verbose=False)] if judges.any() else None,
-    )
-    best = booster.best_iteration if judges.any() else booster.num_trees()
-    trees = trees_of(booster.dump_model(num_iteration=best))
-    return TrainedRanker(trees, booster.feature_importance("gain", iteration=best), best, validation)
+        folds=[(np.flatnonzero(of_row != part), np.flatnonzero(of_row == part)) for part in judging],
+        callbacks=[lightgbm.early_stopping(settings.patience, verbose=False)],
+        return_cvbooster=True,
+    )["cvbooster"]
+    assert isinstance(crossed, lightgbm.CVBooster)
+    best = crossed.best_iteration
+    scores = np.full(len(features), np.nan, dtype=np.float32)
+    for part, booster in zip(judging, crossed.boosters, strict=True):
+        theirs = np.repeat(fold == part, groups)
+        scores[theirs] = trees_of(booster.dump_model(num_iteration=best)).score(features[theirs])
+    whole = lightgbm.train(parameters, dataset, best)
+    return TrainedRanker(trees_of(whole.dump_model()), whole.feature_importance("gain"), np.isin(fold, judging), scores)
+
+
+def _dealt(owner: npt.NDArray[np.integer], teaching: Mask, folds: int, seed: int) -> npt.NDArray[np.int64]:
+    """Which fold each query falls to, shape (q,), all of one `owner` to the same, those who teach spread as evenly as the others."""
+    persons = int(owner.max()) + 1
+    teaches = np.zeros(persons, dtype=np.bool_)
+    teaches[owner[teaching]] = True
+    rng = np.random.default_rng(seed)
+    # Those who teach first, so that no part is without, and whoever does not changes nothing for them.
+    drawn = np.concatenate([rng.permutation(np.flatnonzero(teaches)), rng.permutation(np.flatnonzero(~teaches))])
+    fold = np.empty(persons, dtype=np.int64)
+    fold[drawn] = np.arange(persons) % folds
+    dealt: npt.NDArray[np.int64] = fold[owner]
+    return dealt
 
 
 def held_out_people(people: npt.NDArray[np.integer], share: float, *, seed: int) -> Mask:

@@ -47,7 +47,8 @@ def learn_weights(samples: Samples) -> Floats:
         learnt = climbed(own.where(half), overall)
         other = own.where(~half)
         reference = best_singles(other)
-        if standing(other, learnt, reference) > standing(other, overall, reference):
+        own_stand, all_stand = (standing(other, other.strengths @ tried, reference) for tried in (learnt, overall))
+        if own_stand > all_stand:
             weights[bucket] = climbed(own, learnt)
     return weights
 
@@ -72,32 +73,40 @@ def bagged(samples: Samples) -> Floats:
 
 def climbed(samples: Samples, start: Floats) -> Floats:
     """The best weights found from `start`, shape (s,), the largest 1."""
+    # Whom no candidate hits, no weights serve better.
+    hit: npt.NDArray[np.bool_] = np.any(samples.hits, axis=1)
+    samples = samples.where(hit)
+    if not len(samples):
+        return start
     reference = best_singles(samples)
-    starts = [start, *(single for single in np.eye(len(start), dtype=np.float32) if (samples.strengths @ single).any())]
-    weights = max(starts, key=lambda tried: standing(samples, tried, reference))
-    best = standing(samples, weights, reference)
+    columns = np.ascontiguousarray(samples.strengths.transpose(2, 0, 1))
+    starts = [start, *(single for single in np.eye(len(start), dtype=np.float32) if columns[single > 0].any())]
+    weights = max(starts, key=lambda tried: standing(samples, samples.strengths @ tried, reference))
+    best = standing(samples, samples.strengths @ weights, reference)
     for _ in range(ROUNDS):
         before = best
-        for source in range(len(weights)):
+        for source, column in enumerate(columns):
             present = weights[source]
             largest = float(weights.max())
             tried = [present * step for step in STEPS] if present > 0 else [largest * SMALLEST, largest * 0.3, largest]
-            for value in tried:
-                changed = weights.copy()
-                changed[source] = value
-                reached = standing(samples, changed, reference) if changed.any() else -np.inf
+            others = weights.copy()
+            others[source] = 0
+            without = samples.strengths @ others
+            for value in map(np.float32, tried):
+                reached = standing(samples, without + value * column, reference) if value or others.any() else -np.inf
                 # A source that adds nothing is better left out: it costs time with every feed.
                 if reached >= best if value == 0 else reached > best + LEAST_GAIN:
-                    weights, best = changed, reached
+                    weights, best = others.copy(), reached
+                    weights[source] = value
         if best - before < LEAST_GAIN:
             break
     relative: Floats = weights / np.float32(max(float(weights.max()), 1e-9))
     return relative
 
 
-def standing(samples: Samples, weights: Floats, reference: npt.NDArray[np.float64]) -> float:
-    """How a blend does next to `reference`, the best single source's NDCG on each cut: log ratios, mean plus worst."""
-    values = by_group(samples, ndcg_of(samples, samples.strengths @ weights))
+def standing(samples: Samples, scores: Floats, reference: npt.NDArray[np.float64]) -> float:
+    """How `scores`, shape (q, m), do next to `reference`, the best single source's NDCG on each cut: log ratios, mean plus worst."""
+    values = by_group(samples, ndcg_of(samples, scores))
     ratios = np.log(np.maximum(values, 1e-9) / np.maximum(reference, 1e-9))
     return float(ratios.mean() + ratios.min())
 
@@ -117,18 +126,27 @@ def by_group(samples: Samples, values: npt.NDArray[np.float64]) -> npt.NDArray[n
 
 def ndcg_of(samples: Samples, scores: Floats) -> npt.NDArray[np.float64]:
     """NDCG at 20 of each query by `scores`, shape (q, m), of which only those above 0 rank, shape (q,). Ties by place."""
+    # Most hits stand too low to count, which what stands at the last place that does tells at once.
+    last = np.sort(scores, axis=1)[:, -DEPTH:].min(axis=1, initial=np.inf)
+    own = scores[samples.hit_query, samples.hit_place]
+    near = (own > 0) & (own >= last[samples.hit_query])
+    hit_query, hit_place = samples.hit_query[near], samples.hit_place[near]
     values = np.zeros(len(samples))
-    for start in range(0, len(samples.hit_query), AT_ONCE):
-        query, place = samples.hit_query[start : start + AT_ONCE], samples.hit_place[start : start + AT_ONCE]
-        # The place in the order follows from how many stand before it: nothing needs to be sorted for that.
-        lines, own = scores[query], scores[query, place]
-        before = (lines > own[:, None]).sum(axis=1)
-        tied = (lines == own[:, None]) & (np.arange(scores.shape[1]) < place[:, None])
-        before += tied.sum(axis=1)
-        counted = (own > 0) & (before < DEPTH)
+    for start in range(0, len(hit_query), AT_ONCE):
+        query, place = hit_query[start : start + AT_ONCE], hit_place[start : start + AT_ONCE]
+        # The place in the order follows from how many stand before it.
+        lines, own = scores[query], scores[query, place][:, None]
+        before = _counted(lines > own) + _counted((lines == own) & (np.arange(scores.shape[1]) < place[:, None]))
+        counted = before < DEPTH
         values += np.bincount(query[counted], weights=DISCOUNTS[before[counted]], minlength=len(samples))
     ideal: npt.NDArray[np.float64] = np.concatenate([[0], np.cumsum(DISCOUNTS)])[np.minimum(samples.relevant, DEPTH)]
     return values / ideal
+
+
+def _counted(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:
+    """How many are true in each row; NumPy sums small integers many times faster than truth values."""
+    counts: npt.NDArray[np.uint16] = np.add.reduce(flags.view(np.uint8), axis=1, dtype=np.uint16)
+    return counts
 
 
 def _equal(samples: Samples) -> Floats:

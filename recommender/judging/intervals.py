@@ -63,6 +63,19 @@ def paired_difference(ours: Values, theirs: Values, rng: np.random.Generator, *,
     return bootstrap_mean(ours - theirs, rng, people=people)
 
 
+def standard_error(values: Values, *, people: People | None = None) -> float:
+    """Standard error of the mean of `values`, shape (q,), q ≥ 1, whole `people`, shape (q,), taken for drawn at random.
+
+    That of a ratio estimate, the sum of values over their number, by its linear part (Cochran, Sampling Techniques, 1977, section
+    6.4): of one value a person it is the usual one but for the factor n / (n − 1). Raises ValueError as `bootstrap_mean` does.
+    """
+    if not len(values) or not np.isfinite(values).all():
+        raise ValueError(f"a mean needs at least one finite value, got {len(values)} values")
+    owner = np.arange(len(values)) if people is None else np.unique(people, return_inverse=True)[1]
+    surplus = np.bincount(owner, weights=values - values.mean())
+    return float(np.sqrt((surplus**2).sum()) / len(values))
+
+
 def _bootstrap(values: Values, people: People | None, rng: np.random.Generator) -> list[Interval]:
     """Intervals of the columns of `values`, shape (q, m), finite, from the same resamples of its people."""
     m = values.shape[1]

@@ -9,8 +9,9 @@ import pytest
 from handmade import HOME, blend_by, checkerboard, contents_of, engine_of, history_of, some_items
 from heldout import held_out, of_both_sides
 
-from indexing.blending.blending import TELLING, Learnt, _Lists, _loses_somewhere, blend_of_cuts, blend_of_samples, gather_drawn
-from indexing.blending.ranker import held_out_people, train_ranker
+from indexing.blending.blending import TELLING, Learnt, _leading, _Lists, _loses_somewhere, blend_of_cuts, blend_of_samples, gather_drawn
+from indexing.blending.calibration import platt
+from indexing.blending.ranker import train_ranker
 from indexing.blending.samples import Samples, gather, joined, with_blend
 from recommender.engine import Recommender
 from recommender.feeds import Query, SourceName
@@ -43,15 +44,15 @@ def test_the_ranker_is_taught_the_very_features_that_it_will_be_served() -> None
     weights = blend.weights[gathered.buckets]
     blended = np.einsum("qms,qs->qm", gathered.strengths, weights)
     engine = with_blend(ENGINE, blend)
-    for query in range(len(PEOPLE)):
-        lists = _Lists.of(gathered, blended, weights > 0, np.arange(len(PEOPLE)) == query)
+    lists = _Lists.of(gathered, blended, weights > 0)
+    for query, taught in enumerate(np.split(lists.features, np.cumsum(lists.sizes)[:-1])):
         asked = Query(HOME, 40, history=PEOPLE.histories[query], consumed=PEOPLE.consumed[query])
         now = from_micros(PEOPLE.cut)
         pool = engine.pool([asked], now=now)
         places = np.flatnonzero((pool.rows[0] >= 0) & (pool.added[0].sum(axis=1) > 0))
         served = engine.features(pool, 0, places, now=now)
         assert not served[:, FEATURES.index("popular.strength")].any()
-        np.testing.assert_allclose(lists.features, served, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(taught, served, rtol=1e-5, atol=1e-6)
 
 
 def test_gathered_samples_are_left_as_they_were() -> None:
@@ -100,24 +101,19 @@ def test_a_ranker_says_what_it_gained_and_by_what() -> None:
     assert sum(learnt.importance.values()) == pytest.approx(1)
 
 
-def test_a_ranker_is_trained_anew_on_everybody_once_it_is_judged() -> None:
-    learnt = blend_of_samples(samples(), SETTINGS, seed=0)
+def test_probabilities_are_of_people_whom_no_tree_was_grown_on() -> None:
+    gathered = samples()
+    learnt = blend_of_samples(gathered, SETTINGS, seed=0)
     assert learnt is not None
     assert learnt.blend.trees is not None
-    gathered = samples()
     gathered = replace(gathered, strengths=gathered.strengths / learnt.blend.scales)
     weights = learnt.blend.weights[gathered.buckets]
-    blended = np.einsum("qms,qs->qm", gathered.strengths, weights)
-    size = SMALL.model_copy(update={"trees": len(learnt.blend.trees.offsets) - 1, "held_out": 0.0})
-    judges = held_out_people(gathered.people, SETTINGS.share_of_judges, seed=0)
-    assert 0 < judges.sum() < len(judges)
-    everybody, others = (
-        train_ranker(lists.features, lists.hits.astype(np.int32), lists.sizes, size, seed=0, monotone=MONOTONE).trees.arrays()
-        for lists in (_Lists.of(gathered, blended, weights > 0, mask) for mask in (np.ones_like(judges), ~judges))
-    )
-    served = learnt.blend.trees.arrays()
-    assert all(np.array_equal(served[name], array) for name, array in everybody.items())
-    assert not all(np.array_equal(served[name], array) for name, array in others.items())
+    lists = _Lists.of(gathered, np.einsum("qms,qs->qm", gathered.strengths, weights), weights > 0)
+    people = gathered.people
+    again = train_ranker(lists.features, lists.hits.astype(np.int32), lists.sizes, SMALL, seed=0, monotone=MONOTONE, people=people)
+    assert all(np.array_equal(array, again.trees.arrays()[name]) for name, array in learnt.blend.trees.arrays().items())
+    np.testing.assert_array_equal(learnt.blend.calibration, platt(again.scores, lists.hits))
+    assert not np.array_equal(learnt.blend.calibration, platt(again.trees.score(lists.features), lists.hits))
 
 
 def judged_in(*groups: int) -> Samples:
@@ -183,3 +179,10 @@ def test_the_same_people_and_seed_give_the_same_blend() -> None:
     assert same.blend.trees is not None
     for name, array in one.blend.trees.arrays().items():
         np.testing.assert_array_equal(same.blend.trees.arrays()[name], array)
+
+
+def test_trees_are_grown_on_what_weights_put_first_and_what_ties_with_it() -> None:
+    blended = np.array([[3, 1, 2, 2, 0], [1, 0, 0, 0, 0], [0, 0, 0, 0, 0]], dtype=np.float32)
+    expected = [[3, 0, 2, 2, 0], [1, 0, 0, 0, 0], [0, 0, 0, 0, 0]]
+    assert _leading(blended, 2).tolist() == expected
+    assert (_leading(blended, 5) == blended).all()

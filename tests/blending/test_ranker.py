@@ -13,7 +13,7 @@ from recommender.errors import InvalidInput
 from recommender.profile import Ranker
 from recommender.ranking.trees import Trees
 
-SMALL = Ranker(trees=20, leaves=7, least_in_leaf=5, held_out=0)
+SMALL = Ranker(trees=20, leaves=7, least_in_leaf=5)
 World = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -120,8 +120,8 @@ def test_the_same_arguments_give_the_same_trees() -> None:
 def test_a_score_never_goes_against_a_feature_that_may_not(sign: int, others: int) -> None:
     # Feature 1 decides, and the labels speak for it; feature 0 is noise, out of which unbound trees would make steps.
     given = world(queries=60)
-    trees = train(given, Ranker(trees=50, leaves=15, least_in_leaf=2, held_out=0), monotone=(sign, sign, 0, 0))
-    free = train(given, Ranker(trees=50, leaves=15, least_in_leaf=2, held_out=0))
+    trees = train(given, Ranker(trees=50, leaves=15, least_in_leaf=2), monotone=(sign, sign, 0, 0))
+    free = train(given, Ranker(trees=50, leaves=15, least_in_leaf=2))
     rng = np.random.default_rng(5)
     for feature in (0, 1):
         line = np.sort(rng.normal(size=300)).astype(np.float32)
@@ -146,45 +146,53 @@ def test_queries_that_teach_no_order_change_nothing() -> None:
     assert same(train((x, labels, groups)), train((more, more_labels, more_groups)))
 
 
-def test_growing_stops_when_held_out_queries_are_served_no_better() -> None:
+def test_growing_stops_when_judges_are_served_no_better() -> None:
     settings = Ranker(trees=300, leaves=15, least_in_leaf=5, learning_rate=0.3, patience=5)
     x, labels, groups = world()
     flipped = np.random.default_rng(2).random(len(labels)) < 0.2
     trained = train_ranker(x, np.where(flipped, 1 - labels, labels), groups, settings, seed=0, monotone=(0,) * 4)
-    assert trained.held_out.sum() == round(0.2 * 120)
-    assert trained.trees.count == trained.best_iteration < 100
+    assert 0 < trained.trees.count < 100
 
 
-def test_held_out_queries_are_not_learnt_from() -> None:
+def test_people_are_scored_by_trees_that_were_not_grown_on_them() -> None:
+    # Labels are drawn at random, so that only who was learnt from can be told.
+    rng = np.random.default_rng(4)
+    x, labels = rng.normal(size=(1_500, 5)).astype(np.float32), (rng.random(1_500) < 0.3).astype(np.int32)
+    settings = Ranker(trees=60, leaves=31, least_in_leaf=2, penalty=0, patience=1_000)
+    people = np.repeat(np.arange(50), 3)
+    trained = train_ranker(x, labels, np.full(150, 10), settings, seed=0, monotone=(0,) * 5, people=people)
+    assert trained.judged.all()
+    grown, crossed = ([scores[labels == label].mean() for label in (1, 0)] for scores in (trained.trees.score(x), trained.scores))
+    assert grown[0] - grown[1] > 10 * abs(crossed[0] - crossed[1])
+
+
+def test_as_many_parts_are_judged_as_it_takes_each_person_with_all_queries() -> None:
+    people = np.repeat(np.arange(50) * 7, 3)
+    x, labels, groups = world(queries=150)
+    settings = SMALL.model_copy(update={"folds": 5, "judges": 11})
+    trained = train_ranker(x, labels, groups, settings, seed=0, monotone=(0,) * 4, people=people)
+    assert trained.judged.sum() == 20 * 3
+    assert (trained.judged.reshape(50, 3) == trained.judged.reshape(50, 3)[:, :1]).all()
+    assert (np.isfinite(trained.scores) == np.repeat(trained.judged, groups)).all()
+    other = train_ranker(x, labels, groups, settings, seed=1, monotone=(0,) * 4, people=people)
+    assert not (trained.judged == other.judged).all()
+
+
+def test_those_who_teach_are_dealt_evenly() -> None:
     x, labels, groups = world()
-    masked = np.arange(120) < 30
-    ours = train_ranker(x, labels, groups, SMALL, seed=0, monotone=(0,) * 4, validation=masked)
-    first = np.repeat(masked, groups)
-    alone = train_ranker(x[~first], labels[~first], groups[~masked], SMALL, seed=0, monotone=(0,) * 4)
-    assert alone.best_iteration == 20
-    reached = alone.trees.offsets[ours.best_iteration]
-    assert ours.trees.value.tobytes() == alone.trees.value[:reached].tobytes()
-    assert (ours.held_out == masked).all()
+    labels = labels.reshape(120, 10).copy()
+    labels[2:] = 0
+    trained = train_ranker(x, labels.ravel(), groups, SMALL, seed=0, monotone=(0,) * 4)
+    assert np.isfinite(trained.scores).all()
 
 
-def test_all_trees_are_kept_where_no_held_out_query_teaches_anything() -> None:
-    x, labels, groups = world()
-    labels = labels.copy()
-    labels[:10] = 0
-    trained = train_ranker(x, labels, groups, SMALL, seed=0, monotone=(0,) * 4, validation=np.arange(120) < 1)
-    assert trained.best_iteration == trained.trees.count == 20
-
-
-def test_people_are_held_out_with_all_their_queries() -> None:
+def test_people_are_drawn_with_all_their_queries() -> None:
     people = np.repeat(np.arange(50) * 7, 3)
     held_out = held_out_people(people, 0.3, seed=0)
     assert held_out.sum() == round(0.3 * 50) * 3
     assert (held_out.reshape(50, 3) == held_out.reshape(50, 3)[:, :1]).all()
     assert not (held_out == held_out_people(people, 0.3, seed=1)).all()
     assert not held_out_people(people, 0, seed=0).any()
-    given = world(queries=150)
-    trained = train_ranker(*given, Ranker(trees=3, least_in_leaf=5, held_out=0.3), seed=0, monotone=(0,) * 4, people=people)
-    assert (trained.held_out == held_out).all()
 
 
 @pytest.mark.parametrize(
@@ -195,7 +203,8 @@ def test_people_are_held_out_with_all_their_queries() -> None:
         {"learning_rate": 0.5},
         {"least_in_leaf": 80},
         {"truncation": 1},
-        {"held_out": 0.5},
+        {"feature_share": 0.3},
+        {"penalty": 1_000.0},
     ],
 )
 def test_every_setting_changes_the_trees(changed: dict[str, float]) -> None:
@@ -219,23 +228,23 @@ def test_labels_may_say_how_much_better() -> None:
 
 def test_training_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     train(world())
-    train(world(), Ranker(trees=5, least_in_leaf=100_000, held_out=0.3))
+    train(world(), Ranker(trees=5, least_in_leaf=100_000))
     captured = capfd.readouterr()
     assert captured.out == captured.err == ""
 
 
 def test_too_few_candidates_for_a_split_order_nothing() -> None:
-    trees = train(world(), Ranker(trees=5, least_in_leaf=100_000, held_out=0))
+    trees = train(world(), Ranker(trees=5, least_in_leaf=100_000))
     assert len(set(trees.score(world(seed=1)[0]).tolist())) == 1
 
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_labels_that_teach_no_order_are_refused(label: int) -> None:
     x, labels, groups = world()
-    with pytest.raises(InvalidInput, match="at least one query to learn from"):
+    with pytest.raises(InvalidInput, match="at least two people to learn from"):
         train((x, np.full_like(labels, label), groups))
-    with pytest.raises(InvalidInput, match="at least one query to learn from"):
-        train((x, labels, groups), validation=np.ones(120, dtype=np.bool_))
+    with pytest.raises(InvalidInput, match="at least two people to learn from"):
+        train((x, labels, groups), people=np.zeros(120, dtype=np.int64))
 
 
 @pytest.mark.parametrize("label", [np.nan, np.inf, -np.inf, -1, 0.5, 31])
@@ -261,5 +270,5 @@ def test_arguments_that_do_not_fit_each_other_are_refused() -> None:
         train((x, labels, groups), monotone=(1, 0))
     with pytest.raises(InvalidInput, match="monotone"):
         train((x, labels, groups), monotone=(2, 0, 0, 0))
-    with pytest.raises(InvalidInput, match="validation"):
-        train((x, labels, groups), validation=np.zeros(3, dtype=np.bool_))
+    with pytest.raises(InvalidInput, match="people"):
+        train((x, labels, groups), people=np.zeros(3, dtype=np.int64))

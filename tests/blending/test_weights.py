@@ -87,7 +87,7 @@ def test_the_best_single_source_of_each_group_is_the_reference() -> None:
 def test_the_worst_group_counts_as_much_as_the_mean() -> None:
     samples = world(({CONTENT: 1, GRAPH: 2}, 0, 0), ({CONTENT: 15, GRAPH: 3}, 0, 1))
     reference = best_singles(samples)
-    one_sided, even = (standing(samples, only(source), reference) for source in (CONTENT, GRAPH))
+    one_sided, even = (standing(samples, samples.strengths @ only(source), reference) for source in (CONTENT, GRAPH))
     assert one_sided == pytest.approx(np.log(gain(15) / gain(3)) / 2 + np.log(gain(15) / gain(3)))
     assert even == pytest.approx(np.log(gain(2)) / 2 + np.log(gain(2)))
     # By the mean of NDCG alone, content would be the better one.
@@ -133,7 +133,7 @@ def test_a_small_group_is_served_beside_a_large_one() -> None:
     samples = world(*people)
     weights = climbed(samples, only(CONTENT))
     reference = best_singles(samples)
-    assert standing(samples, weights, reference) >= standing(samples, only(GRAPH), reference)
+    assert standing(samples, samples.strengths @ weights, reference) >= standing(samples, samples.strengths @ only(GRAPH), reference)
     large, small = by_group(samples, ndcg_of(samples, samples.strengths @ weights))
     assert small > gain(15)
     assert large >= gain(2)

@@ -35,7 +35,7 @@ BASE = BuildSettings(
         fewest=5,
         fewest_for_ranker=10,
         ranker="always",
-        trees=Ranker(trees=10, leaves=7, learning_rate=0.1, least_in_leaf=5, feature_share=0.9, held_out=0),
+        trees=Ranker(trees=10, leaves=7, learning_rate=0.1, least_in_leaf=5, feature_share=0.9),
     ),
 )
 """Settings under which so small a world teaches every learner something."""
@@ -165,7 +165,6 @@ SLOW = {
     "blending.trees.trees": 60,
     "blending.trees.learning_rate": 0.02,
     "blending.trees.leaves": 3,
-    "blending.trees.held_out": 0.2,
     "blending.trees.patience": 30,
 }
 """So many trees of so little each that some of them serve nobody better."""
@@ -243,7 +242,6 @@ OPTIONS: dict[str, Other] = {
     "blending.fewest": Other(1_000, learned_feeds),
     "blending.ranker": Other("never", learned_feeds),
     "blending.fewest_for_ranker": Other(1_000, learned_feeds),
-    "blending.share_of_judges": Other(0.6, learned_feeds),
     "blending.trees.trees": Other(1, learned_feeds),
     "blending.trees.leaves": Other(2, learned_feeds),
     "blending.trees.learning_rate": Other(0.3, learned_feeds),
@@ -251,7 +249,9 @@ OPTIONS: dict[str, Other] = {
     "blending.trees.penalty": Other(0.0, learned_feeds),
     "blending.trees.feature_share": Other(0.2, learned_feeds),
     "blending.trees.truncation": Other(1, learned_feeds),
-    "blending.trees.held_out": Other(0.6, learned_feeds),
+    "blending.trees.depth": Other(5, learned_feeds),
+    "blending.trees.folds": Other(2, learned_feeds, beside=SLOW),
+    "blending.trees.judges": Other(1, learned_feeds, beside=SLOW),
     "blending.trees.patience": Other(1, learned_feeds, beside=SLOW),
     "judging.share": Other(0.5, judgement),
     "judging.reveal": Other(0.0, judgement),

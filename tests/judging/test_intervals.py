@@ -7,6 +7,7 @@ import pytest
 
 import recommender.judging.intervals as intervals_module
 from recommender.judging import bootstrap_mean, bootstrap_means, paired_difference
+from recommender.judging.intervals import standard_error
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -107,3 +108,20 @@ def test_missing_values_go_with_their_people() -> None:
     assert bootstrap_means({"x": values}, rng(2), people=people)["x"] == bootstrap_mean(
         np.array([0.5, 0.25, 1.0]), rng(2), people=np.array([3, 9, 9])
     )
+
+
+def test_the_standard_error_is_of_whole_people() -> None:
+    draws = rng(7)
+    values = draws.normal(size=400)
+    assert standard_error(values) == pytest.approx(values.std() / 20)
+    people = np.repeat(np.arange(40), 10)
+    alike = draws.normal(size=40)[people] + 0.1 * values
+    interval = bootstrap_mean(alike, draws, people=people)
+    assert standard_error(alike, people=people) == pytest.approx((interval.high - interval.low) / 3.92, rel=0.1)
+    assert standard_error(alike, people=people) > 2.5 * standard_error(alike)
+
+
+@pytest.mark.parametrize("values", [[], [1.0, np.nan]])
+def test_no_values_have_no_standard_error(values: list[float]) -> None:
+    with pytest.raises(ValueError, match="at least one finite value"):
+        standard_error(np.array(values))

@@ -222,7 +222,7 @@ class Ranker(_Settings):
     """Trees at the most; fewer where more do not serve held-out queries better."""
     leaves: int = Field(default=7, ge=2, le=64)
     """Leaves of one tree at the most."""
-    learning_rate: float = Field(default=0.1, gt=0, le=1)
+    learning_rate: float = Field(default=0.2, gt=0, le=1)
     """Share of what a tree has learnt that counts."""
     least_in_leaf: int = Field(default=600, ge=1, le=100_000)
     """Candidates that a leaf is learnt from at the least."""
@@ -230,7 +230,7 @@ class Ranker(_Settings):
     """Ridge penalty on what a leaf adds."""
     feature_share: float = Field(default=0.5, gt=0, le=1)
     """Share of the features that a tree may go by, drawn anew for each."""
-    truncation: int = Field(default=50, ge=1, le=1_000)
+    truncation: int = Field(default=20, ge=1, le=1_000)
     """Order matters among so many leading candidates of a query."""
     depth: int = Field(default=100, ge=2, le=2_000)
     """Candidates of each query that trees are grown on: those that weights put first, among which order is decided."""
@@ -238,7 +238,7 @@ class Ranker(_Settings):
     """Parts that people are dealt into; each is judged by trees that were grown on all the others."""
     judges: int = Field(default=2_000, ge=1)
     """People by whom, so judged, trees are counted and chosen over weights: as many parts as it takes, all where there are fewer people."""
-    patience: int = Field(default=30, ge=1, le=1_000)
+    patience: int = Field(default=15, ge=1, le=1_000)
     """Growing stops when so many trees in a row did not serve the judges better."""
 
 

@@ -242,7 +242,7 @@ OPTIONS: dict[str, Other] = {
     "blending.fewest": Other(1_000, learned_feeds),
     "blending.ranker": Other("never", learned_feeds),
     "blending.fewest_for_ranker": Other(1_000, learned_feeds),
-    "blending.trees.trees": Other(1, learned_feeds),
+    "blending.trees.trees": Other(1, learned_feeds, beside=SLOW),
     "blending.trees.leaves": Other(2, learned_feeds),
     "blending.trees.learning_rate": Other(0.3, learned_feeds),
     "blending.trees.least_in_leaf": Other(60, learned_feeds),

@@ -219,7 +219,7 @@ class Ranker(_Settings):
     """Trees that order the leading candidates of a query (LambdaMART)."""
 
     trees: int = Field(default=300, ge=1, le=1_000)
-    """Trees at the most; fewer where more do not serve held-out queries better."""
+    """Trees at the most; fewer where more do not serve the judges better."""
     leaves: int = Field(default=7, ge=2, le=64)
     """Leaves of one tree at the most."""
     learning_rate: float = Field(default=0.2, gt=0, le=1)

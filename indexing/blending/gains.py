@@ -12,5 +12,8 @@ CLEARLY = 1.0
 
 
 def is_clear(gains: npt.NDArray[np.float64], people: npt.NDArray[np.integer]) -> bool:
-    """Whether the mean of `gains`, shape (q,), those of one of the `people`, shape (q,), being no more evidence than one, stands out."""
+    """Whether the mean of `gains`, shape (q,), stands out. `people`, shape (q,): whose each is; several of one person count as one witness.
+
+    Nobody shows no gain. Raises ValueError for gains that are not finite.
+    """
     return len(gains) > 0 and bool(gains.mean() > CLEARLY * standard_error(gains, people=people))

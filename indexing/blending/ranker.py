@@ -128,13 +128,6 @@ def _dealt(owner: npt.NDArray[np.integer], teaching: Mask, folds: int, seed: int
     return dealt
 
 
-def held_out_people(people: npt.NDArray[np.integer], share: float, *, seed: int) -> Mask:
-    """Which queries belong to held-out people, shape (q,): about `share` of the distinct `people`, shape (q,), with all that is theirs."""
-    persons, owner = np.unique(people, return_inverse=True)
-    drawn = np.random.default_rng(seed).permutation(len(persons)) < round(share * len(persons))
-    return drawn[owner]
-
-
 def _checked(
     features: Floats, labels: npt.NDArray[Any], groups: npt.NDArray[np.integer], monotone: tuple[int, ...]
 ) -> tuple[Floats, npt.NDArray[np.int32]]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from indexing.blending.ranker import held_out_people
 from indexing.blending.samples import Samples
 from recommender.feeds import SourceName
 from recommender.placements import HISTORY_BUCKETS
@@ -69,6 +68,13 @@ def bagged(samples: Samples) -> Floats:
         summed += reached / max(float(reached.sum()), 1e-9)
     mean = summed / max(float(summed.max()), 1e-9)
     return np.asarray(np.where(mean >= SMALLEST, mean, 0), dtype=np.float32)
+
+
+def held_out_people(people: npt.NDArray[np.integer], share: float, *, seed: int) -> npt.NDArray[np.bool_]:
+    """Which queries belong to held-out people, shape (q,): about `share` of the distinct `people`, shape (q,), with all that is theirs."""
+    persons, owner = np.unique(people, return_inverse=True)
+    drawn: npt.NDArray[np.bool_] = np.random.default_rng(seed).permutation(len(persons)) < round(share * len(persons))
+    return drawn[owner]
 
 
 def climbed(samples: Samples, start: Floats) -> Floats:

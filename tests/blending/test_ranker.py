@@ -8,7 +8,7 @@ import lightgbm
 import numpy as np
 import pytest
 
-from indexing.blending.ranker import held_out_people, train_ranker, trees_of
+from indexing.blending.ranker import train_ranker, trees_of
 from recommender.errors import InvalidInput
 from recommender.profile import Ranker
 from recommender.ranking.trees import Trees
@@ -184,15 +184,6 @@ def test_those_who_teach_are_dealt_evenly() -> None:
     labels[2:] = 0
     trained = train_ranker(x, labels.ravel(), groups, SMALL, seed=0, monotone=(0,) * 4)
     assert np.isfinite(trained.scores).all()
-
-
-def test_people_are_drawn_with_all_their_queries() -> None:
-    people = np.repeat(np.arange(50) * 7, 3)
-    held_out = held_out_people(people, 0.3, seed=0)
-    assert held_out.sum() == round(0.3 * 50) * 3
-    assert (held_out.reshape(50, 3) == held_out.reshape(50, 3)[:, :1]).all()
-    assert not (held_out == held_out_people(people, 0.3, seed=1)).all()
-    assert not held_out_people(people, 0, seed=0).any()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from indexing.blending.samples import Samples
-from indexing.blending.weights import DEPTH, ENOUGH, best_singles, by_group, climbed, learn_weights, ndcg_of, standing
+from indexing.blending.weights import DEPTH, ENOUGH, best_singles, by_group, climbed, held_out_people, learn_weights, ndcg_of, standing
 from recommender.feeds import SourceName
 
 S = len(SourceName)
@@ -155,3 +155,12 @@ def test_the_same_samples_give_the_same_weights() -> None:
     rng = np.random.default_rng(5)
     samples = world(*[({CONTENT: int(rng.integers(1, 9)), GRAPH: int(rng.integers(1, 9))}, int(rng.integers(4)), 0) for _ in range(50)])
     np.testing.assert_array_equal(learn_weights(samples), learn_weights(samples))
+
+
+def test_people_are_drawn_with_all_their_queries() -> None:
+    people = np.repeat(np.arange(50) * 7, 3)
+    held_out = held_out_people(people, 0.3, seed=0)
+    assert held_out.sum() == round(0.3 * 50) * 3
+    assert (held_out.reshape(50, 3) == held_out.reshape(50, 3)[:, :1]).all()
+    assert not (held_out == held_out_people(people, 0.3, seed=1)).all()
+    assert not held_out_people(people, 0, seed=0).any()

@@ -11,9 +11,9 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from eval.served_profile import served_profile
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
+from recommender.served_profile import served_profile
 
 LIBRARIES = ("content-recommender", "numpy", "scipy", "faiss-cpu", "implicit", "lightgbm", "sentence-transformers", "torch")
 

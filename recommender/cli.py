@@ -9,9 +9,10 @@ again later; 130 interrupted.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
+from typing import Any
 
 import click
 
@@ -19,6 +20,9 @@ from recommender.errors import Locked, RecommenderError
 
 GROUP = "recommender.commands"
 """The group of entry points in which packages register their sub-commands."""
+
+BENCH_GROUP = "recommender.benchmarks"
+"""The group of entry points of the sub-commands of `recommender bench`."""
 
 SHORT_HELPS = MappingProxyType(
     {
@@ -32,12 +36,21 @@ SHORT_HELPS = MappingProxyType(
         "feed": "Ask a running server for a feed and print it.",
         "eval": "Judge the engine on held-out time.",
         "tune": "Search build settings on held-out parts of the training data.",
-        "bench": "Measure quality on public sets, beside what is published.",
+        "bench": "Measure quality and speed, and draw worlds to measure on.",
         "off-policy": "Estimate what a policy would have earned from another one's log.",
         "dataset": "Fetch public data sets and write them as import files.",
     }
 )
 """One line on each sub-command, in the order of use; the command's own short help."""
+
+BENCH_SHORT_HELPS = MappingProxyType(
+    {
+        "quality": "Judge the default profile on the sets of a folder, beside what is published on them.",
+        "world": "Write a synthetic world to FOLDER as import files.",
+        "serve": "Measure what a server costs and how long it takes to answer.",
+    }
+)
+"""One line on each sub-command of `recommender bench`."""
 
 EXTRAS = MappingProxyType(
     {
@@ -64,38 +77,54 @@ INTERRUPTED = 130
 
 
 class Umbrella(click.Group):
-    """A group whose commands are entry points, each imported when it runs."""
+    """A group whose commands are the entry points of a group, each imported when it runs; `short_helps` in the order of use."""
+
+    def __init__(self, *, entry_points: str, short_helps: Mapping[str, str], **options: Any) -> None:
+        super().__init__(**options)
+        self.entry_points = entry_points
+        self.short_helps = short_helps
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The installed sub-commands in the order of `SHORT_HELPS`, then any others by name."""
-        order = {name: position for position, name in enumerate(SHORT_HELPS)}
-        return sorted(registered(), key=lambda name: (order.get(name, len(order)), name))
+        """The installed sub-commands in the order of their short helps, then any others by name."""
+        order = {name: position for position, name in enumerate(self.short_helps)}
+        return sorted(registered(self.entry_points), key=lambda name: (order.get(name, len(order)), name))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return the sub-command `cmd_name`; None when there is none."""
-        entry = registered().get(cmd_name)
+        entry = registered(self.entry_points).get(cmd_name)
         if entry is None:
             return None
         command = entry.load()
         if not isinstance(command, click.Command):
-            raise TypeError(f"entry point {entry.value} of {GROUP} is a {type(command).__name__}, not a click command")
+            raise TypeError(f"entry point {entry.value} of {self.entry_points} is a {type(command).__name__}, not a click command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sub-commands with their one-line helps, importing none of them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, SHORT_HELPS.get(name, "")) for name in self.list_commands(ctx)])
+            formatter.write_dl([(name, self.short_helps.get(name, "")) for name in self.list_commands(ctx)])
 
 
-def registered() -> dict[str, EntryPoint]:
-    """The registered sub-commands by name."""
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+def registered(group: str = GROUP) -> dict[str, EntryPoint]:
+    """The registered sub-commands of a group of entry points by name."""
+    return {entry.name: entry for entry in entry_points(group=group)}
 
 
-@click.group(cls=Umbrella, name="recommender", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(
+    cls=Umbrella,
+    name="recommender",
+    entry_points=GROUP,
+    short_helps=SHORT_HELPS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
 @click.version_option(package_name="content-recommender", message="%(prog)s %(version)s")
 def umbrella() -> None:
     """Personalised feeds: import a catalogue and a history, build generations, serve them, judge them."""
+
+
+@click.group("bench", cls=Umbrella, entry_points=BENCH_GROUP, short_helps=BENCH_SHORT_HELPS)
+def bench_group() -> None:
+    """Measure quality and speed, and draw worlds to measure on."""
 
 
 def run(arguments: Sequence[str], command: click.Command = umbrella) -> int:

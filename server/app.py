@@ -21,6 +21,7 @@ from recommender.store import Store, open_store
 from recommender.tokens import TokenSigner
 from recommender.v1 import catalog_pb2_grpc, event_pb2_grpc, feed_pb2_grpc, generation_pb2_grpc
 from server.addresses import Address
+from server.bench.floor import FLOOR, add_floor
 from server.catalog_service import CatalogService
 from server.deciding import Tools
 from server.decisions import DecisionWriter
@@ -88,6 +89,8 @@ class Server:
         now: Callable[[], datetime],
         new_id: Callable[[], bytes],
         undo: ExitStack,
+        *,
+        floor: bool,
     ) -> None:
         """Use `Server.start`. `undo` takes what must be closed, whether the server comes to life or not."""
         self._grace_s = settings.grace_s
@@ -121,6 +124,7 @@ class Server:
             {
                 FEED: partial(feed_pb2_grpc.add_FeedServiceServicer_to_server, feeds),
                 EVENT: partial(event_pb2_grpc.add_EventServiceServicer_to_server, events),
+                **({FLOOR: add_floor} if floor else {}),
             },
             CallInterceptor(self.metrics, StreamLimit(streams)),
             threads=settings.threads,
@@ -145,8 +149,15 @@ class Server:
         self._undo = undo
 
     @classmethod
-    def start(cls, settings: Settings, *, now: Callable[[], datetime] = utc_now, new_id: Callable[[], bytes] = random_id) -> Server:
-        """A server that listens, after looking once for a generation.
+    def start(
+        cls,
+        settings: Settings,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        new_id: Callable[[], bytes] = random_id,
+        floor: bool = False,
+    ) -> Server:
+        """A server that listens, after looking once for a generation; with `floor`, also of what benchmarks compare with.
 
         A store is made where there is none. Raises `InvalidInput` naming the setting for an address that cannot be had, bad
         placements or keys, and `SchemaMismatch` for a store of another version.
@@ -164,7 +175,7 @@ class Server:
         with ExitStack() as undo:
             undo.callback(store.close)
             keys = store.token_keys() if settings.token_keys is None else parse_keys(settings.token_keys.get_secret_value())
-            server = cls(settings, placements, store, TokenSigner(keys), now, new_id, undo)
+            server = cls(settings, placements, store, TokenSigner(keys), now, new_id, undo, floor=floor)
             server._undo = undo.pop_all()
         server._listen()
         return server

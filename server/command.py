@@ -36,7 +36,7 @@ def setting_options() -> list[click.Option]:
     return options
 
 
-def run_server(ready_file: Path | None, **flags: Any) -> None:
+def run_server(ready_file: Path | None, floor: bool, **flags: Any) -> None:
     """Serve feeds over gRPC until SIGTERM or SIGINT; then finish what is running and exit with 0.
 
     RECOMMENDER_CONFIG may name a TOML file of settings; the environment goes over the file, and flags over both.
@@ -53,7 +53,7 @@ def run_server(ready_file: Path | None, **flags: Any) -> None:
         start_logging(settings.log_level)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: asked_to_stop.set())
-        started = Server.start(settings)
+        started = Server.start(settings, floor=floor)
     with started as server:
         if ready_file is not None:
             _write_addresses(ready_file, vars(server.addresses))
@@ -88,5 +88,6 @@ serve = click.Command(
             type=click.Path(dir_okay=False, path_type=Path),
             help="File to write the bound addresses to, as JSON, once the server listens and has looked for a generation.",
         ),
+        click.Option(["--floor"], is_flag=True, help="Also offer an empty method and a canned reply, for benchmarks to compare with."),
     ],
 )

@@ -1,4 +1,4 @@
-"""The command `recommender bench`."""
+"""The command `recommender bench quality`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,7 @@ _file = click.Path(dir_okay=False, path_type=Path)
 _folder = click.Path(file_okay=False, path_type=Path)
 
 
-@click.group("bench")
-def bench_group() -> None:
-    """Measure quality on public sets, beside what is published."""
-
-
-@bench_group.command("quality")
+@click.command("quality")
 @click.option("--data", required=True, type=_folder, help="Folder of a set, or of folders of sets.")
 @click.option(
     "--set",

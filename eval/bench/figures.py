@@ -12,8 +12,8 @@ from eval.bench.report import Report
 from eval.bench.result import Group, Result
 from eval.off_policy.open_bandit import Direction
 from eval.off_policy.shown import figures as plain_figures
-from eval.served_profile import served_profile
 from recommender.judging import Interval
+from recommender.served_profile import served_profile
 
 Figures = dict[str, Any]
 

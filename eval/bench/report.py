@@ -9,9 +9,9 @@ from datetime import datetime
 from eval.bench.bandits import Simulated
 from eval.bench.result import Result
 from eval.off_policy.open_bandit import Direction
-from eval.served_profile import served_profile
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
+from recommender.served_profile import served_profile
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from recommender.client import Client
 from recommender.generation import Generations
 from recommender.settings import load_settings
 from server.demo.scenes import FILTER, KNOWN_USER, judged_table, play
-from server.demo.steps import command_path, published, run, serving
+from server.launching import command_path, published, run, serving
 
 
 @click.command(short_help="Import MovieLens-100K, build a generation, serve it and print feeds.")
@@ -55,17 +55,17 @@ def demo(data: Path, keep: bool, rebuild: bool, listen: str) -> None:
     _title(console, "4. Serve")
     starting = time.monotonic()
     log = data / "server.log"
-    with serving(data, listen=listen, admin_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0", log=log) as addresses:
-        with Client(addresses["listen"], addresses["admin_listen"]) as client:
+    with serving(data, listen=listen, admin_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0", log=log) as server:
+        with Client(server.addresses["listen"], server.addresses["admin_listen"]) as client:
             client.wait_until_serving()
             console.print(f"serving after {time.monotonic() - starting:.1f} s; log in {log}", soft_wrap=True)
-            console.print(f"feeds and events: {addresses['listen']}")
-            console.print(f"catalogue and generations: {addresses['admin_listen']}")
-            console.print(f"metrics: http://{addresses['metrics_listen']}/metrics")
+            console.print(f"feeds and events: {server.addresses['listen']}")
+            console.print(f"catalogue and generations: {server.addresses['admin_listen']}")
+            console.print(f"metrics: http://{server.addresses['metrics_listen']}/metrics")
             play(client, data, console)
         console.print(f"\ndone at {datetime.now(UTC):%H:%M:%S} UTC, after {time.monotonic() - started:.0f} s", style="dim")
         if keep:
-            _keep(console, addresses["listen"])
+            _keep(console, server.addresses["listen"])
 
 
 def _keep(console: Console, address: str) -> None:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from eval.looks import note_look, versions
-from eval.served_profile import served_profile
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
+from recommender.served_profile import served_profile
 
 HOME = Placement(name="home")
 

@@ -16,16 +16,16 @@ from pyroaring import BitMap
 from tiny_sets import HOME, movielens, rounds, run, two_tastes
 
 from eval.bench.collected import by_length
-from eval.bench.command import bench_group
+from eval.bench.command import quality
 from eval.bench.genre_baseline import genre_popularity_recall
 from eval.bench.quality import NEWEST
 from eval.bench.report import Report
 from eval.outputs.words import in_words
-from eval.served_profile import served_profile
 from recommender.errors import InvalidInput, RecommenderError
 from recommender.items import Item, ItemKind
 from recommender.judging import HeldOut
 from recommender.profile import BuildSettings
+from recommender.served_profile import served_profile
 
 
 def noted(tmp_path: Path) -> list[dict[str, Any]]:
@@ -146,9 +146,9 @@ def test_nothing_to_measure_and_unknown_names_are_refused(tmp_path: Path) -> Non
         run(tmp_path, ["beauty"], tmp_path)
     with pytest.raises(InvalidInput, match="another set than the simulated logs"):
         run(tmp_path, ["off-policy"], tmp_path)
-    result = CliRunner().invoke(bench_group, ["quality", "--data", str(tmp_path), "--set", "yelp", "--log", str(tmp_path / "log" / "l")])
+    result = CliRunner().invoke(quality, ["--data", str(tmp_path), "--set", "yelp", "--log", str(tmp_path / "log" / "l")])
     assert isinstance(result.exception, InvalidInput)
-    missing = CliRunner().invoke(bench_group, ["quality", "--data", str(tmp_path), "--markdown", str(tmp_path / "no" / "q.md")])
+    missing = CliRunner().invoke(quality, ["--data", str(tmp_path), "--markdown", str(tmp_path / "no" / "q.md")])
     assert isinstance(missing.exception, InvalidInput)
     assert not (tmp_path / "log").exists()
 
@@ -156,8 +156,7 @@ def test_nothing_to_measure_and_unknown_names_are_refused(tmp_path: Path) -> Non
 def test_the_document_of_data_sets_lists_the_options_of_the_command() -> None:
     document = (Path(__file__).parents[2] / "docs/datasets.md").read_text(encoding="utf-8")
     listed = {option for line in document.splitlines() if line.startswith("| `--") for option in re.findall(r"`(--[a-z-]+)", line)}
-    command = bench_group.commands["quality"]
-    assert listed | {"--data"} == {option for parameter in command.params for option in parameter.opts}
+    assert listed | {"--data"} == {option for parameter in quality.params for option in parameter.opts}
 
 
 def test_the_served_profile_is_of_settings_and_of_how_they_are_served() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from recommender.cli import SHORT_HELPS, registered, run
+from recommender.cli import BENCH_GROUP, BENCH_SHORT_HELPS, GROUP, SHORT_HELPS, registered, run
 from recommender.errors import InvalidInput, Locked
 
 ROOT = Path(__file__).parents[2]
@@ -28,17 +28,21 @@ def failing_with(error: BaseException) -> click.Command:
     return command
 
 
-def test_the_table_of_helps_lists_exactly_the_sub_commands_that_are_registered() -> None:
-    declared = PYPROJECT["project"]["entry-points"]["recommender.commands"]
-    assert set(SHORT_HELPS) == set(declared)
-    assert {name: entry.value for name, entry in registered().items()} == declared
+GROUPS = {GROUP: SHORT_HELPS, BENCH_GROUP: BENCH_SHORT_HELPS}
 
 
-@pytest.mark.parametrize("name", SHORT_HELPS)
-def test_the_help_shown_for_a_sub_command_is_its_own(name: str) -> None:
-    command = registered()[name].load()
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_table_of_helps_lists_exactly_the_sub_commands_that_are_registered(group: str) -> None:
+    declared = PYPROJECT["project"]["entry-points"][group]
+    assert set(GROUPS[group]) == set(declared)
+    assert {name: entry.value for name, entry in registered(group).items()} == declared
+
+
+@pytest.mark.parametrize(("group", "name"), [(group, name) for group, helps in GROUPS.items() for name in helps])
+def test_the_help_shown_for_a_sub_command_is_its_own(group: str, name: str) -> None:
+    command = registered(group)[name].load()
     assert isinstance(command, click.Command)
-    assert SHORT_HELPS[name] == command.get_short_help_str(limit=200)
+    assert GROUPS[group][name] == command.get_short_help_str(limit=200)
 
 
 def test_help_names_every_sub_command_and_imports_none() -> None:

@@ -1,4 +1,4 @@
-"""The demo's steps: the real commands, run as processes of their own."""
+"""Starts the real commands as processes of their own, for what shows or measures them: the demo and the benchmarks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from recommender.errors import CorruptGeneration, RecommenderError
@@ -34,7 +35,7 @@ def command_path() -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Ours without the settings of another deployment, which the demo is none of."""
+    """Ours without the settings of another deployment."""
     return {name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)}
 
 
@@ -59,28 +60,49 @@ def published(data: Path) -> str | None:
 
 
 @contextmanager
-def serving(data: Path, *, listen: str, admin_listen: str, metrics_listen: str, log: Path) -> Iterator[dict[str, str]]:
-    """A real server on `data`, its bound addresses by setting; it is stopped when the block ends.
+def on_processor(number: int | None) -> Iterator[None]:
+    """Processes that are started inside the block stay on one processor; on any where `number` is None."""
+    before = os.sched_getaffinity(0)
+    if number is not None:
+        os.sched_setaffinity(0, {number})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A server that listens: its bound `addresses` by setting, its process, and how long it took to come up."""
+
+    addresses: dict[str, str]
+    pid: int
+    seconds: float
+
+
+@contextmanager
+def serving(
+    data: Path, *further: str, listen: str, admin_listen: str, metrics_listen: str, log: Path, processor: int | None = None
+) -> Iterator[Serving]:
+    """A real server on `data`, with `further` arguments; it is stopped when the block ends.
 
     Its log lines go to the file `log`. Raises `RecommenderError` with the end of the log when it does not start.
     """
     with tempfile.TemporaryDirectory() as folder, log.open("ab") as output:
         ready = Path(folder) / "ready.json"
-        process = subprocess.Popen(
-            command(
-                "serve",
-                *("--data", str(data)),
-                *("--listen", listen),
-                *("--admin-listen", admin_listen),
-                *("--metrics-listen", metrics_listen),
-                *("--ready-file", str(ready)),
-            ),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=_environment(),
-            # Ctrl-C is ours to pass on, so that the server outlives the demo's last question.
-            preexec_fn=os.setpgrp,
+        started = time.monotonic()
+        arguments = command(
+            "serve",
+            *("--data", str(data)),
+            *("--listen", listen),
+            *("--admin-listen", admin_listen),
+            *("--metrics-listen", metrics_listen),
+            *("--ready-file", str(ready)),
+            *further,
         )
+        with on_processor(processor):
+            # Ctrl-C is ours to pass on, so that the server outlives the last question.
+            process = subprocess.Popen(arguments, stdout=output, stderr=subprocess.STDOUT, env=_environment(), preexec_fn=os.setpgrp)
         try:
             give_up = time.monotonic() + START_TIMEOUT_S
             while not ready.exists():
@@ -88,7 +110,7 @@ def serving(data: Path, *, listen: str, admin_listen: str, metrics_listen: str, 
                     tail = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
                     raise RecommenderError("the server did not start; the end of its log:\n" + "\n".join(tail))
                 time.sleep(0.02)
-            yield json.loads(ready.read_text(encoding="utf-8"))
+            yield Serving(json.loads(ready.read_text(encoding="utf-8")), process.pid, time.monotonic() - started)
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

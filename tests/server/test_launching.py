@@ -1,4 +1,4 @@
-"""The demo's commands run by the demo's own settings."""
+"""Commands that are started run by the given settings alone."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recommender.client import Client
-from server.demo.steps import run, serving
+from server.launching import run, serving
 
 if TYPE_CHECKING:
     from tests.server.conftest import World
 
 
-def test_the_demo_is_deaf_to_the_settings_of_another_deployment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_started_command_is_deaf_to_the_settings_of_another_deployment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.publish()
     monkeypatch.setenv("RECOMMENDER_THREADS", "none at all")
     free = "127.0.0.1:0"
 
     run("generations", "list", "--data", str(world.data))
     with (
-        serving(world.data, listen=free, admin_listen=free, metrics_listen=free, log=world.data / "log") as addresses,
-        Client(addresses["listen"]) as client,
+        serving(world.data, listen=free, admin_listen=free, metrics_listen=free, log=world.data / "log") as server,
+        Client(server.addresses["listen"]) as client,
     ):
         client.wait_until_serving()

@@ -1,0 +1,265 @@
+"""Measures a server: starts it on one processor, drives it from another one, and reads what it used off the kernel's clocks."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from recommender.client import Client
+from recommender.errors import InvalidInput
+from recommender.generation import Generations
+from recommender.placements import Placements
+from recommender.served_profile import served_profile
+from recommender.settings import load_settings
+from recommender.store import open_store
+from server.bench.clocks import memory_of, processor_seconds
+from server.bench.driver import Outcomes, Wanted, closed, opened, stay_on
+from server.bench.traffic import FEEDS, Traffic
+from server.launching import serving
+
+IDLE_S = 2.0
+SHARES = (0.25, 0.5, 0.7)
+"""Shares of saturation at which latencies are taken."""
+EVENTS_PER_SECOND = 500
+BATCH = 100
+OVERLOAD = 2.0
+OVERLOAD_TIMEOUT_S = 0.25
+"""Callers do not wait longer for a feed under overload."""
+FREE = "127.0.0.1:0"
+
+SINGLE = {
+    "Empty": Wanted("Empty"),
+    "Canned": Wanted("Canned"),
+    "GetFeed": Wanted("GetFeed"),
+    **{f"GetFeed, {asker}": Wanted("GetFeed", asker) for asker in FEEDS},
+    "GetSimilar": Wanted("GetSimilar"),
+    "GetPopular": Wanted("GetPopular"),
+    "RecordEvents": Wanted("RecordEvents"),
+}
+"""What is measured by itself."""
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how often is measured: `seconds` for each figure, over `connections`; `runs` of everything, of which medians are told.
+    `server_processor` and `client_processor`: where each stays; None for anywhere."""
+
+    seconds: float = 5.0
+    connections: int = 8
+    runs: int = 3
+    seed: int = 1
+    server_processor: int | None = None
+    client_processor: int | None = None
+
+    @classmethod
+    def with_processors(cls, **given: Any) -> Plan:
+        """The plan on the first two processors that this process may use, or on the one there is."""
+        there = sorted(os.sched_getaffinity(0))
+        return cls(**given, server_processor=there[0], client_processor=there[1 % len(there)])
+
+
+def measure(data: Path, plan: Plan, told: Callable[[str], None] = lambda sentence: None) -> Figures:
+    """All figures of a server on a copy of the store below `data`, as JSON shows them. `told` gets a sentence on each step.
+
+    Raises `InvalidInput` where there is no store or no generation.
+    """
+    settings = load_settings(data=data)
+    generations = Generations(settings.generations_path)
+    current = generations.current_id()
+    if current is None or not settings.store_path.exists():
+        raise InvalidInput("data", str(data), "a folder with a store and an active generation")
+    with _copied(data) as copy, ProcessPoolExecutor(1, get_context("spawn"), stay_on, (plan.client_processor,)) as pool:
+        generation = generations.load(current)
+        with open_store(copy / "store.sqlite") as store:
+            counts = store.counts()
+            traffic = Traffic.of(store, generation, datetime.now(UTC), plan.seed)
+        manifest, placement = generation.manifest, Placements.default().get("")
+        inputs = {
+            "data": data.name,
+            "items": manifest.items,
+            "events in the store": counts.events,
+            "people asking": len(traffic.known),
+            "generation": current,
+            "megabytes on disk": round(sum(entry.size for entry in manifest.files.values()) / 1e6),
+            "served profile": served_profile(generation.settings, placement),
+            "build settings": generation.settings.hash,
+            "connections": plan.connections,
+            "seconds": plan.seconds,
+            "runs": plan.runs,
+            "processors": f"server on {plan.server_processor}, load on {plan.client_processor}, of {os.cpu_count()}",
+            "machine": _machine(),
+            "versions": {name: version(name) for name in ("content-recommender", "grpcio", "numpy", "faiss-cpu")},
+        }
+        del generation
+        runs = []
+        for number in range(plan.runs):
+            told(f"run {number + 1} of {plan.runs}")
+            runs.append(_run(copy, plan, traffic, pool, number, told))
+    return {"inputs": inputs, **_medians(runs)}
+
+
+@contextmanager
+def _copied(data: Path) -> Iterator[Path]:
+    """A folder with a copy of the store, since load writes events, and with the same generations."""
+    with tempfile.TemporaryDirectory(dir=data, prefix="bench-") as name:
+        copy = Path(name)
+        source, target = sqlite3.connect(data / "store.sqlite"), sqlite3.connect(copy / "store.sqlite")
+        try:
+            source.backup(target)
+        finally:
+            source.close()
+            target.close()
+        (copy / "generations").symlink_to((data / "generations").resolve(), target_is_directory=True)
+        yield copy
+        shutil.rmtree(copy, ignore_errors=True)
+        copy.mkdir(exist_ok=True)
+
+
+def _run(copy: Path, plan: Plan, traffic: Traffic, pool: ProcessPoolExecutor, number: int, told: Callable[[str], None]) -> Figures:
+    log = copy / "server.log"
+    with serving(copy, "--floor", listen=FREE, admin_listen=FREE, metrics_listen=FREE, log=log, processor=plan.server_processor) as server:
+        started = time.monotonic()
+        with Client(server.addresses["listen"]) as client:
+            client.wait_until_serving()
+        start_s = server.seconds + time.monotonic() - started
+        driving = _Driving(pool, server.addresses["listen"], server.pid, plan, traffic, 100 * number)
+        driving.closed(Wanted(), min(plan.seconds, 2.0))
+        idle = driving.idle()
+        methods = {name: driving.single(wanted, idle) for name, wanted in SINGLE.items()}
+        for figures in methods.values():
+            figures["times the canned reply"] = figures["server ms"] / methods["Canned"]["server ms"]
+        told(f"a feed takes {methods['GetFeed']['server ms']:.2f} ms of the server's processor")
+        saturation, outcomes = driving.closed(Wanted(), plan.seconds)
+        full = int(outcomes.good.sum()) / outcomes.seconds
+        told(f"saturated at {full:,.0f} calls a second")
+        figures = {
+            "start": {"seconds to serving": start_s},
+            "methods": methods,
+            "saturation": {
+                "calls/s": full,
+                "server ms per call": saturation * 1e3 / max(int(outcomes.good.sum()), 1),
+                "client ms per call": outcomes.client_seconds * 1e3 / max(len(outcomes.code), 1),
+                "failed": int((~outcomes.good).sum()),
+                "feeds/s alone": 1e3 / methods["GetFeed"]["server ms"],
+            },
+            "latency": {f"{share:.0%} of saturation": driving.latencies({Wanted(): share * full}) for share in SHARES},
+        }
+        beside = driving.opened({Wanted("GetFeed"): 0.25 * full, Wanted("RecordEvents"): EVENTS_PER_SECOND})
+        figures["events beside feeds"] = _latency_row(beside.of("RecordEvents"))
+        _, batches = driving.closed(Wanted("RecordEvents", events=BATCH), plan.seconds)
+        figures["events in batches"] = {"events/s": BATCH * int(batches.good.sum()) / batches.seconds, "failed": int((~batches.good).sum())}
+        over = driving.opened({Wanted(): OVERLOAD * full}, timeout=OVERLOAD_TIMEOUT_S)
+        in_time = int(over.good.sum())
+        figures["overload"] = {
+            "offered/s": OVERLOAD * full,
+            "goodput over saturation": in_time / max(over.seconds, plan.seconds) / full,
+            "degraded": int(over.degraded.sum()),
+            "shed": int((over.code == 8).sum()),
+            "late": int((over.code == 4).sum()),
+            "failed otherwise": int((~over.good & (over.code != 8) & (over.code != 4)).sum()),
+        }
+        memory = memory_of(server.pid)
+        figures["memory"] = {"resident MB": memory.resident, "private MB": memory.private, "shared MB": memory.shared}
+        return figures
+
+
+class _Driving:
+    """Drives one server; every figure is of other calls."""
+
+    def __init__(self, pool: ProcessPoolExecutor, address: str, pid: int, plan: Plan, traffic: Traffic, part: int) -> None:
+        self._pool, self._address, self._pid, self._plan, self._traffic = pool, address, pid, plan, traffic
+        self._part = part
+
+    def idle(self) -> float:
+        """Processor seconds that the server uses in a second without calls."""
+        before = processor_seconds(self._pid)
+        time.sleep(IDLE_S)
+        return (processor_seconds(self._pid) - before) / IDLE_S
+
+    def closed(self, wanted: Wanted, seconds: float) -> tuple[float, Outcomes]:
+        """Calls one after the other: processor seconds of the server, and what became of them."""
+        before = processor_seconds(self._pid)
+        outcomes = self._pool.submit(
+            closed, self._address, self._traffic, self._other(wanted), connections=self._plan.connections, seconds=seconds
+        ).result()
+        return processor_seconds(self._pid) - before, outcomes
+
+    def single(self, wanted: Wanted, idle: float) -> Figures:
+        """What one method costs and takes."""
+        used, outcomes = self.closed(wanted, self._plan.seconds)
+        calls = max(len(outcomes.code), 1)
+        p50, _, p99, _ = outcomes.percentiles()
+        return {
+            "server ms": max(used - idle * outcomes.seconds, 0) * 1e3 / calls,
+            "client ms": outcomes.client_seconds * 1e3 / calls,
+            "p50 ms": p50,
+            "p99 ms": p99,
+            "calls/s": calls / outcomes.seconds,
+            "failed": int((~outcomes.good).sum()),
+        }
+
+    def opened(self, streams: dict[Wanted, float], **options: float) -> Outcomes:
+        """Calls at constant rates."""
+        return self._pool.submit(
+            opened,
+            self._address,
+            self._traffic,
+            {self._other(wanted): rate for wanted, rate in streams.items()},
+            connections=self._plan.connections,
+            seconds=self._plan.seconds,
+            **options,
+        ).result()
+
+    def latencies(self, streams: dict[Wanted, float]) -> Figures:
+        """How long calls at constant rates take."""
+        return _latency_row(self.opened(streams))
+
+    def _other(self, wanted: Wanted) -> Wanted:
+        self._part += 1
+        return Wanted(wanted.method, wanted.asker, wanted.events, self._part)
+
+
+def _latency_row(outcomes: Outcomes) -> Figures:
+    p50, p90, p99, most = outcomes.percentiles()
+    return {
+        "calls/s": len(outcomes.code) / outcomes.seconds,
+        "p50 ms": p50,
+        "p90 ms": p90,
+        "p99 ms": p99,
+        "p99.9 ms": most,
+        "failed": int((~outcomes.good).sum()),
+        "degraded": int(outcomes.degraded.sum()),
+    }
+
+
+def _medians(runs: list[Figures]) -> Figures:
+    """The median of each figure over the runs."""
+    first = runs[0]
+    return {
+        name: _medians([run[name] for run in runs]) if isinstance(value, dict) else median(run[name] for run in runs)
+        for name, value in first.items()
+    }
+
+
+def _machine() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

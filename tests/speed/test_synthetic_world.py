@@ -1,0 +1,153 @@
+"""Synthetic worlds: the same every time, of the shape that was asked for, and fit for the ordinary commands."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from eval.world import Shape, write_world
+from eval.world.catalogue import Catalogue, vectors
+from eval.world.command import world
+from eval.world.history import History
+from indexing.progress import Lines
+from recommender.cli import run
+from recommender.errors import InvalidInput
+from recommender.store import open_store
+
+SMALL = Shape(items=2_000, users=500, events=10_000, dimension=32)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("world")
+    write_world(SMALL, folder, Lines(io.StringIO()))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    return Catalogue.drawn(SMALL)
+
+
+@pytest.fixture(scope="module")
+def history(catalogue: Catalogue) -> History:
+    return History.drawn(catalogue)
+
+
+def test_the_same_options_make_the_same_files(written: Path, tmp_path: Path) -> None:
+    write_world(SMALL, tmp_path, Lines(io.StringIO()))
+
+    for name in ("items.parquet", "events.parquet", "world.json"):
+        assert (tmp_path / name).read_bytes() == (written / name).read_bytes()
+
+
+def test_another_seed_makes_another_world(written: Path, tmp_path: Path) -> None:
+    write_world(Shape(items=2_000, users=500, events=10_000, dimension=32, seed=2), tmp_path, Lines(io.StringIO()))
+
+    assert (tmp_path / "events.parquet").read_bytes() != (written / "events.parquet").read_bytes()
+
+
+def test_a_folder_that_holds_the_world_is_left_as_it_is_and_another_one_refused(written: Path) -> None:
+    before = (written / "items.parquet").stat().st_mtime_ns
+    assert write_world(SMALL, written, Lines(io.StringIO())).people <= 500
+    assert (written / "items.parquet").stat().st_mtime_ns == before
+    with pytest.raises(InvalidInput, match="with the same world"):
+        write_world(Shape(items=3_000, users=500, events=10_000), written, Lines(io.StringIO()))
+
+
+def test_files_without_their_world_are_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "items.parquet").write_text("precious")
+    with pytest.raises(InvalidInput, match=r"it holds items\.parquet"):
+        write_world(SMALL, tmp_path, Lines(io.StringIO()))
+    assert (tmp_path / "items.parquet").read_text() == "precious"
+
+
+def test_sizes_are_those_asked_for(written: Path, history: History) -> None:
+    assert pq.read_metadata(written / "items.parquet").num_rows == 2_000
+    assert pq.read_metadata(written / "events.parquet").num_rows == 10_000
+    assert history.user.max() < 500
+    assert history.item.max() < 2_000
+
+
+def test_events_are_in_order_and_none_comes_before_its_item_was_published(catalogue: Catalogue, history: History) -> None:
+    assert (np.diff(history.at) >= 0).all()
+    assert history.at[0] >= SMALL.start.timestamp() * 1e6
+    assert history.at[-1] <= SMALL.end.timestamp() * 1e6
+    assert (history.at >= catalogue.published[history.item]).mean() == 1
+
+
+def test_a_tenth_of_the_items_draws_most_of_the_events(history: History) -> None:
+    counts = np.sort(np.bincount(history.item, minlength=2_000))[::-1]
+    assert counts[:200].sum() > 0.4 * counts.sum()
+
+
+def test_people_look_at_few_topics_of_many(catalogue: Catalogue, history: History) -> None:
+    """Two events of one person are of one topic more often than two of anybody."""
+    topic = catalogue.topic[history.item]
+
+    def agreeing(chosen: np.ndarray) -> float:
+        shares = np.bincount(topic[chosen]) / chosen.sum()
+        return float((shares**2).sum())
+
+    busy = np.flatnonzero(np.bincount(history.user) >= 40)
+    assert np.mean([agreeing(history.user == user) for user in busy]) > 1.5 * agreeing(np.full(len(topic), True))
+
+
+def test_interests_drift(catalogue: Catalogue, history: History) -> None:
+    """Early topics of a person are likelier in the days after than in the last ones."""
+    topic, at = catalogue.topic[history.item], (history.at - history.at[0]) / (history.at[-1] - history.at[0])
+
+    def kept(low: float, high: float) -> float:
+        shares = []
+        for user in np.flatnonzero(np.bincount(history.user) >= 30):
+            mine = history.user == user
+            first, later = topic[mine & (at < 0.35)], topic[mine & (at >= low) & (at < high)]
+            if len(first) and len(later):
+                shares.append(np.isin(later, first).mean())
+        return float(np.mean(shares))
+
+    assert kept(0.35, 0.55) > kept(0.8, 1.0)
+
+
+def test_vectors_of_one_topic_are_alike_and_those_of_one_category_a_little(catalogue: Catalogue) -> None:
+    made = np.concatenate(list(vectors(catalogue, part=512)))
+    cosines = made @ made.T
+    same_topic = catalogue.topic[:, None] == catalogue.topic
+    same_category = (catalogue.category[:, None] == catalogue.category) & ~same_topic
+    np.fill_diagonal(same_topic, False)
+    assert np.allclose(np.linalg.norm(made, axis=1), 1, atol=1e-5)
+    assert cosines[same_topic].mean() == pytest.approx(0.5, abs=0.1)
+    assert cosines[same_category].mean() == pytest.approx(0.22, abs=0.1)
+
+
+def test_news_age_faster_than_films(catalogue: Catalogue, history: History) -> None:
+    age = (history.at - catalogue.published[history.item]) / 8.64e10
+    median = [np.median(age[catalogue.kind[history.item] == kind]) for kind in range(3)]
+    assert median[0] < median[1] < median[2]
+
+
+def test_the_ordinary_import_takes_every_row(written: Path, tmp_path: Path) -> None:
+    assert run(["import", "items", str(written / "items.parquet"), "--data", str(tmp_path), "--max-rejects", "0"]) == 0
+    assert run(["import", "events", str(written / "events.parquet"), "--data", str(tmp_path), "--max-rejects", "0"]) == 0
+
+    with open_store(tmp_path / "store.sqlite") as store:
+        assert store.counts().events == 10_000
+
+
+@pytest.mark.parametrize("option", ["--items", "--users", "--events", "--days", "--dimension"])
+def test_a_world_that_could_not_be_drawn_is_refused_by_name(option: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(world, [str(tmp_path / "w"), option, "1"])
+    assert isinstance(result.exception, InvalidInput)
+    assert result.exception.field == option[2:]
+    assert not (tmp_path / "w").exists()
+
+
+def test_the_command_says_what_to_run_next(tmp_path: Path) -> None:
+    result = CliRunner().invoke(world, [str(tmp_path), "--items", "200", "--users", "20", "--events", "300", "--dimension", "8"])
+    assert result.exit_code == 0
+    assert f"recommender import events {tmp_path / 'events.parquet'}" in result.stdout

@@ -41,7 +41,7 @@ def test_every_command_line_parses() -> None:
         rest = words[1:]
         while isinstance(command, click.Group):
             found = command.get_command(click.Context(command), rest[0])
-            assert found is not None, line
+            assert found is not None, words
             command, rest = found, rest[1:]
         known = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in rest if word.startswith("--")} <= known

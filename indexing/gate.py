@@ -77,7 +77,7 @@ def _finds_itself(contents: Contents) -> GateCheck:
 def check_feeds(recommender: Recommender, placement: Placement, now: datetime) -> list[GateCheck]:
     """Whether feeds come out full, for every kind and for histories of one item."""
     contents, checks = recommender.contents, []
-    allowed = recommender.eligibility.allowed([Query(placement, size=1)], now)[0]
+    allowed = recommender.eligibility.allowed(Query(placement, size=1), now)
     by_kind = {kind: int((contents.catalogue.is_kind(frozenset({kind})) & allowed).sum()) for kind in ItemKind}
     asked = [kind for kind, count in by_kind.items() if count]
     feeds = recommender.feeds([Query(placement, size=1, kinds=frozenset({kind})) for kind in asked], now=now)

@@ -123,23 +123,20 @@ class Eligibility:
             change=change,
         )
 
-    def allowed(self, queries: Sequence[Query], now: datetime) -> Mask:
-        """What each query may show at `now`, shape (len(queries), n). Raises `InvalidCondition` for a bad filter."""
+    def allowed(self, query: Query, now: datetime) -> Mask:
+        """What `query` may show at `now`, shape (n,). Raises `InvalidCondition` for a bad filter."""
         moment = to_micros(now)
-        masks = np.empty((len(queries), self.catalogue.n), dtype=np.bool_)
-        start, end = self.valid_from[self.windowed], self.valid_to[self.windowed]
-        outside = self.windowed[(start > moment) | ((end != MISSING_TIME) & (end <= moment))]
-        for line, query in enumerate(queries):
-            mask = masks[line]
-            np.logical_and(self._limits(query, now), self.live, out=mask)
-            mask[outside] = False
-            mask[self._blocked(query)] = False
-            if query.candidates is not None:
-                wanted = np.zeros(self.catalogue.n, dtype=np.bool_)
-                rows = self.catalogue.rows_of(query.candidates)
-                wanted[rows[rows >= 0]] = True
-                mask &= wanted
-        return masks
+        mask = np.logical_and(self._limits(query, now), self.live)
+        if len(self.windowed):
+            start, end = self.valid_from[self.windowed], self.valid_to[self.windowed]
+            mask[self.windowed[(start > moment) | ((end != MISSING_TIME) & (end <= moment))]] = False
+        mask[self._blocked(query)] = False
+        if query.candidates is not None:
+            wanted = np.zeros(self.catalogue.n, dtype=np.bool_)
+            rows = self.catalogue.rows_of(query.candidates)
+            wanted[rows[rows >= 0]] = True
+            mask &= wanted
+        return mask
 
     def _limits(self, query: Query, now: datetime) -> Mask:
         """What kinds, language, category and filter let through; the part that does not depend on who asks."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from recommender.eligibility import Eligibility
 from recommender.errors import NotFound
-from recommender.feeds import Degradation, Feed, Query, Reason, SourceName
+from recommender.feeds import PERSONAL_SOURCES, Degradation, Feed, Query, Reason, SourceName
 from recommender.fusion import contributions, ranks, united
 from recommender.generation import Contents, Generation
 from recommender.generation.catalogue import Card
@@ -25,9 +25,9 @@ from recommender.reasons import reasons_for
 from recommender.served_sources import settings_of, sources_of
 from recommender.sources import (
     NO_OPINION,
-    Batch,
     FreshSource,
     Interests,
+    Past,
     PopularSource,
     ResponseSource,
     Scorer,
@@ -37,9 +37,6 @@ from recommender.store import Change
 from recommender.times import to_micros
 
 log = logging.getLogger(__name__)
-
-CHUNK_CELLS = 2**25
-"""Queries are worked on so many at a time that items, and what all sources say of candidates, stay below so many cells in all."""
 
 DEADLINE_MARGIN_S = 0.01
 """A source is not started when less than this is left before the deadline."""
@@ -106,148 +103,128 @@ class Recommender:
         `now`: aware; the moment for validity, freshness and filters. `deadline`: a `time.monotonic()` value; sources that
         would start too near it are left out, and the feed says so. Raises `InvalidCondition` for a filter that is not allowed.
         """
-        most = max((query.placement.candidates for query in queries), default=0)
-        n, s = self.contents.catalogue.n, len(self.sources)
-        chunk = max(1, CHUNK_CELLS // max(n + s * min(n, s * most), 1))
-        made: dict[int, Feed] = {}
-        # Sources take one candidate count for a whole batch, so that queries of different counts go separately.
-        for limit in {query.placement.candidates for query in queries}:
-            places = [place for place, query in enumerate(queries) if query.placement.candidates == limit]
-            for start in range(0, len(places), chunk):
-                part = places[start : start + chunk]
-                made.update(zip(part, self._feeds([queries[place] for place in part], limit, now, deadline), strict=True))
-        return [made[place] for place in range(len(queries))]
+        return [self._feed(query, now, deadline) for query in queries]
 
-    def _feeds(self, queries: Sequence[Query], limit: int, now: datetime, deadline: float | None) -> list[Feed]:
-        allowed = self.eligibility.allowed(queries, now)
-        pool = self._pool(queries, allowed, limit, now, deadline)
-        feeds = []
-        for line, query in enumerate(queries):
-            scored = self._reranked(pool, line, query, now) if pool.learned[line] else _Scored.by_sum(pool.added[line])
-            feed = self._slate(query, pool.rows[line], scored, pool.source_ranks[line], allowed[line], now)
-            taking = [place for place in range(len(self.sources)) if pool.weights[line, place] > 0]
-            missed = tuple(Degradation(self.sources[place].name.key, pool.left_out[place]) for place in taking if place in pool.left_out)
-            content = pool.scorers.get(_place(SourceName.CONTENT)) if _place(SourceName.CONTENT) in taking else None
-            mode = content.modes[line] if isinstance(content, Interests) else "none"
-            feed = replace(feed, retrieval_mode=mode, degraded=missed)
-            if query.reasons:
-                first = slice(query.reasons)
-                given = reasons_for(self, query, pool.batch, line, feed.numbers[first], feed.contributions[first], pool.scorers)
-                feed = replace(feed, reasons=given)
-            feeds.append(feed)
-        return feeds
+    def _feed(self, query: Query, now: datetime, deadline: float | None) -> Feed:
+        allowed = self.eligibility.allowed(query, now)
+        pool = self._pool(query, allowed, now, deadline)
+        scored = self._reranked(pool, query, now) if pool.learned else _Scored.by_sum(pool.added)
+        feed = self._slate(query, pool.rows, scored, pool.source_ranks, allowed, now)
+        missed = tuple(
+            Degradation(self.sources[place].name.key, why) for place, why in sorted(pool.left_out.items()) if pool.weights[place] > 0
+        )
+        content = pool.scorers.get(_place(SourceName.CONTENT))
+        mode = content.mode if isinstance(content, Interests) else "none"
+        reasons: tuple[Reason, ...] = ()
+        if query.reasons:
+            first = slice(query.reasons)
+            reasons = reasons_for(self, query, pool.past, feed.numbers[first], feed.contributions[first], pool.scorers)
+        return replace(feed, retrieval_mode=mode, degraded=missed, reasons=reasons)
 
-    def pool(self, queries: Sequence[Query], *, now: datetime) -> Pool:
-        """The candidates of `queries`, all of one candidate count, as the blend sees them: what a blend is trained on."""
-        return self._pool(queries, self.eligibility.allowed(queries, now), queries[0].placement.candidates, now, None)
+    def pool(self, query: Query, *, now: datetime) -> Pool:
+        """The candidates of `query` as the blend sees them: what a blend is trained on."""
+        return self._pool(query, self.eligibility.allowed(query, now), now, None)
 
-    def _pool(self, queries: Sequence[Query], allowed: npt.NDArray[np.bool_], limit: int, now: datetime, deadline: float | None) -> Pool:
-        batch = Batch.of(queries, self.contents.catalogue, self.settings)
-        weights, learned = self._weights(queries, batch)
+    def _pool(self, query: Query, allowed: npt.NDArray[np.bool_], now: datetime, deadline: float | None) -> Pool:
+        past = Past.of(query, self.contents.catalogue, self.settings)
         blend = self.contents.blend
+        learned = blend is not None and query.placement.blend == "learned"
+        weights = self._weights(query, past, learned=learned)
+        taking = np.flatnonzero(weights).tolist()
         left_out: dict[int, str] = {}
+        scorers = self._worked(taking, lambda place: self.sources[place].prepare(past, to_micros(now)), left_out, deadline)
 
-        def propose(place: int) -> tuple[Scorer, Rows]:
-            scorer = self.sources[place].prepare(batch, to_micros(now))
-            return scorer, scorer.candidates(allowed, limit)
+        def propose(place: int) -> Rows:
+            return scorers[place].candidates(allowed, query.placement.candidates)
 
-        proposed = self._worked(np.flatnonzero(weights.any(axis=0)).tolist(), propose, left_out, deadline)
-        nothing = np.full((batch.size, 0), -1, dtype=np.int32)
-        rows = united([nothing, *(np.where(weights[:, place, None] > 0, found, -1) for place, (_, found) in proposed.items())])
+        proposed = self._worked(self._proposing(scorers), propose, left_out, deadline)
+        rows = united(list(proposed.values()))
 
         def score(place: int) -> Floats:
-            scored = proposed[place][0].score(rows)
-            if (~(scored < np.inf) & (rows >= 0) & (weights[:, place, None] > 0)).any():
+            scored = scorers[place].score(rows)
+            if not (scored < np.inf).all():
                 # NaN would pass for no opinion, and the rest of what the source says for sound.
                 raise FloatingPointError("a score is no number")
             return scored
 
-        scores = self._worked(proposed, score, left_out)
-        scorers = {place: proposed[place][0] for place in scores}
-        source_ranks = np.zeros((*rows.shape, len(self.sources)), dtype=np.int32)
+        scores = self._worked([place for place in scorers if place not in left_out], score, left_out)
+        source_ranks = np.zeros((len(rows), len(self.sources)), dtype=np.int32)
         strength = np.zeros(source_ranks.shape, dtype=np.float32)
         for place, scored in scores.items():
-            heard = np.where((rows >= 0) & (weights[:, place, None] > 0), scored, NO_OPINION)
-            source_ranks[:, :, place] = ranks(heard)
-            if blend is not None and learned.any():
+            source_ranks[:, place] = ranks(scored)
+            if learned and blend is not None:
                 # Freshness needs no scaling: it lies in [0, 1] already, by each placement's half-life.
                 fresh = place == _place(SourceName.FRESH)
-                scaled = self._freshness(rows, queries, now) if fresh else strengths(heard, float(blend.scales[place]))
-                strength[:, :, place] = np.where(heard > NO_OPINION, scaled, 0)
-        constants = np.array([query.placement.rank_constant for query in queries], dtype=np.float32)
-        added = contributions(source_ranks, weights, constants)
-        self._fade(added, rows, queries, now)
-        if learned.any():
-            added[learned] = (strength * weights[:, None, :])[learned]
-        return Pool(batch, rows, strength, source_ranks, weights, added, learned, scorers, left_out)
+                scaled = self._freshness(rows, query, now) if fresh else strengths(scored, float(blend.scales[place]))
+                strength[:, place] = np.where(scored > NO_OPINION, scaled, 0)
+        if learned:
+            added = strength * weights
+        else:
+            added = contributions(source_ranks, weights, query.placement.rank_constant)
+            self._fade(added, rows, query, now)
+        return Pool(past, rows, strength, source_ranks, weights, added, learned, {place: scorers[place] for place in scores}, left_out)
 
-    def _weights(self, queries: Sequence[Query], batch: Batch) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Weight of each source for each query, shape (b, s), by the length of its history, and which queries go by the learned
-        blend, shape (b,). A weight of 0 leaves the source out."""
-        buckets = np.searchsorted(HISTORY_BUCKETS, batch.counts(batch.positive), side="right") - 1
-        weights = np.zeros((batch.size, len(self.sources)), dtype=np.float32)
+    def _proposing(self, scorers: Mapping[int, Scorer]) -> list[int]:
+        """Which of the sources propose candidates: those that look at every item only where no personal one is there that need not."""
+        others = [place for place in scorers if not self.sources[place].scans]
+        return others if any(self.sources[place].name in PERSONAL_SOURCES for place in others) else list(scorers)
+
+    def _weights(self, query: Query, past: Past, *, learned: bool) -> Floats:
+        """Weight of each source, shape (s,), by the length of the history. A weight of 0 leaves the source out."""
+        bucket = int(np.searchsorted(HISTORY_BUCKETS, int(past.positive.sum()), side="right")) - 1
         blend = self.contents.blend
-        learned = np.array([blend is not None and query.placement.blend == "learned" for query in queries], dtype=np.bool_)
-        for line, query in enumerate(queries):
-            if blend is not None and learned[line]:
-                weights[line] = blend.weights[buckets[line]]
-            else:
-                weights[line] = [getattr(query.placement.weights, source.name.key)[buckets[line]] for source in self.sources]
-            if query.sources is not None:
-                named = np.array([source.name in query.sources for source in self.sources])
-                weights[line] = np.where(named, np.where(weights[line] > 0, weights[line], 1), 0)
-        for place, source in enumerate(self.sources):
-            if weights[:, place].any():
-                weights[~source.has_opinion(batch), place] = 0
-        return weights, learned
+        if blend is not None and learned:
+            weights: Floats = blend.weights[bucket].copy()
+        else:
+            given = [getattr(query.placement.weights, source.name.key)[bucket] for source in self.sources]
+            weights = np.array(given, dtype=np.float32)
+        if query.sources is not None:
+            named = np.array([source.name in query.sources for source in self.sources])
+            weights = np.where(named, np.where(weights > 0, weights, np.float32(1)), np.float32(0))
+        for place in np.flatnonzero(weights).tolist():
+            if not self.sources[place].has_opinion(past):
+                weights[place] = 0
+        return weights
 
-    def _freshness(self, rows: Rows, queries: Sequence[Query], now: datetime) -> Floats:
-        """How fresh each candidate is by its placement's half-life, shape as `rows` (b, m), in [0, 1]."""
+    def _freshness(self, rows: Rows, query: Query, now: datetime) -> Floats:
+        """How fresh each candidate is by the placement's half-life, shape as `rows` (m,), in [0, 1]."""
         source = self.sources[_place(SourceName.FRESH)]
         assert isinstance(source, FreshSource)
-        fresh = np.stack(
-            [
-                source.decay(np.maximum(line, 0), to_micros(now), query.placement.freshness_half_life_hours)
-                for line, query in zip(rows, queries, strict=True)
-            ]
-        )
-        freshness: Floats = np.where(rows >= 0, fresh, np.float32(0))
-        return freshness
+        return source.decay(rows, to_micros(now), query.placement.freshness_half_life_hours)
 
-    def _reranked(self, pool: Pool, line: int, query: Query, now: datetime) -> _Scored:
-        """The candidates of a line after the ranker has put the leading ones in order.
+    def _reranked(self, pool: Pool, query: Query, now: datetime) -> _Scored:
+        """The candidates after the ranker has put the leading ones in order.
 
         Scores become probabilities of being taken up; each source's part of one is its part of the weighted sum.
         """
-        plain, blend = _Scored.by_sum(pool.added[line]), self.contents.blend
+        plain, blend = _Scored.by_sum(pool.added), self.contents.blend
         if blend is None or blend.trees is None or query.sources is not None or not query.placement.ranker_depth:
             return plain
         totals = plain.scores
-        real = np.flatnonzero((pool.rows[line] >= 0) & (totals > 0))
+        real = np.flatnonzero(totals > 0)
         if not len(real):
             return plain
         order = real[np.argsort(-totals[real], kind="stable")]
         leading, rest = order[: query.placement.ranker_depth], order[query.placement.ranker_depth :]
-        judged = blend.trees.score(self.features(pool, line, leading, now=now))
+        judged = blend.trees.score(self.features(pool, leading, now=now))
         scores, key = np.zeros(len(totals), dtype=np.float32), np.zeros(len(totals))
         scores[leading], key[leading] = blend.probability(judged), judged.astype(np.float64) - judged.min() + 1
         # What the ranker did not look at follows in the order of the weighted sum.
         behind = totals[rest] / totals[leading[-1]]
         scores[rest], key[rest] = scores[leading].min() * behind, behind / 2
         factors: Floats = np.divide(scores, totals, out=np.zeros_like(totals), where=totals > 0)
-        return _Scored(pool.added[line] * factors[:, None], scores, key)
+        return _Scored(pool.added * factors[:, None], scores, key)
 
-    def features(self, pool: Pool, line: int, places: npt.NDArray[np.int64], *, now: datetime) -> Floats:
-        """The ranker's features of the candidates at `places`, shape (m,), of one line of a pool: shape (m, f), float32."""
-        totals = pool.added[line].sum(axis=1)
+    def features(self, pool: Pool, places: npt.NDArray[np.int64], *, now: datetime) -> Floats:
+        """The ranker's features of the candidates at `places`, shape (m,), of a pool: shape (m, f), float32."""
+        totals = pool.added[places].sum(axis=1)
         return features(
             self.contents.facts,
-            pool.batch,
-            line,
-            pool.rows[line, places],
-            totals[places],
-            pool.strengths[line, places],
-            pool.source_ranks[line, places],
+            pool.past,
+            pool.rows[places],
+            totals,
+            pool.strengths[places],
+            pool.source_ranks[places],
             now=to_micros(now),
         )
 
@@ -268,18 +245,14 @@ class Recommender:
                 left_out[place] = "failed"
         return made
 
-    def _fade(self, added: Floats, rows: Rows, queries: Sequence[Query], now: datetime) -> None:
+    def _fade(self, added: Floats, rows: Rows, query: Query, now: datetime) -> None:
         """Let what freshness adds fade with the age of the item."""
         place = _place(SourceName.FRESH)
-        source = self.sources[place]
-        assert isinstance(source, FreshSource)
-        for line, query in enumerate(queries):
-            if added[line, :, place].any():
-                half_life = query.placement.freshness_half_life_hours
-                added[line, :, place] *= source.decay(np.maximum(rows[line], 0), to_micros(now), half_life)
+        if added[:, place].any():
+            added[:, place] *= self._freshness(rows, query, now)
 
     def _slate(self, query: Query, rows: Rows, scored: _Scored, source_ranks: Rows, allowed: npt.NDArray[np.bool_], now: datetime) -> Feed:
-        real = np.flatnonzero((rows >= 0) & (scored.key > 0))
+        real = np.flatnonzero(scored.key > 0)
         # Rows ascend with item numbers, so a stable sort breaks ties by number.
         best = real[np.argsort(-scored.key[real], kind="stable")][: query.size]
         rows, added, scores, source_ranks = rows[best], scored.added[best], scored.scores[best], source_ranks[best]
@@ -327,20 +300,18 @@ class Recommender:
 
     def reasons(self, query: Query, numbers: Numbers, sources: npt.NDArray[np.uint8], *, now: datetime) -> tuple[Reason, ...]:
         """Why items of a slate made earlier are in it: `numbers` and the `sources` that moved them most, both shape (r,)."""
-        batch = Batch.of([query], self.contents.catalogue, self.settings)
-        named = np.zeros((1, len(self.sources)), dtype=np.float32)
-        named[0, [_place(SourceName(int(source))) for source in set(sources.tolist())]] = 1
-        for place, source in enumerate(self.sources):
-            named[~source.has_opinion(batch), place] = 0
-        scorers = self._worked(np.flatnonzero(named[0]).tolist(), lambda place: self.sources[place].prepare(batch, to_micros(now)), {})
+        past = Past.of(query, self.contents.catalogue, self.settings)
+        named = sorted({_place(SourceName(int(source))) for source in sources})
+        speaking = [place for place in named if self.sources[place].has_opinion(past)]
+        scorers = self._worked(speaking, lambda place: self.sources[place].prepare(past, to_micros(now)), {})
         added = np.zeros((len(numbers), len(self.sources)), dtype=np.float32)
         added[np.arange(len(numbers)), [_place(SourceName(int(source))) for source in sources]] = 1
-        return reasons_for(self, query, batch, 0, numbers, added, scorers)
+        return reasons_for(self, query, past, numbers, added, scorers)
 
     def eligible(self, query: Query, numbers: Numbers, *, now: datetime) -> npt.NDArray[np.bool_]:
         """Which of `numbers` may be shown now under all limits of `query`, the same shape."""
         rows = self.contents.catalogue.rows_of(numbers)
-        mask = self.eligibility.allowed([query], now)[0]
+        mask = self.eligibility.allowed(query, now)
         return (rows >= 0) & mask[np.maximum(rows, 0)] if len(mask) else np.zeros(len(numbers), dtype=np.bool_)
 
     def numbers_of(self, item_ids: Sequence[str]) -> tuple[Numbers, list[str]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -325,7 +326,12 @@ class BuildSettings(_Settings):
     embed_precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
 
-    @property
+    @cached_property
+    def weight_table(self) -> npt.NDArray[np.float32]:
+        """Weight by `EventType` number, shape (14,), float32."""
+        return self.event_weights.table()
+
+    @cached_property
     def hash(self) -> str:
         """Twelve hex digits that change when any setting does."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]

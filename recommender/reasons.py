@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from recommender.events import EventType
 from recommender.feeds import Query, Reason, ReasonKind, SourceName
-from recommender.sources import Batch, Cause, Scorer
+from recommender.sources import Cause, Past, Scorer
 
 if TYPE_CHECKING:
     from recommender.engine import Recommender
@@ -31,8 +31,7 @@ _VERBS = {
 def reasons_for(
     recommender: Recommender,
     query: Query,
-    batch: Batch,
-    line: int,
+    past: Past,
     numbers: npt.NDArray[np.uint32],
     contributions: npt.NDArray[np.float32],
     scorers: Mapping[int, Scorer],
@@ -40,7 +39,7 @@ def reasons_for(
     """Reasons of `numbers`, shape (r,), from what each source added to their scores, shape (r, s).
 
     The source that added most gives the reason; where it is one that goes by history but nothing in the history spoke for
-    the item, the next one does. `line` is the query's place in `batch`.
+    the item, the next one does.
     """
     rows = recommender.contents.catalogue.rows_of(numbers)
     given: list[Reason | None] = [None] * len(numbers)
@@ -54,9 +53,9 @@ def reasons_for(
                 continue
             name = SourceName(int(place) + 1)
             scorer = scorers.get(int(place))
-            causes = scorer.causes(line, rows[due]) if scorer is not None else [Cause()] * len(due)
+            causes = scorer.causes(rows[due]) if scorer is not None else [Cause()] * len(due)
             for at, cause in zip(due, causes, strict=True):
-                given[at] = _reason(name, cause, query, batch, line)
+                given[at] = _reason(name, cause, query, past)
     popular = (rows >= 0) & (recommender.contents.popularity[rows] > 0)
     return tuple(
         _impersonal(query, SourceName.POPULAR if reason is None else reason.source, popular=bool(popular[at]))
@@ -66,18 +65,17 @@ def reasons_for(
     )
 
 
-def _reason(name: SourceName, cause: Cause, query: Query, batch: Batch, line: int) -> Reason | None:
+def _reason(name: SourceName, cause: Cause, query: Query, past: Past) -> Reason | None:
     if name is SourceName.FRESH:
         return Reason(ReasonKind.FRESH, name)
     if name in (SourceName.POPULAR, SourceName.RESPONSE):
         return Reason(ReasonKind.POPULAR, name)
     if not cause.places:
         return None
-    part = batch.part(line)
-    because = tuple(batch.numbers[part][list(cause.places)].tolist())
+    because = tuple(past.numbers[list(cause.places)].tolist())
     if query.seeds_are_items:
         return Reason(ReasonKind.SIMILAR_TO_SEED, name, because, cause.share)
-    return Reason(ReasonKind.BECAUSE_OF_HISTORY, name, because, cause.share, event=int(batch.types[part][cause.places[0]]))
+    return Reason(ReasonKind.BECAUSE_OF_HISTORY, name, because, cause.share, event=int(past.types[cause.places[0]]))
 
 
 def _impersonal(query: Query, source: SourceName, *, popular: bool) -> Reason:

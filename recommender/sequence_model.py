@@ -86,31 +86,72 @@ class SequenceModel:
 
         As many of the newest items count as there are positions.
         """
-        history = history[-len(self.positions) :]
+        encoded: Floats = self._encoded(history, None)[0]
+        return encoded
+
+    def encode_without(self, history: Rows, places: npt.NDArray[np.integer]) -> Floats:
+        """The encodings of a history of two items or more, shape (h,), when nothing may attend to the item at each of `places`, shape (p,):
+        shape (p, d). All else stays as it is, positions too; only without the newest item the one before is the newest."""
+        made = np.empty((len(places), self.items.shape[1]), dtype=np.float32)
+        newest = places == len(history) - 1
+        if newest.any():
+            made[newest] = self.encode(history[:-1])
+        others = places[~newest]
+        if len(others):
+            made[~newest] = self._encoded(history, others)
+        return made
+
+    def _encoded(self, history: Rows, without: npt.NDArray[np.integer] | None) -> Floats:
+        """The encoding, shape (1, d), or those without each of `without`, shape (p, d)."""
+        older = max(len(history) - len(self.positions), 0)
+        history = history[older:]
         states: Floats = self.items[history] + self.positions[len(history) - 1 :: -1]
+        if without is None:
+            lines, hidden = states[None], np.zeros((1, len(history)), dtype=np.bool_)
+        else:
+            lines, hidden = states[None], np.arange(len(history)) == (without - older)[:, None]
         for block in range(len(self.attention)):
             # Nothing looks at what the last block makes of older items.
             wanted = slice(-1, None) if block == len(self.attention) - 1 else slice(None)
-            states = states[wanted] + self._attended(_normed(states, self.norms[2 * block]), wanted, block)
-            inner = _through(_normed(states, self.norms[2 * block + 1]), self.widening[block])
-            states = states + _through(_gelu(inner), self.narrowing[block])
-        return _normed(states[-1], self.norms[-1])
+            lines = lines[:, wanted] + self._attended(_normed(lines, self.norms[2 * block]), hidden, wanted, block)
+            inner = _through(_normed(lines, self.norms[2 * block + 1]), self.widening[block])
+            lines = lines + _through(_gelu(inner), self.narrowing[block])
+        made: Floats = np.broadcast_to(_normed(lines[:, -1], self.norms[-1]), (len(hidden), self.items.shape[1]))
+        return made
 
-    def _attended(self, states: Floats, wanted: slice, block: int) -> Floats:
-        """What each `wanted` state takes from itself and those before it, shape (w, d)."""
+    def logits(self, state: Floats, rows: Rows) -> Floats:
+        """The scores of `rows`, shape (m,), after a history of this encoding."""
+        logits: Floats = self.items[rows] @ state + self.bias[rows]
+        return logits
+
+    def log_total(self, state: Floats) -> np.float32:
+        """Logarithm of what the exponentials of all learnt items' scores sum to after a history of this encoding."""
+        logits = np.where(self.known, self.items @ state + self.bias, np.float32(-np.inf))
+        most = logits.max()
+        return np.float32(most + np.log(np.exp(logits - most).sum()))
+
+    def _attended(self, lines: Floats, hidden: npt.NDArray[np.bool_], wanted: slice, block: int) -> Floats:
+        """What each `wanted` state takes from itself and those before it but for the `hidden` ones, shape (p, h): shape (p, w, d).
+
+        `lines`: shape (1, h, d) where all lines are the same still, else (p, h, d).
+        """
         d, matrices = self.items.shape[1], self.attention[block]
-        queries = self._by_head(_through(states[wanted], matrices[:, :d]))
-        keys = self._by_head(_through(states, matrices[:, d : 2 * d]))
-        values = self._by_head(_through(states, matrices[:, 2 * d : 3 * d]))
-        logits = queries @ keys.transpose(0, 2, 1) * np.float32((d / self.heads) ** -0.5)
-        if logits.shape[1] > 1:
-            logits = np.where(np.tri(len(states), dtype=np.bool_), logits, np.float32(-np.inf))
+        queries = self._by_head(_through(lines[:, wanted], matrices[:, :d]))
+        keys = self._by_head(_through(lines, matrices[:, d : 2 * d]))
+        values = self._by_head(_through(lines, matrices[:, 2 * d : 3 * d]))
+        logits = queries @ keys.transpose(0, 1, 3, 2) * np.float32((d / self.heads) ** -0.5)
+        h = lines.shape[1]
+        seen = ~hidden[:, None, None, :]
+        if logits.shape[2] > 1:
+            # What is hidden still sees itself, or it would see nothing where it is the oldest.
+            seen = np.tri(h, dtype=np.bool_) & (seen | np.eye(h, dtype=np.bool_))
+        logits = np.where(seen, logits, np.float32(-np.inf))
         weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
         taken = (weights / weights.sum(axis=-1, keepdims=True)) @ values
-        return _through(taken.transpose(1, 0, 2).reshape(-1, d), matrices[:, 3 * d :])
+        return _through(taken.transpose(0, 2, 1, 3).reshape(len(taken), -1, d), matrices[:, 3 * d :])
 
-    def _by_head(self, states: Floats) -> Floats:
-        return states.reshape(len(states), self.heads, -1).transpose(1, 0, 2)
+    def _by_head(self, lines: Floats) -> Floats:
+        return lines.reshape(*lines.shape[:2], self.heads, -1).transpose(0, 2, 1, 3)
 
 
 ARRAYS = ("items", "bias", "positions", "attention", "widening", "narrowing", "norms")
@@ -118,7 +159,7 @@ ARRAYS = ("items", "bias", "positions", "attention", "widening", "narrowing", "n
 
 
 def _through(states: Floats, matrix: Floats) -> Floats:
-    """Shape (w, out): `states`, shape (w, in), through `matrix`, shape (in + 1, out), whose last row is added."""
+    """Shape (…, out): `states`, shape (…, in), through `matrix`, shape (in + 1, out), whose last row is added."""
     through: Floats = states @ matrix[:-1] + matrix[-1]
     return through
 

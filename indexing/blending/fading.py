@@ -14,7 +14,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from indexing.blending.gains import is_clear
-from indexing.blending.samples import BATCH, drawn, query_of
+from indexing.blending.samples import drawn, query_of
 from recommender.engine import Recommender
 from recommender.feeds import SourceName
 from recommender.judging import HeldOut
@@ -24,7 +24,7 @@ from recommender.placements import Placement
 from recommender.profile import BuildSettings
 from recommender.ranking.blend import AS_SET
 from recommender.served_sources import sources_of
-from recommender.sources import Batch
+from recommender.sources import Past, Source
 from recommender.times import from_micros, to_micros
 
 Floats = npt.NDArray[np.float32]
@@ -63,71 +63,71 @@ def chosen_decays(fits: Sequence[Fit], order: Order, placement: Placement, setti
     some = [Fit(fit.engine, drawn(_known(fit.parts), max(PEOPLE // len(fits), 1), seed=settings.seed)) for fit in fits]
     if order is not Order.TIME or sum(len(part) for fit in some for part in fit.parts) < blending.fewest:
         return decays
-    batches = [batch for fit in some for batch in _batches(fit, placement)]
+    queries = [asked for fit in some for asked in _asked(fit, placement)]
     # Feeds are made of many small sums, in which threads of BLAS would only wait for each other.
     with threadpool_limits(1, "blas"):
         for source in FADING:
-            decays[source - 1] = _climbed(source, batches, settings)
+            decays[source - 1] = _climbed(source, queries, settings)
     return decays
 
 
-def _climbed(source: SourceName, batches: Sequence[_Asked], settings: BuildSettings) -> float:
+def _climbed(source: SourceName, queries: Sequence[_Asked], settings: BuildSettings) -> float:
     """The best decay of one source, NaN for the set one."""
     present = float(getattr(settings, source.key).history_decay)
     ladder = sorted({present, *settings.blending.history_decays})
     start = ladder.index(present)
-    values = {start: _alone(source, present, batches)}
+    values = {start: _alone(source, present, queries)}
     for step in (1, -1):
         place = start
         while 0 <= place + step < len(ladder):
-            values[place + step] = _alone(source, ladder[place + step], batches)
+            values[place + step] = _alone(source, ladder[place + step], queries)
             if values[place + step].mean() <= values[place].mean():
                 break
             place += step
     best = max(values, key=lambda place: float(values[place].mean()))
-    people = np.concatenate([asked.people for asked in batches])
+    people = np.array([asked.person for asked in queries])
     return ladder[best] if is_clear(values[best] - values[start], people) else np.nan
 
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    """Queries of one engine: whose they are, their histories, what may be shown, shape (b, n), and what they took up."""
+    """One query of an engine: whose it is, the history, what may be shown, shape (n,), and what was taken up."""
 
     engine: Recommender
-    people: npt.NDArray[np.uint32]
-    batch: Batch
+    person: int
+    past: Past
     allowed: npt.NDArray[np.bool_]
-    targets: Sequence[npt.NDArray[np.uint32]]
+    targets: npt.NDArray[np.uint32]
     now: int
 
 
-def _batches(fit: Fit, placement: Placement) -> Iterator[_Asked]:
+def _asked(fit: Fit, placement: Placement) -> Iterator[_Asked]:
     for part in fit.parts:
         now = from_micros(part.cut)
-        for start in range(0, len(part), BATCH):
-            places = range(start, min(start + BATCH, len(part)))
-            queries = [query_of(part, place, placement) for place in places]
-            allowed = fit.engine.eligibility.allowed(queries, now)
-            batch = Batch.of(queries, fit.engine.contents.catalogue, fit.engine.settings)
-            people, targets = part.people[start : start + BATCH], [part.targets[place] for place in places]
-            yield _Asked(fit.engine, people, batch, allowed, targets, to_micros(now))
+        for place in range(len(part)):
+            query = query_of(part, place, placement)
+            allowed = fit.engine.eligibility.allowed(query, now)
+            past = Past.of(query, fit.engine.contents.catalogue, fit.engine.settings)
+            yield _Asked(fit.engine, int(part.people[place]), past, allowed, part.targets[place], to_micros(now))
 
 
-def _alone(name: SourceName, decay: float, batches: Sequence[_Asked]) -> Values:
+def _alone(name: SourceName, decay: float, queries: Sequence[_Asked]) -> Values:
     """NDCG of what one source ranks first for each query under a decay, shape (q,)."""
-    values = []
-    for asked in batches:
-        settings = asked.engine.settings
-        faded = getattr(settings, name.key).model_copy(update={"history_decay": decay})
-        source = sources_of(asked.engine.contents, settings.model_copy(update={name.key: faded}))[name - 1]
-        scorer = source.prepare(asked.batch, asked.now)
-        rows = scorer.candidates(asked.allowed & source.has_opinion(asked.batch)[:, None], DEPTH)
-        scores = np.where(rows >= 0, scorer.score(rows), -np.inf)
-        rows = np.take_along_axis(rows, np.argsort(-scores, axis=1, kind="stable"), axis=1)
-        numbers = asked.engine.contents.catalogue.numbers[rows]
-        hits = np.array([np.isin(line, wanted) for line, wanted in zip(numbers, asked.targets, strict=True)]) & (rows >= 0)
-        values.append(ndcg(hits, np.array([len(wanted) for wanted in asked.targets]), DEPTH))
-    return np.concatenate(values)
+    sources: dict[int, Source] = {}
+    hits = np.zeros((len(queries), DEPTH), dtype=np.bool_)
+    for line, asked in enumerate(queries):
+        engine = asked.engine
+        if id(engine) not in sources:
+            faded = getattr(engine.settings, name.key).model_copy(update={"history_decay": decay})
+            sources[id(engine)] = sources_of(engine.contents, engine.settings.model_copy(update={name.key: faded}))[name - 1]
+        source = sources[id(engine)]
+        if not source.has_opinion(asked.past):
+            continue
+        scorer = source.prepare(asked.past, asked.now)
+        rows = np.sort(scorer.candidates(asked.allowed, DEPTH))
+        rows = rows[np.argsort(-scorer.score(rows), kind="stable")]
+        hits[line, : len(rows)] = np.isin(engine.contents.catalogue.numbers[rows], asked.targets)
+    return ndcg(hits, np.array([len(asked.targets) for asked in queries]), DEPTH)
 
 
 def _known(parts: Sequence[HeldOut]) -> list[HeldOut]:

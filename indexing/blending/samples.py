@@ -18,8 +18,6 @@ from recommender.ranking import FEATURES, Blend, Pool
 from recommender.ranking.blend import AS_SET, EVEN, NO_CALIBRATION
 from recommender.times import from_micros
 
-BATCH = 128
-
 Floats = npt.NDArray[np.float32]
 
 
@@ -102,12 +100,11 @@ def drawn(parts: Sequence[HeldOut], most: int, *, seed: int) -> list[HeldOut]:
     return [part.chosen(np.sort(rng.choice(len(part), taken[place], replace=False))) for place, part in enumerate(parts)]
 
 
-def pools(recommender: Recommender, held_out: HeldOut, placement: Placement) -> Iterator[tuple[int, Pool]]:
-    """The candidates of all held-out people, a batch at a time, with the place of the batch's first query."""
+def pools(recommender: Recommender, held_out: HeldOut, placement: Placement) -> Iterator[Pool]:
+    """The candidates of all held-out people, one after the other."""
     placement = placement.model_copy(update={"blend": "learned"})
-    for start in range(0, len(held_out), BATCH):
-        queries = [query_of(held_out, place, placement) for place in range(start, min(start + BATCH, len(held_out)))]
-        yield start, recommender.pool(queries, now=from_micros(held_out.cut))
+    for place in range(len(held_out)):
+        yield recommender.pool(query_of(held_out, place, placement), now=from_micros(held_out.cut))
 
 
 def gather(recommender: Recommender, parts: Sequence[HeldOut], placement: Placement, depth: int, *, decays: Floats = AS_SET) -> Samples:
@@ -132,25 +129,22 @@ def gather(recommender: Recommender, parts: Sequence[HeldOut], placement: Placem
     with threadpool_limits(1, "blas"):
         for held_out in parts:
             now = from_micros(held_out.cut)
-            for start, pool in pools(engine, held_out, placement):
-                lengths = pool.batch.counts(pool.batch.positive)
-                samples.buckets[place : place + len(lengths)] = np.searchsorted(HISTORY_BUCKETS, lengths, side="right") - 1
-                for line, rows in enumerate(pool.rows):
-                    kept = _leading(pool, line, depth)
-                    numbers = engine.contents.catalogue.numbers[rows[kept]]
-                    samples.strengths[place, : len(kept)] = pool.strengths[line, kept]
-                    samples.features[place, : len(kept)] = engine.features(pool, line, kept, now=now)
-                    samples.hits[place, : len(kept)] = np.isin(numbers, held_out.targets[start + line])
-                    place += 1
+            for asked, pool in enumerate(pools(engine, held_out, placement)):
+                samples.buckets[place] = np.searchsorted(HISTORY_BUCKETS, int(pool.past.positive.sum()), side="right") - 1
+                kept = _leading(pool, depth)
+                numbers = engine.contents.catalogue.numbers[pool.rows[kept]]
+                samples.strengths[place, : len(kept)] = pool.strengths[kept]
+                samples.features[place, : len(kept)] = engine.features(pool, kept, now=now)
+                samples.hits[place, : len(kept)] = np.isin(numbers, held_out.targets[asked])
+                place += 1
     return samples
 
 
-def _leading(pool: Pool, line: int, depth: int) -> npt.NDArray[np.int64]:
-    """Places of the candidates of a line that some source ranks highest, at most `depth`, ascending."""
-    ranks = pool.source_ranks[line]
+def _leading(pool: Pool, depth: int) -> npt.NDArray[np.int64]:
+    """Places of the candidates that some source ranks highest, at most `depth`, ascending."""
+    ranks = pool.source_ranks
     best = np.where(ranks > 0, ranks, np.iinfo(np.int32).max).min(axis=1, initial=np.iinfo(np.int32).max)
-    real = np.flatnonzero(pool.rows[line] >= 0)
-    return np.sort(real[np.argsort(best[real], kind="stable")][:depth])
+    return np.sort(np.argsort(best, kind="stable")[:depth])
 
 
 def typical_bests(samples: Samples) -> Floats:

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from recommender.columns import StringColumn, StringListColumn
 from recommender.feeds import SourceName
 from recommender.generation.catalogue import Catalogue
-from recommender.sources import Batch
+from recommender.sources import Past
 from recommender.times import MISSING_TIME
 from recommender.vectors import VectorIndex
 
@@ -105,16 +105,13 @@ class ItemFacts:
         return trend
 
 
-def features(
-    facts: ItemFacts, batch: Batch, query: int, rows: Rows, blended: Floats, strength: Floats, source_ranks: Rows, *, now: int
-) -> Floats:
-    """Features of the candidates `rows`, shape (m,), of one query of the batch: shape (m, len(FEATURES)), float32.
+def features(facts: ItemFacts, past: Past, rows: Rows, blended: Floats, strength: Floats, source_ranks: Rows, *, now: int) -> Floats:
+    """Features of the candidates `rows`, shape (m,), of one query: shape (m, len(FEATURES)), float32.
 
     `blended`: weighted sums, shape (m,). `strength`, `source_ranks`: shape (m, s). `now`: µs since 1970.
     """
-    part = batch.part(query)
-    weights = np.maximum(batch.weights[part], 0)
-    history = batch.rows[part][weights > 0]
+    weights = np.maximum(past.weights, 0)
+    history = past.rows[weights > 0]
     share = (weights[weights > 0] / max(float(weights.sum()), 1e-9)).astype(np.float32)
     s = len(SourceName)
     made = np.empty((len(rows), len(FEATURES)), dtype=np.float32)

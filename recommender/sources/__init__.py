@@ -3,12 +3,12 @@
 Every source is a function of the recent history that comes with the query; none knows any person.
 """
 
-from recommender.sources.batch import Batch
 from recommender.sources.collaborative import CollaborativeSource
 from recommender.sources.content import ContentSource, Interests
 from recommender.sources.fresh import FreshSource
 from recommender.sources.graph import GraphSource
 from recommender.sources.item_item import ItemItemSource
+from recommender.sources.past import Past
 from recommender.sources.popular import PopularSource
 from recommender.sources.response import ResponseSource
 from recommender.sources.sequence import SequenceSource
@@ -17,7 +17,6 @@ from recommender.sources.transfer import TransferSource
 
 __all__ = [
     "NO_OPINION",
-    "Batch",
     "Cause",
     "CollaborativeSource",
     "ContentSource",
@@ -25,6 +24,7 @@ __all__ = [
     "GraphSource",
     "Interests",
     "ItemItemSource",
+    "Past",
     "PopularSource",
     "ResponseSource",
     "Scorer",

@@ -1,8 +1,11 @@
 """Collaborative source: low-rank item factors with exact fold-in of the history.
 
 The factors come from implicit-feedback ALS (Hu, Koren, Volinsky, ICDM 2008). A person's vector is one half-step of the same
-ALS, solved exactly: x = (YᵀY + Yuᵀ(C − I)Yu + λI)⁻¹ Yuᵀ C p, with confidence C = alpha · |weight| and preference p = 1 for
+ALS, solved exactly: x = A⁻¹ Yuᵀ C p with A = YᵀY + λI + Yuᵀ(C − I)Yu, confidence C = alpha · |weight| and preference p = 1 for
 positive and 0 for negative weights.
+
+Few items of a history change A by little, so it is never formed: with B = (YᵀY + λI)⁻¹, made once, the identity of Woodbury leaves
+one system of as many equations as the history has items.
 """
 
 from __future__ import annotations
@@ -13,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.feeds import SourceName
+from recommender.kernels import best_rows
 from recommender.profile import Collaborative
-from recommender.sources.batch import Batch
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, best_of, ranked_causes, sound
+from recommender.sources.past import Past
+from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes, sound
 
 
 class CollaborativeSource:
@@ -23,6 +27,7 @@ class CollaborativeSource:
     unit of weight adds, as in training."""
 
     name = SourceName.COLLABORATIVE
+    scans = True
 
     def __init__(self, factors: npt.NDArray[np.float32], settings: Collaborative, confidence: float) -> None:
         self.factors = factors
@@ -36,57 +41,49 @@ class CollaborativeSource:
         return known
 
     @cached_property
-    def gram(self) -> Floats:
-        """YᵀY + λI, shape (f, f)."""
+    def inverse(self) -> Floats:
+        """(YᵀY + λI)⁻¹, shape (f, f)."""
         f = self.factors.shape[1]
-        gram: Floats = self.factors.T @ self.factors + np.float32(self.settings.regularisation) * np.eye(f, dtype=np.float32)
-        return gram
+        gram = self.factors.T @ self.factors
+        inverse: Floats = np.linalg.inv(gram.astype(np.float64) + self.settings.regularisation * np.eye(f)).astype(np.float32)
+        return inverse
 
-    def has_opinion(self, batch: Batch) -> Mask:
-        """Histories with at least one learnt item of positive weight."""
-        return batch.counts(batch.positive & self.known[batch.rows]) > 0
+    def has_opinion(self, past: Past) -> bool:
+        """Whether any learnt item has positive weight."""
+        return bool((past.positive & self.known[past.rows]).any())
 
-    def prepare(self, batch: Batch, now: int) -> _FoldedIn:
-        """Fold every history in: one (f, f) solve each."""
-        return _FoldedIn(self, batch)
+    def prepare(self, past: Past, now: int) -> FoldedIn:
+        """Fold the history in."""
+        return FoldedIn(self, past)
 
 
-class _FoldedIn:
-    """Histories are worked on one by one: sums in other shapes round otherwise, and a batch must equal its single queries."""
+class FoldedIn:
+    """The collaborative source made ready for a history.
 
-    def __init__(self, source: CollaborativeSource, batch: Batch) -> None:
+    With Z = Yu B, D = C − I and S = I + D Z Yuᵀ: A⁻¹ Yuᵀ = Zᵀ S⁻¹, so that nothing larger than (h, h) has to be solved.
+    """
+
+    def __init__(self, source: CollaborativeSource, past: Past) -> None:
         self._source = source
-        self._batch = batch
-        # Signed: negative where an event speaks against its item.
-        self._confidence = source.confidence * batch.decayed(source.settings.history_decay)
-        self._normals: list[Floats] = []
-        self._vectors = np.zeros((batch.size, source.factors.shape[1]), dtype=np.float32)
-        for query in range(batch.size):
-            part = batch.part(query)
-            history, confidence = source.factors[batch.rows[part]], self._confidence[part]
-            normal = source.gram + history.T @ (history * (np.abs(confidence) - 1)[:, None])
-            self._normals.append(normal)
-            self._vectors[query] = np.linalg.solve(normal, history.T @ np.maximum(confidence, 0))
+        # Signed: negative where an event speaks against its item. Items of no factors change nothing.
+        self._confidence = source.confidence * past.decayed(source.settings.history_decay)
+        history = source.factors[past.rows]
+        self._reached = history @ source.inverse
+        system = (self._reached @ history.T) * (np.abs(self._confidence) - 1)[:, None]
+        system[np.diag_indices(len(system))] += 1
+        self._system = system
+        self._vector = np.linalg.solve(system, np.maximum(self._confidence, 0)) @ self._reached
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
-        found = np.full((self._batch.size, limit), -1, dtype=np.int32)
-        for query, vector in enumerate(self._vectors):
-            scores = sound(self._source.factors @ vector)
-            rows = np.flatnonzero(allowed[query] & (scores > 0)).astype(np.int32)
-            best = best_of(rows, scores[rows], limit)
-            found[query, : len(best)] = best
-        return found
+        """See `Scorer`."""
+        return best_rows(sound(self._source.factors @ self._vector), allowed, limit)
 
     def score(self, rows: Rows) -> Floats:
-        scores = np.full(rows.shape, NO_OPINION, dtype=np.float32)
-        for query, vector in enumerate(self._vectors):
-            real = rows[query][rows[query] >= 0]
-            scores[query, : len(real)] = self._source.factors[real] @ vector
-        return np.where(sound(scores) > 0, scores, NO_OPINION)
+        """See `Scorer`."""
+        scores = sound(self._source.factors[rows] @ self._vector)
+        return np.where(scores > 0, scores, NO_OPINION)
 
-    def causes(self, query: int, rows: Rows) -> list[Cause]:
+    def causes(self, rows: Rows) -> list[Cause]:
         """The score is linear in the liked items: y·x = Σ_j y·A⁻¹y_j · c_j (Hu, Koren, Volinsky 2008, section 5)."""
-        part = self._batch.part(query)
-        history = self._source.factors[self._batch.rows[part]]
-        pulled = np.linalg.solve(self._normals[query], history.T).astype(np.float32)
-        return ranked_causes((self._source.factors[rows] @ pulled) * np.maximum(self._confidence[part], 0))
+        pulled = np.linalg.solve(self._system.T, self._reached).astype(np.float32)
+        return ranked_causes((self._source.factors[rows] @ pulled.T) * np.maximum(self._confidence, 0))

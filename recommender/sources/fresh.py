@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.feeds import SourceName
-from recommender.sources.batch import Batch
+from recommender.sources.past import Past
 from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, first_allowed
 from recommender.times import MISSING_TIME
 
@@ -20,6 +20,7 @@ class FreshSource:
     """
 
     name = SourceName.FRESH
+    scans = False
 
     def __init__(self, published_at: npt.NDArray[np.int64]) -> None:
         self.published_at = published_at
@@ -29,13 +30,13 @@ class FreshSource:
         self.places = np.full(len(published_at), len(dated), dtype=np.int32)
         self.places[self.order] = np.arange(len(dated), dtype=np.int32)
 
-    def has_opinion(self, batch: Batch) -> Mask:
-        """All, as soon as any item has a date."""
-        return np.full(batch.size, bool(len(self.order)))
+    def has_opinion(self, past: Past) -> bool:
+        """As soon as any item has a date."""
+        return bool(len(self.order))
 
-    def prepare(self, batch: Batch, now: int) -> _AtMoment:
+    def prepare(self, past: Past, now: int) -> AtMoment:
         """Fix the moment from which age is counted."""
-        return _AtMoment(self, now)
+        return AtMoment(self, now)
 
     def published_by(self, now: int) -> Rows:
         """Rows published at or before `now`, newest first, ties by row."""
@@ -48,19 +49,24 @@ class FreshSource:
         return np.where(published == MISSING_TIME, 0, 0.5**age).astype(np.float32)
 
 
-class _AtMoment:
+class AtMoment:
+    """The fresh source at one moment."""
+
     def __init__(self, source: FreshSource, now: int) -> None:
         self._source = source
         self._now = now
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
+        """See `Scorer`."""
         return first_allowed(self._source.published_by(self._now), allowed, limit)
 
     def score(self, rows: Rows) -> Floats:
+        """See `Scorer`."""
         published = self._source.published_at[rows]
         known = (published != MISSING_TIME) & (published <= self._now)
         # Any half-life orders alike, so ranks need none: the score is minus the place among all by age.
         return np.where(known, -self._source.places[rows], NO_OPINION).astype(np.float32)
 
-    def causes(self, query: int, rows: Rows) -> list[Cause]:
+    def causes(self, rows: Rows) -> list[Cause]:
+        """What is the same for everybody has no cause in a history."""
         return [Cause()] * len(rows)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-
 import numpy as np
 import scipy.sparse as sp
 
 from recommender.feeds import SourceName
-from recommender.sources.batch import Batch
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, best_of, ranked_causes, sound
+from recommender.kernels import best_summed, entries, looked_up, sum_lists
+from recommender.sources.past import Past
+from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes, sound
 
 
 class ItemItemSource:
@@ -19,70 +18,55 @@ class ItemItemSource:
     an event counts `history_decay`, in (0, 1], times as much for every step that it lies back.
     """
 
+    scans = False
+
     def __init__(self, name: SourceName, weights: sp.csr_array, history_decay: float) -> None:
         self.name = name
         self.weights = weights
         self.history_decay = history_decay
 
-    def has_opinion(self, batch: Batch) -> Mask:
-        """Histories with at least one item of positive weight that has neighbours."""
+    def has_opinion(self, past: Past) -> bool:
+        """Whether any item of positive weight has neighbours."""
         starts = self.weights.indptr
-        return batch.counts(batch.positive & (starts[batch.rows + 1] > starts[batch.rows])) > 0
+        return bool((past.positive & (starts[past.rows + 1] > starts[past.rows])).any())
 
-    def prepare(self, batch: Batch, now: int) -> Gathered:
-        """Gather and add up the neighbours of every history."""
-        return _Neighbours(self, batch)
+    def prepare(self, past: Past, now: int) -> Neighbours:
+        """Gather and add up the neighbours of the history."""
+        return Neighbours(self, past)
 
 
-class Gathered(ABC):
-    """Scores of b histories as a sparse matrix, `sums`, shape (b, n); only those above 0 are opinions."""
+class Gathered:
+    """Sums over lists of weights, row by row; only those above 0 are opinions."""
 
-    def __init__(self, batch: Batch, weights: Floats, sums: sp.csr_array) -> None:
-        self.batch = batch
-        self.weights = weights
-        self.sums = sums
-        self.sums.sort_indices()
-        sound(self.sums.data)
+    def __init__(self, lists: sp.csr_array, rows: Rows, strengths: Floats) -> None:
+        self._keys, self._sums, self._slots = sum_lists(lists.indptr, lists.indices, lists.data, rows, strengths)
+        sound(self._sums[self._slots])
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`."""
-        found = np.full((self.batch.size, limit), -1, dtype=np.int32)
-        for query in range(self.batch.size):
-            part = slice(self.sums.indptr[query], self.sums.indptr[query + 1])
-            rows, scores = self.sums.indices[part], self.sums.data[part]
-            keep = allowed[query, rows] & (scores > 0)
-            best = best_of(rows[keep], scores[keep], limit)
-            found[query, : len(best)] = best
-        return found
+        return best_summed(self._keys, self._sums, self._slots, allowed, limit)
 
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`."""
-        # One sorted list of (query, row) keys answers all look-ups of the batch at once.
-        n = np.int64(self.batch.n)
-        owners = np.repeat(np.arange(self.batch.size, dtype=np.int64), np.diff(self.sums.indptr))
-        keys = owners * n + self.sums.indices
-        wanted = np.arange(self.batch.size, dtype=np.int64)[:, None] * n + rows
-        if not len(keys):
-            return np.full(rows.shape, NO_OPINION, dtype=np.float32)
-        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        scores = np.where(keys[at] == wanted, self.sums.data[at], 0).astype(np.float32)
+        scores = looked_up(self._keys, self._sums, rows)
         return np.where(scores > 0, scores, NO_OPINION)
 
-    @abstractmethod
-    def causes(self, query: int, rows: Rows) -> list[Cause]:
+    def summed(self) -> tuple[Rows, Floats]:
+        """All rows that came up, and their sums."""
+        return self._keys[self._slots], self._sums[self._slots]
+
+
+class Neighbours(Gathered):
+    """An item–item source made ready for a history."""
+
+    def __init__(self, source: ItemItemSource, past: Past) -> None:
+        self._weights, self._past = source.weights, past
+        self._strengths = past.decayed(source.history_decay)
+        super().__init__(source.weights, past.rows, self._strengths)
+
+    def causes(self, rows: Rows) -> list[Cause]:
         """See `Scorer`."""
-
-
-class _Neighbours(Gathered):
-    def __init__(self, source: ItemItemSource, batch: Batch) -> None:
-        self._source = source
-        weights = batch.decayed(source.history_decay)
-        super().__init__(batch, weights, (batch.matrix(weights) @ source.weights).tocsr())
-
-    def causes(self, query: int, rows: Rows) -> list[Cause]:
-        """See `Scorer`."""
-        part = self.batch.part(query)
-        block = self._source.weights[self.batch.rows[part]][:, rows].toarray()
         # What was disliked may lift its opposite, but nobody wants to read that as the reason.
-        liked = np.maximum(self.weights[part], 0)
-        return ranked_causes((block * liked[:, None]).T)
+        liked = np.maximum(self._strengths, 0)
+        weights = self._weights
+        return ranked_causes(entries(weights.indptr, weights.indices, weights.data, self._past.rows, rows).T * liked)

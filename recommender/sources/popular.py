@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from recommender.feeds import SourceName
-from recommender.sources.batch import Batch
+from recommender.sources.past import Past
 from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, first_allowed, sound
 
 
@@ -15,6 +15,7 @@ class PopularSource:
     """`counts`, shape (n,), float32, ≥ 0, such as popularity; items at 0 have no say."""
 
     name = SourceName.POPULAR
+    scans = False
 
     def __init__(self, counts: Floats) -> None:
         self.counts = counts
@@ -29,13 +30,18 @@ class PopularSource:
         # What is no number is kept, so that `prepare` gets to see it.
         return self.order[: np.count_nonzero(~(self.counts <= 0))]
 
-    def has_opinion(self, batch: Batch) -> Mask:
-        """All, as soon as anything counts."""
-        return np.full(batch.size, bool(len(self._with_events)))
-
-    def prepare(self, batch: Batch, now: int) -> PopularSource:
-        """Nothing to prepare, but counts that were taken elsewhere are looked at."""
+    @cached_property
+    def _sound(self) -> bool:
         sound(self.counts)
+        return True
+
+    def has_opinion(self, past: Past) -> bool:
+        """As soon as anything counts."""
+        return bool(len(self._with_events))
+
+    def prepare(self, past: Past, now: int) -> PopularSource:
+        """Nothing to prepare, but counts that were taken elsewhere are looked at once."""
+        assert self._sound
         return self
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
@@ -47,6 +53,6 @@ class PopularSource:
         scores = self.counts[rows]
         return np.where(scores > 0, scores, NO_OPINION)
 
-    def causes(self, query: int, rows: Rows) -> list[Cause]:
+    def causes(self, rows: Rows) -> list[Cause]:
         """What is the same for everybody has no cause in a history."""
         return [Cause()] * len(rows)

@@ -6,14 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.feeds import SourceName
+from recommender.kernels import best_rows
 from recommender.sequence_model import SequenceModel
-from recommender.sources.batch import Batch
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, best_of, ranked_causes, sound
+from recommender.sources.past import Past
+from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes, sound
 
 STRENGTH_POWER = np.float32(0.25)
 """A score is the chance to come next to this power: chances span many powers of ten, and a blend adds scores up."""
-CHUNK_CELLS = 2**21
-"""Scores of all items are worked out for so many histories at a time that there are no more of them, or for one."""
 CAUSES_TRIED = 20
 """Newest events that are asked for as causes; each costs a reading of the history without it."""
 
@@ -26,82 +25,71 @@ class SequenceSource:
     """
 
     name = SourceName.SEQUENCE
+    scans = True
 
     def __init__(self, model: SequenceModel) -> None:
         self.model = model
 
-    def has_opinion(self, batch: Batch) -> Mask:
-        """Histories with at least one learnt item of positive weight."""
-        return batch.counts(self._read(batch)) > 0
+    def has_opinion(self, past: Past) -> bool:
+        """Whether any learnt item has positive weight."""
+        return bool(self.read(past).any())
 
-    def prepare(self, batch: Batch, now: int) -> _Foreseen:
-        """Read every history and score all learnt items."""
-        return _Foreseen(self.model, batch, self._read(batch))
+    def prepare(self, past: Past, now: int) -> Foreseen:
+        """Read the history."""
+        return Foreseen(self.model, past, self.read(past))
 
-    def _read(self, batch: Batch) -> Mask:
-        """Which events of the histories are read, a flat array."""
-        return batch.positive & self.model.known[batch.rows]
+    def read(self, past: Past) -> Mask:
+        """Which events of a history are read, shape (h,)."""
+        return past.positive & self.model.known[past.rows]
 
 
-class _Foreseen:
-    """Histories are worked on one by one: sums in other shapes round otherwise, and a batch must equal its single queries."""
+class Foreseen:
+    """The sequence source made ready for a history."""
 
-    def __init__(self, model: SequenceModel, batch: Batch, read: Mask) -> None:
+    def __init__(self, model: SequenceModel, past: Past, read: Mask) -> None:
         self._model = model
-        self._batch = batch
-        self._read = read
-        self._scores = np.zeros((batch.size, batch.n), dtype=np.float32)
-        for query in range(batch.size):
-            history = self._history(query)[1]
-            if len(history):
-                self._scores[query] = np.exp(STRENGTH_POWER * self._log_chances([history])[0])
-
-    def _history(self, query: int) -> tuple[npt.NDArray[np.int64], Rows]:
-        """The places in a history that are read, and the rows that stand there."""
-        part = self._batch.part(query)
-        places = np.flatnonzero(self._read[part])
-        return places, self._batch.rows[part][places]
-
-    def _log_chances(self, histories: list[Rows]) -> Floats:
-        """Logarithm of the chance of every item to come next after each of k histories, shape (k, n); -inf for what was not learnt."""
-        model = self._model
-        encoded = np.stack([model.encode(history) for history in histories])
-        logits = np.where(model.known, (model.items @ encoded.T).T + model.bias, NO_OPINION)
-        most = logits.max(axis=1, keepdims=True)
-        chances: Floats = logits - (most + np.log(np.exp(logits - most).sum(axis=1, keepdims=True)))
-        return chances
+        self._length = len(past)
+        self._places: npt.NDArray[np.int64] = np.flatnonzero(read)
+        self._history = past.rows[self._places]
+        self._state = model.encode(self._history) if len(self._history) else None
+        self._total = np.float32(0) if self._state is None else model.log_total(self._state)
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
-        found = np.full((self._batch.size, limit), -1, dtype=np.int32)
-        for query, scores in enumerate(sound(self._scores)):
-            rows = np.flatnonzero(allowed[query] & (scores > 0)).astype(np.int32)
-            best = best_of(rows, scores[rows], limit)
-            found[query, : len(best)] = best
-        return found
+        """See `Scorer`."""
+        if self._state is None:
+            return np.zeros(0, dtype=np.int32)
+        model = self._model
+        chances = self._scored(model.items @ self._state + model.bias)
+        return best_rows(sound(np.where(model.known, chances, np.float32(0))), allowed, limit)
 
     def score(self, rows: Rows) -> Floats:
-        scores = self._scores[np.arange(self._batch.size)[:, None], rows]
-        return np.where((rows >= 0) & (sound(scores) > 0), scores, NO_OPINION)
+        """See `Scorer`."""
+        if self._state is None:
+            return np.full(len(rows), NO_OPINION)
+        scores = sound(self._scored(self._model.logits(self._state, rows)))
+        return np.where((scores > 0) & self._model.known[rows], scores, NO_OPINION)
 
-    def causes(self, query: int, rows: Rows) -> list[Cause]:
+    def _scored(self, logits: Floats) -> Floats:
+        scores: Floats = np.exp(STRENGTH_POWER * (logits - self._total))
+        return scores
+
+    def causes(self, rows: Rows) -> list[Cause]:
         """By how much the logarithm of an item's chance falls when the history is read without an event, for the newest `CAUSES_TRIED`.
 
         Where the chance rises whichever event is left out, the item is there for being popular, and those events are named that held it
         back least.
         """
-        places, history = self._history(query)
-        part = self._batch.part(query)
-        falls = np.zeros((len(rows), part.stop - part.start), dtype=np.float32)
+        falls = np.zeros((len(rows), self._length), dtype=np.float32)
         known = self._model.known[rows]
-        tried = np.arange(len(history))[-CAUSES_TRIED:]
-        if len(history) == 1:
-            falls[known, places[0]] = 1
-        elif len(history):
+        if len(self._history) == 1:
+            falls[known, self._places[0]] = 1
+        elif self._state is not None and known.any():
+            tried = np.arange(len(self._history))[-CAUSES_TRIED:]
+            states = self._model.encode_without(self._history, tried)
             asked = rows[known]
-            others = [np.delete(history, place) for place in tried]
-            together = max(1, CHUNK_CELLS // self._batch.n)
-            parts = [self._log_chances(others[start : start + together])[:, asked] for start in range(0, len(others), together)]
-            fall = (self._log_chances([history])[:, asked] - np.concatenate(parts)).T
+            totals = np.array([self._model.log_total(state) for state in states], dtype=np.float32)
+            now = self._model.logits(self._state, asked) - self._total
+            fall = now[:, None] - (self._model.items[asked] @ states.T + self._model.bias[asked, None] - totals)
             fall = np.where((fall > 0).any(axis=1, keepdims=True), fall, np.exp(np.minimum(fall, 0)))
-            falls[np.ix_(known, places[tried])] = fall
+            falls[np.ix_(known, self._places[tried])] = fall
         return ranked_causes(falls)

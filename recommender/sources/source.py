@@ -8,9 +8,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from recommender.best import best_places
 from recommender.feeds import SourceName
-from recommender.sources.batch import Batch
+from recommender.sources.past import Past
 
 NO_OPINION = np.float32(-np.inf)
 """Score of a row of which a source knows nothing in favour; it gets no rank from that source."""
@@ -38,60 +37,51 @@ def sound(scores: Floats) -> Floats:
 
 
 class Scorer(Protocol):
-    """A source made ready for one batch of b histories."""
+    """A source made ready for one history."""
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
-        """Up to `limit` of the best rows for each history, shape (b, ≤ limit), int32, -1 where there are fewer.
+        """Up to `limit` of the best rows that are `allowed`, shape (n,), in no order: shape (≤ limit,), int32.
 
-        `allowed`: shape (b, n). Only rows with an opinion are proposed.
+        Only rows with an opinion are proposed.
         """
         ...
 
     def score(self, rows: Rows) -> Floats:
-        """Scores of `rows`, shape (b, m), float32; `NO_OPINION` where there is none.
-
-        Rows of -1 stand at the ends of lines and may score anything.
-        """
+        """Scores of `rows`, shape (m,), float32; `NO_OPINION` where there is none."""
         ...
 
-    def causes(self, query: int, rows: Rows) -> list[Cause]:
-        """For each of `rows`, shape (r,), what in the history of `query` (its place in the batch) caused its score."""
+    def causes(self, rows: Rows) -> list[Cause]:
+        """For each of `rows`, shape (r,), what in the history caused its score."""
         ...
 
 
 class Source(Protocol):
-    """One way to find items for a history; immutable."""
+    """One way to find items for a history; immutable.
+
+    `scans`: it finds candidates by looking at every item, and scores given ones at next to no cost.
+    """
 
     name: SourceName
+    scans: bool
 
-    def prepare(self, batch: Batch, now: int) -> Scorer:
+    def prepare(self, past: Past, now: int) -> Scorer:
         """Do the work that scoring and proposing share. `now`: µs since 1970."""
         ...
 
-    def has_opinion(self, batch: Batch) -> Mask:
-        """For which histories the source can say anything, shape (b,)."""
+    def has_opinion(self, past: Past) -> bool:
+        """Whether the source can say anything for this history."""
         ...
 
 
-def best_of(rows: Rows, scores: Floats, limit: int) -> Rows:
-    """The `limit` of `rows`, shape (r,), with the best `scores`, the same shape; in no order, all where they are fewer.
-
-    Of equal scores at the cut those that come first in `rows` are taken.
-    """
-    return rows[best_places(scores, limit)]
-
-
 def first_allowed(order: Rows, allowed: Mask, limit: int) -> Rows:
-    """The first `limit` rows of `order`, shape (o,), that each line of `allowed`, shape (b, n), allows; -1 where fewer."""
-    found = np.full((len(allowed), limit), -1, dtype=np.int32)
-    for line, mask in enumerate(allowed):
-        taken, start, step = 0, 0, max(4 * limit, 64)
-        while taken < limit and start < len(order):
-            part = order[start : start + step]
-            part = part[mask[part]][: limit - taken]
-            found[line, taken : taken + len(part)] = part
-            taken, start, step = taken + len(part), start + step, 2 * step
-    return found
+    """The first `limit` rows of `order`, shape (o,), that are `allowed`, shape (n,)."""
+    parts, found, start, step = list[Rows](), 0, 0, max(4 * limit, 64)
+    while found < limit and start < len(order):
+        part = order[start : start + step]
+        part = part[allowed[part]][: limit - found]
+        parts.append(part)
+        found, start, step = found + len(part), start + step, 2 * step
+    return np.concatenate(parts) if parts else order[:0]
 
 
 def ranked_causes(contributions: Floats, nameable: Mask | None = None, *, most: int = 3) -> list[Cause]:
@@ -99,11 +89,15 @@ def ranked_causes(contributions: Floats, nameable: Mask | None = None, *, most: 
 
     At the most `most` a row, only positive contributions, and only `nameable` ones, the same shape, where given.
     """
-    named = contributions > 0 if nameable is None else (contributions > 0) & nameable
-    causes = []
-    for parts, may_be_named in zip(contributions, named, strict=True):
-        places = np.flatnonzero(may_be_named)
-        places = places[np.argsort(-parts[places], kind="stable")][:most]
-        share = float(parts[places[0]] / parts[parts > 0].sum()) if len(places) else 0.0
-        causes.append(Cause(tuple(places.tolist()), share))
-    return causes
+    if not contributions.size:
+        return [Cause()] * len(contributions)
+    positive = np.where(contributions > 0, contributions, np.float32(0))
+    named = positive if nameable is None else np.where(nameable, positive, np.float32(0))
+    order = np.argsort(-named, axis=1, kind="stable")[:, :most]
+    strongest = np.take_along_axis(named, order, axis=1)
+    shares = strongest[:, 0] / np.maximum(positive.sum(axis=1), np.finfo(np.float32).tiny)
+    counts = (strongest > 0).sum(axis=1)
+    return [
+        Cause(tuple(places[:count]), share) if count else Cause()
+        for places, count, share in zip(order.tolist(), counts.tolist(), shares.tolist(), strict=True)
+    ]

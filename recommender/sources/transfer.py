@@ -10,47 +10,49 @@ import numpy as np
 import scipy.sparse as sp
 
 from recommender.feeds import SourceName
+from recommender.kernels import entries_of_product
 from recommender.profile import Transfer
-from recommender.sources.batch import Batch
 from recommender.sources.item_item import Gathered, ItemItemSource
-from recommender.sources.source import Cause, Mask, Rows, ranked_causes
+from recommender.sources.past import Past
+from recommender.sources.source import Cause, Rows, ranked_causes
 
 
 class TransferSource:
     """`lending`, shape (n, n), CSR: row w holds what one unit of item w's score is worth to each item that borrows."""
 
     name = SourceName.TRANSFER
+    scans = False
 
     def __init__(self, lending: sp.csr_array, behaviour: ItemItemSource, settings: Transfer) -> None:
         self.lending = lending
         self.behaviour = behaviour
         self.settings = settings
 
-    def has_opinion(self, batch: Batch) -> Mask:
-        """Histories with any item of positive weight, as soon as any item borrows."""
-        return (batch.counts(batch.positive) > 0) & bool(self.lending.nnz)
+    def has_opinion(self, past: Past) -> bool:
+        """Whether any item has positive weight, as soon as any item borrows."""
+        return bool(self.lending.nnz) and bool(past.positive.any())
 
-    def prepare(self, batch: Batch, now: int) -> Gathered:
+    def prepare(self, past: Past, now: int) -> Lent:
         """Score the lenders, and add up what they lend."""
-        return _Lent(self, batch)
+        return Lent(self, past)
 
 
-class _Lent(Gathered):
-    def __init__(self, source: TransferSource, batch: Batch) -> None:
-        self._source = source
-        weights = batch.decayed(source.behaviour.history_decay)
-        history = batch.matrix(weights)
-        lenders = history @ source.behaviour.weights + np.float32(source.settings.own_share) * history
-        super().__init__(batch, weights, sp.csr_array(lenders @ source.lending))
+class Lent(Gathered):
+    """The transfer source made ready for a history."""
 
-    def causes(self, query: int, rows: Rows) -> list[Cause]:
+    def __init__(self, source: TransferSource, past: Past) -> None:
+        self._source, self._past = source, past
+        self._strengths = past.decayed(source.behaviour.history_decay)
+        weights, own = source.behaviour.weights, np.float32(source.settings.own_share)
+        lenders, scores = Gathered(weights, past.rows, self._strengths).summed()
+        super().__init__(source.lending, np.concatenate([lenders, past.rows]), np.concatenate([scores, own * self._strengths]))
+
+    def causes(self, rows: Rows) -> list[Cause]:
         """See `Scorer`. The score is linear in the history."""
-        source, history = self._source, self.batch.rows[self.batch.part(query)]
-        own = source.behaviour.weights[history]
-        # Rows of a few lenders are read at once; columns would be looked for in all of them.
-        lenders = np.unique(np.concatenate([own.indices, history]))
-        borrowed = source.lending[lenders][:, rows]
-        share = np.float32(source.settings.own_share)
-        each = own[:, lenders] @ borrowed + share * borrowed[np.searchsorted(lenders, history)]
-        liked = np.maximum(self.weights[self.batch.part(query)], 0)
-        return ranked_causes((sp.csr_array(each).toarray() * liked[:, None]).T)
+        weights, lending = self._source.behaviour.weights, self._source.lending
+        parts = entries_of_product(
+            *(weights.indptr, weights.indices, weights.data),
+            *(lending.indptr, lending.indices, lending.data),
+            *(self._past.rows, rows, np.float32(self._source.settings.own_share)),
+        )
+        return ranked_causes(parts.T * np.maximum(self._strengths, 0))

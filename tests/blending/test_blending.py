@@ -48,9 +48,8 @@ def test_the_ranker_is_taught_the_very_features_that_it_will_be_served() -> None
     for query, taught in enumerate(np.split(lists.features, np.cumsum(lists.sizes)[:-1])):
         asked = Query(HOME, 40, history=PEOPLE.histories[query], consumed=PEOPLE.consumed[query])
         now = from_micros(PEOPLE.cut)
-        pool = engine.pool([asked], now=now)
-        places = np.flatnonzero((pool.rows[0] >= 0) & (pool.added[0].sum(axis=1) > 0))
-        served = engine.features(pool, 0, places, now=now)
+        pool = engine.pool(asked, now=now)
+        served = engine.features(pool, np.flatnonzero(pool.added.sum(axis=1) > 0), now=now)
         assert not served[:, FEATURES.index("popular.strength")].any()
         np.testing.assert_allclose(taught, served, rtol=1e-5, atol=1e-6)
 

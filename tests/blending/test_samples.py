@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from handmade import HOME, blend_by, checkerboard, contents_of, engine_of, history_of, number_of, some_items
 from heldout import held_out
 
-import indexing.blending.samples as samples_module
-from indexing.blending.samples import Samples, every_source, gather, joined, pools, typical_bests, with_blend
+from indexing.blending.samples import Samples, every_source, gather, joined, typical_bests, with_blend
 from recommender.feeds import Query, SourceName
 from recommender.ranking import FEATURES
 from recommender.times import from_micros
@@ -42,11 +40,10 @@ def test_strengths_are_those_of_the_engine_with_every_source_taking_part() -> No
     samples = gather(ENGINE, PARTS, HOME, 40)
     engine = with_blend(ENGINE, every_source())
     query = Query(HOME, 1, history=FEW, consumed=PARTS[0].consumed[0])
-    pool = engine.pool([query], now=from_micros(PARTS[0].cut))
-    rows = pool.rows[0][pool.rows[0] >= 0]
-    np.testing.assert_array_equal(samples.strengths[0, : len(rows)], pool.strengths[0, : len(rows)])
-    assert rows[line_of(samples, 0)].tolist() == [4, 6]
-    assert (pool.weights[0] == 1).all()
+    pool = engine.pool(query, now=from_micros(PARTS[0].cut))
+    np.testing.assert_array_equal(samples.strengths[0, : len(pool.rows)], pool.strengths)
+    assert pool.rows[line_of(samples, 0)].tolist() == [4, 6]
+    assert (pool.weights == 1).all()
 
 
 def test_what_no_source_proposes_counts_as_missed() -> None:
@@ -71,15 +68,6 @@ def test_a_placement_that_goes_by_weights_learns_all_the_same() -> None:
     np.testing.assert_array_equal(gather(ENGINE, PARTS, placement, 40).strengths, gather(ENGINE, PARTS, HOME, 40).strengths)
 
 
-def test_the_people_of_a_large_part_come_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = gather(ENGINE, PARTS, HOME, 40)
-    monkeypatch.setattr(samples_module, "BATCH", 1)
-    assert [start for start, _ in pools(with_blend(ENGINE, every_source()), PARTS[0], HOME)] == [0, 1]
-    again = gather(ENGINE, PARTS, HOME, 40)
-    for name in ("strengths", "features", "hits", "relevant", "people", "buckets", "groups"):
-        np.testing.assert_array_equal(getattr(again, name), getattr(whole, name))
-
-
 def test_choosing_queries_takes_all_that_belongs_to_them() -> None:
     samples = gather(ENGINE, PARTS, HOME, 40)
     chosen = samples.where(np.array([False, True, True]))
@@ -92,9 +80,9 @@ def test_choosing_queries_takes_all_that_belongs_to_them() -> None:
 def test_features_are_those_of_the_engine_but_for_the_blend_to_be_learnt() -> None:
     samples = gather(ENGINE, PARTS, HOME, 40)
     engine, now = with_blend(ENGINE, every_source()), from_micros(PARTS[0].cut)
-    pool = engine.pool([Query(HOME, 1, history=FEW, consumed=PARTS[0].consumed[0])], now=now)
-    places = np.flatnonzero(pool.rows[0] >= 0)
-    served = engine.features(pool, 0, places, now=now)
+    pool = engine.pool(Query(HOME, 1, history=FEW, consumed=PARTS[0].consumed[0]), now=now)
+    places = np.arange(len(pool.rows))
+    served = engine.features(pool, places, now=now)
     columns = [place for place, name in enumerate(FEATURES) if not name.startswith("blend")]
     np.testing.assert_array_equal(samples.features[0, : len(places), columns], served[:, columns].T)
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from handmade import HOME, NOW, assert_same_feed, checkerboard, engine_of, feed_of, history_of, number_of, some_items
 from pyroaring import BitMap
 
-import recommender.engine as engine_module
 from recommender.engine import Recommender
 from recommender.events import EventType
 from recommender.feeds import Query, SourceName
@@ -86,14 +84,6 @@ def test_the_order_of_queries_does_not_matter() -> None:
     queries = varied_queries(30, seed=1)
     forwards, backwards = ENGINE.feeds(queries, now=NOW), ENGINE.feeds(queries[::-1], now=NOW)
     for ours, theirs in zip(forwards, backwards[::-1], strict=True):
-        assert_same_feed(ours, theirs)
-
-
-def test_batches_too_big_for_memory_are_cut_without_changing_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    queries = varied_queries(25, seed=2)
-    whole = ENGINE.feeds(queries, now=NOW)
-    monkeypatch.setattr(engine_module, "CHUNK_CELLS", 3 * N)
-    for ours, theirs in zip(whole, ENGINE.feeds(queries, now=NOW), strict=True):
         assert_same_feed(ours, theirs)
 
 

@@ -11,7 +11,7 @@ from handmade import HOME, NOW, checkerboard, engine_of, feed_of, history_of, ro
 
 from recommender.engine import Recommender
 from recommender.feeds import Degradation, Query, SourceName
-from recommender.sources import Batch, Cause, CollaborativeSource, Scorer
+from recommender.sources import Cause, CollaborativeSource, ItemItemSource, Past, Scorer
 from recommender.sources.source import Floats, Mask, Rows
 
 HISTORY = history_of(1, 3, 5)
@@ -32,28 +32,28 @@ class _FailingScorer:
             raise ZeroDivisionError("in score")
         return self._scorer.score(rows)
 
-    def causes(self, query: int, rows: Rows) -> list[Cause]:
-        return self._scorer.causes(query, rows)
+    def causes(self, rows: Rows) -> list[Cause]:
+        return self._scorer.causes(rows)
 
 
-class _FailingSource(CollaborativeSource):
-    """A collaborative source that fails at one stage of its work."""
+class _FailingSource(ItemItemSource):
+    """An item–item source that fails at one stage of its work."""
 
-    def __init__(self, source: CollaborativeSource, stage: str) -> None:
-        super().__init__(source.factors, source.settings, source.confidence)
+    def __init__(self, source: ItemItemSource, stage: str) -> None:
+        super().__init__(source.name, source.weights, source.history_decay)
         self._stage = stage
 
-    def prepare(self, batch: Batch, now: int) -> Scorer:  # type: ignore[override]
+    def prepare(self, past: Past, now: int) -> Scorer:  # type: ignore[override]
         if self._stage == "prepare":
             raise ZeroDivisionError("in prepare")
-        return _FailingScorer(super().prepare(batch, now), self._stage)
+        return _FailingScorer(super().prepare(past, now), self._stage)
 
 
 def failing_engine(stage: str) -> Recommender:
     engine = engine_of(checkerboard())
     sources = list(engine.sources)
-    assert isinstance(sources[1], CollaborativeSource)
-    sources[1] = _FailingSource(sources[1], stage)
+    assert isinstance(sources[2], ItemItemSource)
+    sources[2] = _FailingSource(sources[2], stage)
     engine.sources = tuple(sources)
     return engine
 
@@ -61,11 +61,11 @@ def failing_engine(stage: str) -> Recommender:
 @pytest.mark.parametrize("stage", ["prepare", "candidates", "score"])
 def test_a_source_that_fails_is_named_and_the_others_serve(stage: str, caplog: pytest.LogCaptureFixture) -> None:
     feed = feed_of(failing_engine(stage), Query(HOME, 12, history=HISTORY, reasons=12))
-    assert feed.degraded == (Degradation("collaborative", "failed"),)
+    assert feed.degraded == (Degradation("item_item", "failed"),)
     assert len(feed.numbers) == 12
     assert len(feed.reasons) == 12
-    assert not feed.source_ranks[:, 1].any()
-    assert np.delete(feed.source_ranks, 1, axis=1).any(axis=0).all()
+    assert not feed.source_ranks[:, 2].any()
+    assert np.delete(feed.source_ranks, 2, axis=1).any(axis=0).all()
     assert "source failed" in caplog.text
 
 
@@ -73,14 +73,14 @@ def test_a_source_that_fails_is_named_and_the_others_serve(stage: str, caplog: p
 def test_a_failure_touches_only_feeds_that_the_source_had_a_part_in(stage: str) -> None:
     queries = [Query(HOME, 10), Query(HOME, 10, history=HISTORY), Query(HOME, 10, history=HISTORY, sources=frozenset({SourceName.CONTENT}))]
     degraded = [feed.degraded for feed in failing_engine(stage).feeds(queries, now=NOW)]
-    assert degraded == [(), (Degradation("collaborative", "failed"),), ()]
+    assert degraded == [(), (Degradation("item_item", "failed"),), ()]
 
 
 @pytest.mark.parametrize("stage", ["prepare", "candidates", "score"])
 def test_a_feed_whose_only_source_fails_is_filled(stage: str) -> None:
-    feed = feed_of(failing_engine(stage), Query(HOME, 12, history=HISTORY, sources=frozenset({SourceName.COLLABORATIVE})))
+    feed = feed_of(failing_engine(stage), Query(HOME, 12, history=HISTORY, sources=frozenset({SourceName.ITEM_ITEM})))
     assert rows_in(feed) == list(range(12))
-    assert feed.degraded == (Degradation("collaborative", "failed"),)
+    assert feed.degraded == (Degradation("item_item", "failed"),)
 
 
 def broken_arrays() -> list[tuple[str, Callable[[Recommender], object]]]:
@@ -96,7 +96,7 @@ def test_broken_arrays_cost_a_source_and_not_the_feed(name: str, damage: Callabl
     engine = engine_of(checkerboard())
     for source in engine.sources:
         # What is worked out once is worked out before the damage, as in a server that ran for a while.
-        source.has_opinion(Batch.empty(1, 40))
+        source.has_opinion(Past.empty(40))
     feed_of(engine, Query(HOME, 5, history=HISTORY))
     damage(engine)
     feed = feed_of(engine, Query(HOME, 12, history=HISTORY))
@@ -105,7 +105,7 @@ def test_broken_arrays_cost_a_source_and_not_the_feed(name: str, damage: Callabl
 
 
 class _OddScorer(_FailingScorer):
-    """Scores the last candidate of every line as no number."""
+    """Scores the last candidate as no number."""
 
     def __init__(self, scorer: Scorer, odd: float) -> None:
         super().__init__(scorer, "")
@@ -113,7 +113,7 @@ class _OddScorer(_FailingScorer):
 
     def score(self, rows: Rows) -> Floats:
         scores = super().score(rows).copy()
-        scores[np.arange(len(rows)), (rows >= 0).sum(axis=1) - 1] = self._odd
+        scores[-1] = self._odd
         return scores
 
 
@@ -122,8 +122,8 @@ class _OddSource(CollaborativeSource):
         super().__init__(source.factors, source.settings, source.confidence)
         self._odd = odd
 
-    def prepare(self, batch: Batch, now: int) -> Scorer:  # type: ignore[override]
-        return _OddScorer(super().prepare(batch, now), self._odd)
+    def prepare(self, past: Past, now: int) -> Scorer:  # type: ignore[override]
+        return _OddScorer(super().prepare(past, now), self._odd)
 
 
 @pytest.mark.parametrize("odd", [float("nan"), float("inf")])

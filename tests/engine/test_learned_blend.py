@@ -166,10 +166,8 @@ def test_a_source_that_has_no_say_for_one_person_adds_no_feature_because_it_has_
     weights[0, SourceName.FRESH - 1] = 0
     engine = engine_of(replace(checkerboard(N), blend=blend_of(weights, TREES)))
     newcomer, known = Query(HOME, 5), after(HISTORY)
-    alone, together = engine.pool([newcomer], now=NOW), engine.pool([newcomer, known], now=NOW)
-    assert together.strengths[1, :, SourceName.FRESH - 1].any()
-    for pool in (alone, together):
-        assert not pool.strengths[0, :, SourceName.FRESH - 1].any()
+    assert engine.pool(known, now=NOW).strengths[:, SourceName.FRESH - 1].any()
+    assert not engine.pool(newcomer, now=NOW).strengths[:, SourceName.FRESH - 1].any()
 
 
 def test_a_placement_that_gives_weights_goes_by_them() -> None:
@@ -240,10 +238,10 @@ def test_what_the_sources_leave_short_is_filled_below_all_probabilities() -> Non
 
 def test_the_pool_is_what_a_feed_is_made_of() -> None:
     query = after(HISTORY)
-    pool, feed = BY_WEIGHTS.pool([query], now=NOW), feed_of(BY_WEIGHTS, query)
-    totals = pool.added[0].sum(axis=1)
-    order = np.lexsort((pool.rows[0], -totals))
-    assert pool.rows[0][order][:30].tolist() == rows_in(feed)
+    pool, feed = BY_WEIGHTS.pool(query, now=NOW), feed_of(BY_WEIGHTS, query)
+    totals = pool.added.sum(axis=1)
+    order = np.lexsort((pool.rows, -totals))
+    assert pool.rows[order][:30].tolist() == rows_in(feed)
     np.testing.assert_array_equal(totals[order][:30], feed.scores)
-    assert pool.learned.tolist() == [True]
+    assert pool.learned
     assert (pool.strengths >= 0).all()

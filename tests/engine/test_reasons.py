@@ -17,17 +17,16 @@ from recommender.generation import Generations
 from recommender.people import HISTORY_DTYPE, History
 from recommender.profile import BuildSettings, Content
 from recommender.reasons import reason_text
-from recommender.sources import NO_OPINION, Batch
+from recommender.sources import NO_OPINION, Past
 
 ENGINE = engine_of(checkerboard())
 SHORT = HOME.model_copy(update={"fallback": "none"})
 
 
-def without(batch: Batch, place: int) -> Batch:
-    """A batch of one history less one of its events; the others keep their ages, so that nothing else changes."""
-    kept = np.arange(len(batch.rows)) != place
-    flat = {name: getattr(batch, name)[kept] for name in ("rows", "weights", "age", "numbers", "types")}
-    return replace(batch, offsets=np.array([0, kept.sum()]), **flat)
+def without(past: Past, place: int) -> Past:
+    """A history less one of its events; the others keep their ages, so that nothing else changes."""
+    kept = np.arange(len(past)) != place
+    return replace(past, **{name: getattr(past, name)[kept] for name in ("rows", "weights", "age", "numbers", "types")})
 
 
 def unlike_engine() -> Recommender:
@@ -54,15 +53,15 @@ def unlike_engine() -> Recommender:
 def assert_causes_count(engine: Recommender, history: History, source: SourceName) -> int:
     """Check the named causes of the ten best items of one source; returns how many were checked."""
     scorer_of = engine.sources[source - 1].prepare
-    batch = Batch.of([Query(HOME, 1, history=history)], engine.contents.catalogue, engine.settings)
+    past = Past.of(Query(HOME, 1, history=history), engine.contents.catalogue, engine.settings)
     every = np.arange(engine.contents.catalogue.n, dtype=np.int32)
-    scorer = scorer_of(batch, 0)
-    [scores] = scorer.score(every[None])
+    scorer = scorer_of(past, 0)
+    scores = scorer.score(every)
     best = np.argsort(-scores)[:10].astype(np.int32)
     best = best[scores[best] > NO_OPINION]
-    for row, cause in zip(best, scorer.causes(0, best), strict=True):
+    for row, cause in zip(best, scorer.causes(best), strict=True):
         assert cause.places
-        [[less]] = scorer_of(without(batch, cause.places[0]), 0).score(np.array([[row]], dtype=np.int32))
+        [less] = scorer_of(without(past, cause.places[0]), 0).score(np.array([row], dtype=np.int32))
         assert less < scores[row]
     return len(best)
 

@@ -19,7 +19,7 @@ from recommender.generation import Contents
 from recommender.people import History
 from recommender.profile import BuildSettings
 from recommender.ranking import FEATURES, MONOTONE, features
-from recommender.sources import Batch
+from recommender.sources import Past
 from recommender.times import DAY_US, MISSING_TIME, from_micros, to_micros
 
 MOMENT = to_micros(NOW)
@@ -50,14 +50,14 @@ WATCHED["at"] = [0, 1]
 def made_for(history: History, contents: Contents = CONTENTS, **changed: Any) -> dict[str, np.ndarray]:
     """The features of all items after a history, by name."""
     n = contents.catalogue.n
-    batch = Batch.of([Query(HOME, 1), Query(HOME, 1, history=history)], contents.catalogue, BuildSettings())
+    past = Past.of(Query(HOME, 1, history=history), contents.catalogue, BuildSettings())
     given: dict[str, Any] = {
         "blended": np.zeros(n, dtype=np.float32),
         "strength": np.zeros((n, SOURCES), dtype=np.float32),
         "source_ranks": np.zeros((n, SOURCES), dtype=np.int32),
         **changed,
     }
-    made = features(contents.facts, batch, 1, np.arange(n, dtype=np.int32), **given, now=MOMENT)
+    made = features(contents.facts, past, np.arange(n, dtype=np.int32), **given, now=MOMENT)
     assert made.shape == (n, len(FEATURES))
     assert made.dtype == np.float32
     return {name: made[:, place] for name, place in PLACES.items()}
@@ -148,12 +148,12 @@ def test_items_without_an_author_share_none() -> None:
 
 def test_features_do_not_depend_on_which_other_candidates_there_are() -> None:
     contents = checkerboard(40)
-    batch = Batch.of([Query(HOME, 1, history=history_of(0, 2, 5))], contents.catalogue, BuildSettings())
+    past = Past.of(Query(HOME, 1, history=history_of(0, 2, 5)), contents.catalogue, BuildSettings())
 
     def of(rows: np.ndarray) -> np.ndarray:
         n = len(rows)
         nothing = np.zeros((n, SOURCES), dtype=np.int32)
-        return features(contents.facts, batch, 0, rows, np.zeros(n, np.float32), nothing.astype(np.float32), nothing, now=MOMENT)
+        return features(contents.facts, past, rows, np.zeros(n, np.float32), nothing.astype(np.float32), nothing, now=MOMENT)
 
     every = of(np.arange(40, dtype=np.int32))
     some = np.array([3, 8, 21, 30], dtype=np.int32)
@@ -192,12 +192,11 @@ PEOPLE = of_both_sides(30)
 def trained_on(engine: Recommender, depth: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Rows of the leading candidates of every held-out person and their features, as a ranker is taught them."""
     lists = []
-    for _, pool in pools(engine, PEOPLE, HOME):
-        for line, rows in enumerate(pool.rows):
-            totals = pool.added[line].sum(axis=1)
-            real = np.flatnonzero((rows >= 0) & (totals > 0))
-            leading = real[np.argsort(-totals[real], kind="stable")][:depth]
-            lists.append((rows[leading], Recommender.features(engine, pool, line, leading, now=from_micros(PEOPLE.cut))))
+    for pool in pools(engine, PEOPLE, HOME):
+        totals = pool.added.sum(axis=1)
+        real = np.flatnonzero(totals > 0)
+        leading = real[np.argsort(-totals[real], kind="stable")][:depth]
+        lists.append((pool.rows[leading], Recommender.features(engine, pool, leading, now=from_micros(PEOPLE.cut))))
     return lists
 
 
@@ -235,8 +234,7 @@ def test_a_feed_is_in_the_order_of_the_trees_scores_of_these_features() -> None:
 def test_history_at_the_moment_of_the_cut_is_what_a_feed_goes_by() -> None:
     person = held_out((history_of(0, 2), [4]))
     engine = engine_of(replace(checkerboard(), blend=BLEND))
-    [(start, pool)] = pools(engine, person, HOME)
-    assert start == 0
+    [pool] = pools(engine, person, HOME)
     query = Query(HOME, 40, history=person.histories[0], consumed=person.consumed[0])
     fed = feed_of(engine, query, now=from_micros(person.cut))
-    assert set(rows_in(fed)) == set(pool.rows[0].tolist()) == set(range(40)) - {0, 2}
+    assert set(rows_in(fed)) == set(pool.rows.tolist()) == set(range(40)) - {0, 2}

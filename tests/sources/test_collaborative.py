@@ -11,19 +11,21 @@ from threadpoolctl import threadpool_limits
 from recommender.events import EventType
 from recommender.feeds import Query, SourceName
 from recommender.profile import BuildSettings, Collaborative, EventWeights
-from recommender.sources import NO_OPINION, Batch, CollaborativeSource, ItemItemSource
+from recommender.sources import NO_OPINION, CollaborativeSource, ItemItemSource, Past
 
 N = 40
+EVERY_ROW = np.arange(N, dtype=np.int32)
 SETTINGS = Collaborative(factors=8, regularisation=3.0, alpha=7.0, history_decay=1.0)
 
 
-def batch_of_matrix(matrix: sp.csr_array) -> Batch:
+def pasts_of(matrix: sp.csr_array) -> list[Past]:
     """One history for each row of a matrix of weights."""
-    counts = np.diff(matrix.indptr)
-    age = np.concatenate([np.arange(count)[::-1] for count in counts]).astype(np.float32)
-    numbers, types = matrix.indices.astype(np.uint32), np.full(matrix.nnz, EventType.LIKE, dtype=np.uint8)
-    offsets = matrix.indptr.astype(np.int64)
-    return Batch(matrix.shape[1], offsets, matrix.indices.astype(np.int32), matrix.data.astype(np.float32), age, numbers, types)
+    pasts = []
+    for start, end in zip(matrix.indptr[:-1], matrix.indptr[1:], strict=True):
+        rows, weights = matrix.indices[start:end].astype(np.int32), matrix.data[start:end].astype(np.float32)
+        age = np.arange(len(rows), dtype=np.float32)[::-1]
+        pasts.append(Past(matrix.shape[1], rows, weights, age, rows.astype(np.uint32), np.full(len(rows), EventType.LIKE, dtype=np.uint8)))
+    return pasts
 
 
 def random_weights(people: int, *, negative: float) -> sp.csr_array:
@@ -46,7 +48,7 @@ def test_fold_in_is_what_implicit_recalculates(negative: float) -> None:
         theirs = np.array([model.recalculate_user(person, sp.csr_matrix(weights)[[person]]) for person in range(60)])
     factors = np.asarray(model.item_factors, dtype=np.float32)
     source = CollaborativeSource(factors, SETTINGS, SETTINGS.alpha)
-    scores = source.prepare(batch_of_matrix(weights), 0).score(np.tile(np.arange(N, dtype=np.int32), (60, 1)))
+    scores = np.stack([source.prepare(past, 0).score(EVERY_ROW) for past in pasts_of(weights)])
     expected = theirs.reshape(60, -1) @ factors.T
     assert np.abs(expected).max() > 0.3
     positive = expected > 1e-3
@@ -59,15 +61,15 @@ def test_scores_fall_apart_into_what_each_liked_item_adds() -> None:
     settings = Collaborative(history_decay=0.8, regularisation=2.0, alpha=3.0)
     factors = np.abs(rng.normal(size=(N, 8))).astype(np.float32)
     liked, steps = np.array([5, 9, 30]), np.array([2, 1, 0])
-    batch = Batch.of([Query(HOME, 1, history=history_of(*liked))], contents_of(some_items(N)).catalogue, BuildSettings())
-    scorer = CollaborativeSource(factors, settings, settings.alpha).prepare(batch, 0)
+    past = Past.of(Query(HOME, 1, history=history_of(*liked)), contents_of(some_items(N)).catalogue, BuildSettings())
+    scorer = CollaborativeSource(factors, settings, settings.alpha).prepare(past, 0)
     confidence = 3.0 * EventWeights().like * 0.8**steps
     normal = factors.T @ factors + 2.0 * np.eye(8) + (factors[liked].T * (confidence - 1)) @ factors[liked]
     added = factors @ np.linalg.solve(normal, factors[liked].T) * confidence
     rows = np.flatnonzero((added > 0).all(axis=1)).astype(np.int32)
     assert len(rows) > 5
-    np.testing.assert_allclose(scorer.score(rows[None])[0], added[rows].sum(axis=1), rtol=1e-3)
-    for row, cause in zip(rows, scorer.causes(0, rows), strict=True):
+    np.testing.assert_allclose(scorer.score(rows), added[rows].sum(axis=1), rtol=1e-3)
+    for row, cause in zip(rows, scorer.causes(rows), strict=True):
         assert cause.places == tuple(np.argsort(-added[row]).tolist())
         assert cause.share == pytest.approx(added[row].max() / added[row].sum(), rel=1e-3)
 
@@ -89,9 +91,9 @@ def test_what_was_disliked_pulls_its_kind_down() -> None:
     both = np.concatenate([history_of(0, type=EventType.DISLIKE), likes])
     catalogue = contents_of(some_items(6)).catalogue
     weights = BuildSettings(event_weights=EventWeights(dislike=-2))
-    batch = Batch.of([Query(HOME, 1, history=likes), Query(HOME, 1, history=both)], catalogue, weights)
-    every = np.tile(np.arange(6, dtype=np.int32), (2, 1))
-    before, after = source.prepare(batch, 0).score(every)
+    every = np.arange(6, dtype=np.int32)
+    pasts = [Past.of(Query(HOME, 1, history=history), catalogue, weights) for history in (likes, both)]
+    before, after = (source.prepare(past, 0).score(every) for past in pasts)
     assert after[1] < before[1]
     assert after[2] < before[2]
 
@@ -100,9 +102,9 @@ def test_item_item_scores_are_the_dense_product() -> None:
     rng = np.random.default_rng(9)
     dense = (rng.normal(size=(N, N)) * (rng.random((N, N)) < 0.3)).astype(np.float32)
     source = ItemItemSource(SourceName.ITEM_ITEM, sp.csr_array(dense), 0.7)
-    batch = batch_of_matrix(random_weights(20, negative=0.2))
-    scores = source.prepare(batch, 0).score(np.tile(np.arange(N, dtype=np.int32), (20, 1)))
-    expected = batch.matrix(batch.decayed(0.7)).toarray() @ dense
+    pasts = pasts_of(random_weights(20, negative=0.2))
+    scores = np.stack([source.prepare(past, 0).score(EVERY_ROW) for past in pasts])
+    expected = np.stack([past.decayed(0.7) @ dense[past.rows] for past in pasts])
     wanted = np.where(expected > 1e-6, expected, NO_OPINION)
     np.testing.assert_allclose(scores[np.abs(expected) > 1e-6], wanted[np.abs(expected) > 1e-6], rtol=1e-4)
     assert (scores > NO_OPINION).any()
@@ -113,8 +115,8 @@ def test_item_item_names_what_added_most_and_never_what_was_disliked() -> None:
     weights[0, 4], weights[1, 4], weights[2, 4] = 0.2, 0.7, -5.0
     contents = contents_of(some_items(5), item_item=weights)
     history = np.concatenate([history_of(2, type=EventType.DISLIKE), history_of(0, 1)])
-    batch = Batch.of([Query(HOME, 1, history=history)], contents.catalogue, BuildSettings())
-    scorer = engine_of(contents).sources[2].prepare(batch, 0)
-    [cause] = scorer.causes(0, np.array([4], dtype=np.int32))
-    assert [int(batch.numbers[place]) for place in cause.places] == [number_of(1), number_of(0)]
+    past = Past.of(Query(HOME, 1, history=history), contents.catalogue, BuildSettings())
+    scorer = engine_of(contents).sources[2].prepare(past, 0)
+    [cause] = scorer.causes(np.array([4], dtype=np.int32))
+    assert [int(past.numbers[place]) for place in cause.places] == [number_of(1), number_of(0)]
     assert cause.share == pytest.approx(0.7 / (0.7 + 0.2 * BuildSettings().item_item.history_decay))

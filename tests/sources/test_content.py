@@ -12,7 +12,7 @@ from recommender.events import EventType
 from recommender.feeds import Query, ReasonKind, SourceName
 from recommender.people import History
 from recommender.profile import BuildSettings, Content
-from recommender.sources import NO_OPINION, Batch
+from recommender.sources import NO_OPINION, Past
 
 CONTENT_ONLY = frozenset({SourceName.CONTENT})
 SHORT = HOME.model_copy(update={"fallback": "none"})
@@ -25,9 +25,8 @@ def axes_engine(**content: float) -> Recommender:
 
 
 def scores_of(engine: Recommender, history: History) -> np.ndarray:
-    batch = Batch.of([Query(HOME, 1, history=history)], engine.contents.catalogue, engine.settings)
-    [scores] = engine.sources[0].prepare(batch, 0).score(np.arange(20, dtype=np.int32)[None])
-    return scores
+    past = Past.of(Query(HOME, 1, history=history), engine.contents.catalogue, engine.settings)
+    return engine.sources[0].prepare(past, 0).score(np.arange(20, dtype=np.int32))
 
 
 def test_neighbours_of_one_item_come_in_the_order_of_their_cosines() -> None:
@@ -47,17 +46,17 @@ def test_every_interest_has_its_say() -> None:
 
 def test_no_more_interests_than_allowed() -> None:
     history = history_of(0, 5, 10, 15)
-    batch = Batch.of([Query(HOME, 1, history=history)], axes_engine().contents.catalogue, BuildSettings())
+    past = Past.of(Query(HOME, 1, history=history), axes_engine().contents.catalogue, BuildSettings())
     for most in (1, 2, 3):
-        scorer = axes_engine(interests=most).sources[0].prepare(batch, 0)
-        assert len(scorer._profiles[0].vectors) == most
+        scorer = axes_engine(interests=most).sources[0].prepare(past, 0)
+        assert len(scorer.vectors) == most
 
 
 def test_items_alike_share_an_interest_and_others_do_not() -> None:
     history = history_of(0, 1, 5)
-    batch = Batch.of([Query(HOME, 1, history=history)], axes_engine().contents.catalogue, BuildSettings())
-    assert axes_engine(same_interest=0.5).sources[0].prepare(batch, 0)._profiles[0].group.tolist() == [1, 1, 0]
-    assert axes_engine(same_interest=-1).sources[0].prepare(batch, 0)._profiles[0].group.tolist() == [0, 0, 0]
+    past = Past.of(Query(HOME, 1, history=history), axes_engine().contents.catalogue, BuildSettings())
+    assert axes_engine(same_interest=0.5).sources[0].prepare(past, 0).group.tolist() == [1, 1, 0]
+    assert axes_engine(same_interest=-1).sources[0].prepare(past, 0).group.tolist() == [0, 0, 0]
 
 
 def test_the_stronger_interest_scores_higher() -> None:

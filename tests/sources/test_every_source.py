@@ -14,8 +14,7 @@ from recommender.feeds import Query
 from recommender.generation import Contents
 from recommender.people import HISTORY_DTYPE, History
 from recommender.profile import BuildSettings
-from recommender.sources import NO_OPINION, Batch, Source
-from recommender.sources.source import Mask
+from recommender.sources import NO_OPINION, Past, Source
 from recommender.times import to_micros
 
 N = 80
@@ -80,16 +79,9 @@ def random_histories() -> list[History]:
     return histories
 
 
-BATCH = Batch.of([Query(HOME, 1, history=history) for history in random_histories()], CONTENTS.catalogue, BuildSettings())
-ALLOWED = np.random.default_rng(8).random((BATCH.size, N)) < 0.7
-EVERY_ROW = np.tile(np.arange(N, dtype=np.int32), (BATCH.size, 1))
-
-
-def alone(query: int) -> Batch:
-    """The batch of one of the histories."""
-    part = BATCH.part(query)
-    flat = {name: getattr(BATCH, name)[part] for name in ("rows", "weights", "age", "numbers", "types")}
-    return Batch(N, np.array([0, part.stop - part.start]), **flat)
+PASTS = [Past.of(Query(HOME, 1, history=history), CONTENTS.catalogue, BuildSettings()) for history in random_histories()]
+ALLOWED = np.random.default_rng(8).random((len(PASTS), N)) < 0.7
+EVERY_ROW = np.arange(N, dtype=np.int32)
 
 
 @pytest.fixture(params=SOURCES)
@@ -97,8 +89,9 @@ def source(request: pytest.FixtureRequest) -> Source:
     return ENGINE.sources[SOURCES.index(request.param)]
 
 
-def opinions(source: Source, scores: np.ndarray, allowed: Mask) -> Mask:
-    return (scores > NO_OPINION) & allowed & source.has_opinion(BATCH)[:, None]
+def heard(source: Source) -> list[tuple[Past, np.ndarray]]:
+    """The histories of which the source can say something, and what is allowed to each."""
+    return [(past, allowed) for past, allowed in zip(PASTS, ALLOWED, strict=True) if source.has_opinion(past)]
 
 
 def test_sources_stand_in_the_order_of_their_names() -> None:
@@ -108,83 +101,64 @@ def test_sources_stand_in_the_order_of_their_names() -> None:
 
 def test_proposes_only_allowed_rows_each_once(source: Source) -> None:
     for limit in (1, 7, 500):
-        for line, rows in enumerate(source.prepare(BATCH, MOMENT).candidates(ALLOWED, limit)):
-            real = rows[rows >= 0]
-            assert len(real) <= limit
-            assert len(set(real.tolist())) == len(real)
-            assert ALLOWED[line, real].all()
+        for past, allowed in zip(PASTS, ALLOWED, strict=True):
+            rows = source.prepare(past, MOMENT).candidates(allowed, limit)
+            assert len(rows) <= limit
+            assert len(set(rows.tolist())) == len(rows)
+            assert allowed[rows].all()
 
 
 def test_proposes_nothing_where_nothing_is_allowed(source: Source) -> None:
-    found = source.prepare(BATCH, MOMENT).candidates(np.zeros_like(ALLOWED), 10)
-    assert (found == -1).all()
+    for past in PASTS:
+        assert len(source.prepare(past, MOMENT).candidates(np.zeros(N, dtype=np.bool_), 10)) == 0
 
 
 def test_proposes_exactly_the_best_allowed_rows_by_its_own_score(source: Source) -> None:
-    scorer = source.prepare(BATCH, MOMENT)
-    scores = scorer.score(EVERY_ROW)
-    wanted = opinions(source, scores, ALLOWED)
     # Content proposes by likeness to interests alone and scores less the likeness to what was dismissed.
     limit = N if source.name.key == "content" else 12
-    found = scorer.candidates(ALLOWED, limit)
-    for line in np.flatnonzero(source.has_opinion(BATCH)):
-        rows = found[line][found[line] >= 0]
-        best = np.sort(scores[line, wanted[line]])[::-1][:limit]
-        np.testing.assert_array_equal(np.sort(scores[line, rows][scores[line, rows] > NO_OPINION])[::-1], best)
+    for past, allowed in heard(source):
+        scorer = source.prepare(past, MOMENT)
+        scores = scorer.score(EVERY_ROW)
+        best = np.sort(scores[(scores > NO_OPINION) & allowed])[::-1][:limit]
+        found = scores[scorer.candidates(allowed, limit)]
+        np.testing.assert_array_equal(np.sort(found[found > NO_OPINION])[::-1], best)
 
 
 def test_has_an_opinion_where_it_says_so(source: Source) -> None:
-    scores = source.prepare(BATCH, MOMENT).score(EVERY_ROW)
-    said = source.has_opinion(BATCH)
-    assert ((scores > NO_OPINION).any(axis=1) >= said).all()
-    assert said.any()
+    assert heard(source)
+    for past, _ in heard(source):
+        assert (source.prepare(past, MOMENT).score(EVERY_ROW) > NO_OPINION).any()
 
 
 def test_has_no_opinion_without_a_history_where_it_goes_by_history(source: Source) -> None:
-    empty = Batch.empty(2, N)
-    assert source.has_opinion(empty).tolist() == [source.name.key in IMPERSONAL] * 2
-    assert source.prepare(empty, MOMENT).candidates(ALLOWED[:2], 5).shape[0] == 2
-
-
-def test_a_batch_gives_the_very_numbers_of_its_single_queries(source: Source) -> None:
-    together = source.prepare(BATCH, MOMENT)
-    found, scores = together.candidates(ALLOWED, 9), together.score(EVERY_ROW)
-    for query in range(BATCH.size):
-        single = source.prepare(alone(query), MOMENT)
-        if source.has_opinion(alone(query))[0]:
-            np.testing.assert_array_equal(single.candidates(ALLOWED[query : query + 1], 9)[0], found[query])
-            np.testing.assert_array_equal(single.score(EVERY_ROW[:1])[0], scores[query])
+    empty = Past.empty(N)
+    impersonal = source.name.key in IMPERSONAL
+    assert source.has_opinion(empty) == impersonal
+    assert bool(len(source.prepare(empty, MOMENT).candidates(ALLOWED[0], 5))) == impersonal
 
 
 def test_a_score_does_not_depend_on_what_else_is_scored(source: Source) -> None:
-    scorer = source.prepare(BATCH, MOMENT)
-    every = scorer.score(EVERY_ROW)
-    rows = np.full((BATCH.size, 30), -1, dtype=np.int32)
-    for line in range(BATCH.size):
-        rows[line, : 3 * line] = np.sort(np.random.default_rng(line).choice(N, 3 * line, replace=False))
-    some = scorer.score(rows)
-    for line in range(BATCH.size):
-        real = rows[line][rows[line] >= 0]
-        np.testing.assert_allclose(some[line, : len(real)], every[line, real], rtol=1e-5)
+    for line, past in enumerate(PASTS):
+        scorer = source.prepare(past, MOMENT)
+        rows = np.sort(np.random.default_rng(line).choice(N, 3 * line, replace=False)).astype(np.int32)
+        np.testing.assert_allclose(scorer.score(rows), scorer.score(EVERY_ROW)[rows], rtol=1e-5)
 
 
 def test_causes_lie_in_the_history_and_shares_between_zero_and_one(source: Source) -> None:
-    scorer = source.prepare(BATCH, MOMENT)
-    for query in np.flatnonzero(source.has_opinion(BATCH)):
-        part = BATCH.part(int(query))
-        for cause in scorer.causes(int(query), EVERY_ROW[0]):
+    for past, _ in heard(source):
+        for cause in source.prepare(past, MOMENT).causes(EVERY_ROW):
             assert 0 <= cause.share <= 1
             assert bool(cause.places) == (cause.share > 0)
-            assert all(0 <= place < part.stop - part.start for place in cause.places)
-            assert all(BATCH.weights[part][place] > 0 for place in cause.places)
+            assert all(0 <= place < len(past) for place in cause.places)
+            assert all(past.weights[place] > 0 for place in cause.places)
 
 
 def test_what_scores_by_history_has_a_cause_in_it(source: Source) -> None:
-    scorer = source.prepare(BATCH, MOMENT)
-    scores = scorer.score(EVERY_ROW)
     personal = source.name.key not in IMPERSONAL
-    all_liked = BATCH.counts(~BATCH.positive) == 0
-    for query in np.flatnonzero(source.has_opinion(BATCH) & all_liked):
-        rows = np.flatnonzero(scores[query] > NO_OPINION)
+    for past, _ in heard(source):
+        if not past.positive.all():
+            continue
+        scorer = source.prepare(past, MOMENT)
+        rows = np.flatnonzero(scorer.score(EVERY_ROW) > NO_OPINION).astype(np.int32)
         assert len(rows)
-        assert all(bool(cause.places) == personal for cause in scorer.causes(int(query), rows.astype(np.int32)))
+        assert all(bool(cause.places) == personal for cause in scorer.causes(rows))

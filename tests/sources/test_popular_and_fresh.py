@@ -69,10 +69,10 @@ def test_freshness_halves_with_every_half_life() -> None:
 def test_the_deep_end_of_the_order_is_reached_however_much_is_not_allowed() -> None:
     n = 3_000
     popularity = np.arange(n, 0, -1).astype(np.float32)
-    allowed = np.zeros((2, n), dtype=np.bool_)
-    allowed[0, -3:] = True
-    found = PopularSource(popularity).candidates(allowed, 2)
-    assert found.tolist() == [[n - 3, n - 2], [-1, -1]]
+    allowed = np.zeros(n, dtype=np.bool_)
+    assert PopularSource(popularity).candidates(allowed, 2).tolist() == []
+    allowed[-3:] = True
+    assert PopularSource(popularity).candidates(allowed, 2).tolist() == [n - 3, n - 2]
 
 
 @pytest.mark.parametrize("fallback", ["popular", "fresh"])

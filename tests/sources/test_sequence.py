@@ -13,10 +13,10 @@ from recommender.events import EventType
 from recommender.feeds import Query, SourceName
 from recommender.people import History
 from recommender.sequence_model import SequenceModel
-from recommender.sources import NO_OPINION, Batch, SequenceSource
+from recommender.sources import NO_OPINION, Past, SequenceSource
 
 N = 30
-EVERY_ROW = np.arange(N, dtype=np.int32)[None]
+EVERY_ROW = np.arange(N, dtype=np.int32)
 
 
 def some_model(*, blocks: int = 2, d: int = 8, heads: int = 2, length: int = 6) -> SequenceModel:
@@ -46,8 +46,8 @@ def engine_with(model: SequenceModel) -> Recommender:
 
 def scores(model: SequenceModel, history: History) -> np.ndarray:
     engine = engine_with(model)
-    batch = Batch.of([Query(HOME, 1, history=history)], engine.contents.catalogue, engine.settings)
-    return SequenceSource(model).prepare(batch, 0).score(EVERY_ROW)[0]
+    past = Past.of(Query(HOME, 1, history=history), engine.contents.catalogue, engine.settings)
+    return SequenceSource(model).prepare(past, 0).score(EVERY_ROW)
 
 
 def test_by_hand_the_newest_item_and_the_mean_of_all_are_added_and_normed() -> None:

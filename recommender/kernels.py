@@ -207,3 +207,61 @@ def entries_of_product(
         for at in range(offsets[row], offsets[row + 1]):
             _add_entries(then_offsets, then_columns, then_weights, columns[at], weights[at], keys, places, shift, found[place])
     return found
+
+
+@compiled
+def affinities(offsets: Offsets, columns: Rows, weights: Floats, history: Rows, share: Floats, rows: Rows, size: int) -> Floats:
+    """How much each of `rows` has in common with a history, shape (m,): products of its row of a CSR matrix of `size` columns with the
+    sum of the history's rows by their `share`."""
+    liked, found = np.zeros(size, dtype=np.float32), np.zeros(len(rows), dtype=np.float32)
+    for place in range(len(history)):
+        for at in range(offsets[history[place]], offsets[history[place] + 1]):
+            liked[columns[at]] += share[place] * weights[at]
+    for place in range(len(rows)):
+        for at in range(offsets[rows[place]], offsets[rows[place] + 1]):
+            found[place] += liked[columns[at]] * weights[at]
+    return found
+
+
+@compiled
+def struck_trees(
+    starts: Offsets,
+    thresholds: Floats,
+    missing_left: Mask,
+    tree_of: Rows,
+    struck: npt.NDArray[np.uint64],
+    values: Floats,
+    low_ones: npt.NDArray[np.uint8],
+    x: Floats,
+) -> Floats:
+    """Sum over t trees for each row of `x`, shape (m, f): shape (m,).
+
+    Questions stand by the column that they ask for, those of column c from starts[c] to before starts[c + 1], `thresholds` ascending:
+    those that a value exceeds come first, and each strikes leaves off its tree. `values`: shape (t, l), of leaves from left to right;
+    the first that remains is where a walk would end. `low_ones`: how many ones each byte has at its low end, shape (256,).
+    """
+    trees = len(values)
+    scores = np.empty(len(x), dtype=np.float32)
+    gone = np.empty(trees, dtype=np.uint64)
+    for row in range(len(x)):
+        gone[:] = 0
+        for column in range(len(starts) - 1):
+            asked = x[row, column]
+            if np.isnan(asked):
+                for at in range(starts[column], starts[column + 1]):
+                    if not missing_left[at]:
+                        gone[tree_of[at]] |= struck[at]
+            else:
+                for at in range(starts[column], starts[column + 1]):
+                    if asked <= thresholds[at]:
+                        break
+                    gone[tree_of[at]] |= struck[at]
+        score = 0.0
+        for tree in range(trees):
+            left, bits = 0, gone[tree]
+            while bits & np.uint64(255) == np.uint64(255):
+                left += 8
+                bits >>= np.uint64(8)
+            score += values[tree, left + low_ones[bits & np.uint64(255)]]
+        scores[row] = score
+    return scores

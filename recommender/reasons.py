@@ -45,17 +45,19 @@ def reasons_for(
     given: list[Reason | None] = [None] * len(numbers)
     # Sources in order of what they added, per item; each source explains all its items in one call.
     order = np.argsort(-contributions, axis=1, kind="stable")
+    open_places = np.flatnonzero(rows >= 0)
     for choice in range(contributions.shape[1]):
-        for place in np.unique(order[:, choice]):
-            due = np.flatnonzero((order[:, choice] == place) & (contributions[:, place] > 0) & (rows >= 0))
-            due = due[[given[at] is None for at in due]]
-            if not len(due):
-                continue
-            name = SourceName(int(place) + 1)
-            scorer = scorers.get(int(place))
+        named = order[open_places, choice]
+        open_places = open_places[contributions[open_places, named] > 0]
+        for place in sorted(set(order[open_places, choice].tolist())):
+            due = open_places[order[open_places, choice] == place]
+            scorer = scorers.get(place)
             causes = scorer.causes(rows[due]) if scorer is not None else [Cause()] * len(due)
-            for at, cause in zip(due, causes, strict=True):
-                given[at] = _reason(name, cause, query, past)
+            for at, cause in zip(due.tolist(), causes, strict=True):
+                given[at] = _reason(SourceName(place + 1), cause, query, past)
+        open_places = np.array([at for at in open_places.tolist() if given[at] is None], dtype=np.int64)
+        if not len(open_places):
+            break
     popular = (rows >= 0) & (recommender.contents.popularity[rows] > 0)
     return tuple(
         _impersonal(query, SourceName.POPULAR if reason is None else reason.source, popular=bool(popular[at]))

@@ -139,9 +139,20 @@ class Catalogue:
 
     def cards(self, rows: npt.NDArray[np.integer]) -> list[Card]:
         """What to show of `rows`, shape (r,)."""
-        columns = [self._array(name) for name in ("id", "kind", "title", "image_url")]
-        found = ([column[int(row)].as_py() for column in columns] for row in rows)
-        return [Card(item_id, ItemKind[kind.upper()], title, image) for item_id, kind, title, image in found]
+        chosen = pa.array(np.asarray(rows, dtype=np.int32))
+        ids, titles, images = (self._array(name).take(chosen).to_pylist() for name in ("id", "title", "image_url"))
+        codes, kinds = self._kinds
+        return [
+            Card(item_id, kinds[code], title, image)
+            for item_id, code, title, image in zip(ids, codes[rows].tolist(), titles, images, strict=True)
+        ]
+
+    @cached_property
+    def _kinds(self) -> tuple[npt.NDArray[np.int32], tuple[ItemKind, ...]]:
+        """A code for each row, and the kind of each code."""
+        column = self.column("kind")
+        assert isinstance(column, StringColumn)
+        return column.codes, tuple(ItemKind[value.upper()] for value in column.values)
 
     @cached_property
     def columns(self) -> Columns:

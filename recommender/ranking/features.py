@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from recommender.columns import StringColumn, StringListColumn
 from recommender.feeds import SourceName
 from recommender.generation.catalogue import Catalogue
+from recommender.kernels import affinities
 from recommender.sources import Past
 from recommender.times import MISSING_TIME
 from recommender.vectors import VectorIndex
@@ -142,9 +143,8 @@ def _elapsed(at: npt.NDArray[np.int64], now: int) -> npt.NDArray[np.float64]:
 
 
 def _category_affinity(facts: ItemFacts, history: Rows, share: Floats, rows: Rows) -> Floats:
-    liked = share @ facts.categories[history] if len(history) else np.zeros(facts.categories.shape[1], dtype=np.float32)
-    affinity: Floats = facts.categories[rows] @ liked
-    return affinity
+    categories = facts.categories
+    return affinities(categories.indptr, categories.indices, categories.data, history, share, rows, categories.shape[1])
 
 
 def _author_affinity(facts: ItemFacts, history: Rows, share: Floats, rows: Rows) -> Floats:

@@ -1,4 +1,4 @@
-"""Regression trees as arrays: scored by NumPy alone, with the very answers of the library that trained them."""
+"""Regression trees as arrays: scored without the library that trained them, with its very answers."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-LEAVES_LIMIT = 64
-"""Leaves of one tree at the most: they share one machine word while scoring."""
+from recommender.kernels import struck_trees
+
 LEAF = -1
 """Stands for the feature and the children of a leaf."""
-ROWS_AT_ONCE = 512
-"""Bounds the working arrays, so that they stay in the processor's cache; no answer depends on it."""
+
+LEAVES_LIMIT = 64
+"""Leaves of one tree at the most: they share one machine word while scoring."""
+_LOW_ONES = np.array([(~value & (value + 1)).bit_length() - 1 for value in range(256)], dtype=np.uint8)
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
-Masks = npt.NDArray[np.unsignedinteger]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +42,11 @@ class Trees:
     right: Ints
     value: Floats
     offsets: Ints
-    _plan: _Plan = field(init=False, repr=False)
+    _questions: _Questions = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         _check(self)
-        object.__setattr__(self, "_plan", _planned(self))
+        object.__setattr__(self, "_questions", _asked(self))
 
     @classmethod
     def none(cls, features: int = 0) -> Trees:
@@ -61,18 +62,16 @@ class Trees:
     def score(self, x: Floats) -> Floats:
         """Sum over the trees for each row of `x`, shape (m, features), float32, NaN where missing: shape (m,), float32.
 
-        A row's score does not depend on the other rows, to the last bit. Instead of walking the trees, all nodes are asked at
-        once, and each answer "right" strikes off the leaves under the left child; the first leaf that remains is the one where
-        the walk would end (QuickScorer: Lucchese et al., SIGIR 2015). Raises ValueError for another number of columns.
+        A row's score does not depend on the other rows, to the last bit. Instead of walking the trees, all questions are asked by
+        column, and each answer "right" strikes off the leaves under the left child; the first leaf that remains is the one where the
+        walk would end (QuickScorer: Lucchese et al., SIGIR 2015). Raises ValueError for another number of columns.
         """
         if x.ndim != 2 or x.shape[1] != self.features:
             raise ValueError(f"rows of {self.features} features, got shape {x.shape}")
-        scores = np.zeros(len(x), dtype=np.float64)
-        if self.count:
-            for start in range(0, len(x), ROWS_AT_ONCE):
-                block = slice(start, start + ROWS_AT_ONCE)
-                _add_scores(self._plan, x[block], scores[block])
-        return scores.astype(np.float32)
+        asked = self._questions
+        return struck_trees(
+            asked.starts, asked.thresholds, asked.missing_left, asked.trees, asked.struck, asked.values, _LOW_ONES, np.ascontiguousarray(x)
+        )
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """All that a file has to keep, by name; `from_arrays` makes the same trees of it."""
@@ -143,53 +142,33 @@ def _check(trees: Trees) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class _Plan:
-    """What scoring t trees of up to l leaves asks for, s questions of every tree, those with fewer padded by one that strikes nothing.
+class _Questions:
+    """All questions of the trees by column, as `struck_trees` asks them."""
 
-    `columns`, `stand_ins`: shape (c,): columns of rows that nodes ask for, once for each way that missing values go, and what
-    stands for those: −inf is at most any threshold, +inf above all. `places`: shape (s, t): which of the columns is asked for.
-    `thresholds`, `struck`: shape (s, t, 1): above which value which leaves are struck off, one bit each. `values`: shape
-    (t · l,), of leaves from left to right. `starts`: shape (t, 1), where a tree's begin.
-    """
-
-    columns: npt.NDArray[np.intp]
-    stand_ins: Floats
-    places: npt.NDArray[np.intp]
+    starts: npt.NDArray[np.int64]
     thresholds: Floats
-    struck: Masks
+    missing_left: npt.NDArray[np.bool_]
+    trees: Ints
+    struck: npt.NDArray[np.uint64]
     values: Floats
-    starts: npt.NDArray[np.intp]
 
 
-def _planned(trees: Trees) -> _Plan:
+def _asked(trees: Trees) -> _Questions:
     leaves = _leaves_below(trees)
-    widest = max((leaves[root] for root in trees.offsets[:-1].tolist()), default=1)
-    shape = (widest - 1, trees.count)
-    asked, thresholds, struck = np.zeros(shape, dtype=np.intp), np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=_word(widest))
-    values = np.zeros((trees.count, widest), dtype=np.float32)
-    first = [0] * len(leaves)
+    values = np.zeros((trees.count, max((leaves[root] for root in trees.offsets[:-1].tolist()), default=1) + 1), dtype=np.float32)
+    first, struck = [0] * len(leaves), np.zeros(len(leaves), dtype=np.uint64)
     feature, left, right = trees.feature.tolist(), trees.left.tolist(), trees.right.tolist()
-    for tree in range(trees.count):
-        question = 0
-        for node in range(int(trees.offsets[tree]), int(trees.offsets[tree + 1])):
-            if feature[node] == LEAF:
-                values[tree, first[node]] = trees.value[node]
-                continue
-            first[left[node]], first[right[node]] = first[node], first[node] + leaves[left[node]]
-            asked[question, tree] = 2 * feature[node] + (not trees.missing_left[node])
-            thresholds[question, tree] = trees.threshold[node]
-            struck[question, tree] = ((1 << leaves[left[node]]) - 1) << first[node]
-            question += 1
-    used, places = np.unique(asked, return_inverse=True)
-    return _Plan(
-        columns=used // 2,
-        stand_ins=np.where(used % 2 == 0, -np.inf, np.inf).astype(np.float32)[:, None],
-        places=places.reshape(shape),
-        thresholds=thresholds[:, :, None],
-        struck=struck[:, :, None],
-        values=values.ravel(),
-        starts=np.arange(trees.count)[:, None] * widest,
-    )
+    tree_of = np.repeat(np.arange(trees.count, dtype=np.int32), np.diff(trees.offsets))
+    for node in range(len(leaves)):
+        if feature[node] == LEAF:
+            values[tree_of[node], first[node]] = trees.value[node]
+            continue
+        first[left[node]], first[right[node]] = first[node], first[node] + leaves[left[node]]
+        struck[node] = ((1 << leaves[left[node]]) - 1) << first[node]
+    asking = np.flatnonzero(trees.feature != LEAF)
+    asking = asking[np.lexsort((trees.threshold[asking], trees.feature[asking]))]
+    starts = np.searchsorted(trees.feature[asking], np.arange(trees.features + 1)).astype(np.int64)
+    return _Questions(starts, trees.threshold[asking], trees.missing_left[asking], tree_of[asking], struck[asking], values)
 
 
 def _leaves_below(trees: Trees) -> list[int]:
@@ -200,29 +179,3 @@ def _leaves_below(trees: Trees) -> list[int]:
         if left[node] != LEAF:
             leaves[node] = leaves[left[node]] + leaves[right[node]]
     return leaves
-
-
-def _word(leaves: int) -> type[np.unsignedinteger]:
-    return np.uint8 if leaves <= 8 else np.uint16 if leaves <= 16 else np.uint32 if leaves <= 32 else np.uint64
-
-
-def _add_scores(plan: _Plan, x: Floats, scores: npt.NDArray[np.float64]) -> None:
-    """Add the sum over the trees for each row of `x`, shape (m, f), to `scores`, shape (m,)."""
-    known = x.T[plan.columns]
-    missing = np.isnan(known)
-    if missing.any():
-        np.copyto(known, plan.stand_ins, where=missing)
-    shape = (len(plan.starts), len(x))
-    gone, strikes = np.zeros(shape, dtype=plan.struck.dtype), np.empty(shape, dtype=plan.struck.dtype)
-    asked, right = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.bool_)
-    for places, thresholds, struck in zip(plan.places, plan.thresholds, plan.struck, strict=True):
-        # The places are right by construction; "clip" spares NumPy a second copy.
-        known.take(places, axis=0, out=asked, mode="clip")
-        np.greater(asked, thresholds, out=right)
-        np.multiply(right.view(np.uint8), struck, out=strikes)
-        np.bitwise_or(gone, strikes, out=gone)
-    # As many leaves as there are ones at the low end are gone before the first that remains.
-    leaf = np.bitwise_count(gone & ~(gone + gone.dtype.type(1)))
-    # One tree after the other, so that a row's sum is rounded alike in every company.
-    for values in plan.values.take(plan.starts + leaf):
-        scores += values

@@ -29,6 +29,10 @@ class SequenceModel:
     (2b + 1, 2, d), scale and shift of the norms before the attention and the wide layer of every block, and at the end. `heads`:
     parts, each of d / heads numbers, that attend for themselves.
 
+    k groups of like items stand for all when chances are to sum to 1 (`log_total`): `centres`, shape (k, d), means of their items, each
+    counted as often as its bias says; `spreads`, shape (k, d), variances of the same, ≥ 0; `masses`, shape (k,), logarithms of what the
+    exponentials of their biases sum to.
+
     The score of item i is items_i · encode(history) + bias_i, the logarithm of its chance to come next but for what is the same for all
     items. Raises ValueError when shapes do not fit or an array is not float32.
     """
@@ -40,6 +44,9 @@ class SequenceModel:
     widening: Floats
     narrowing: Floats
     norms: Floats
+    centres: Floats
+    spreads: Floats
+    masses: Floats
     heads: int
 
     def __post_init__(self) -> None:
@@ -56,6 +63,8 @@ class SequenceModel:
             ("widening", (b, d + 1, wide)),
             ("narrowing", (b, wide + 1, d)),
             ("norms", (2 * b + 1, 2, d)),
+            ("centres", (len(self.masses), d)),
+            ("spreads", (len(self.masses), d)),
         ):
             given = getattr(self, name).shape
             if given != shape:
@@ -73,7 +82,19 @@ class SequenceModel:
         def empty(*shape: int) -> Floats:
             return np.zeros(shape, dtype=np.float32)
 
-        return cls(empty(n, 0), empty(n), empty(1, 0), empty(0, 1, 0), empty(0, 1, 0), empty(0, 1, 0), empty(1, 2, 0), heads=1)
+        return cls(
+            items=empty(n, 0),
+            bias=empty(n),
+            positions=empty(1, 0),
+            attention=empty(0, 1, 0),
+            widening=empty(0, 1, 0),
+            narrowing=empty(0, 1, 0),
+            norms=empty(1, 2, 0),
+            centres=empty(0, 0),
+            spreads=empty(0, 0),
+            masses=empty(0),
+            heads=1,
+        )
 
     @cached_property
     def known(self) -> npt.NDArray[np.bool_]:
@@ -124,11 +145,15 @@ class SequenceModel:
         logits: Floats = self.items[rows] @ state + self.bias[rows]
         return logits
 
-    def log_total(self, state: Floats) -> np.float32:
-        """Logarithm of what the exponentials of all learnt items' scores sum to after a history of this encoding."""
-        logits = np.where(self.known, self.items @ state + self.bias, np.float32(-np.inf))
-        most = logits.max()
-        return np.float32(most + np.log(np.exp(logits - most).sum()))
+    def log_total(self, states: Floats) -> Floats:
+        """Logarithm of what the exponentials of all learnt items' scores sum to after histories of encodings of shape (…, d): shape (…).
+
+        By groups, as if the scores of each were normally distributed: exact where every item is a group of its own.
+        """
+        of_groups = self.masses + states @ self.centres.T + (states * states) @ (self.spreads.T * np.float32(0.5))
+        most = of_groups.max(axis=-1, keepdims=True)
+        total: Floats = most[..., 0] + np.log(np.exp(of_groups - most).sum(axis=-1))
+        return total
 
     def _attended(self, lines: Floats, hidden: npt.NDArray[np.bool_], wanted: slice, block: int) -> Floats:
         """What each `wanted` state takes from itself and those before it but for the `hidden` ones, shape (p, h): shape (p, w, d).
@@ -154,7 +179,7 @@ class SequenceModel:
         return lines.reshape(*lines.shape[:2], self.heads, -1).transpose(0, 2, 1, 3)
 
 
-ARRAYS = ("items", "bias", "positions", "attention", "widening", "narrowing", "norms")
+ARRAYS = ("items", "bias", "positions", "attention", "widening", "narrowing", "norms", "centres", "spreads", "masses")
 """Fields of a model that are arrays."""
 
 

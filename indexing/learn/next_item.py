@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from indexing.learn.item_groups import item_groups
 from recommender.profile import Sequence
 from recommender.sequence_model import EPSILON, WIDENING, Floats, SequenceModel
 
@@ -53,12 +54,13 @@ class NextItem(nn.Module):
         others = others.masked_fill(drawn[None] == targets[:, None], float("-inf"))
         return (torch.logsumexp(torch.cat([true[:, None], others], dim=1), dim=1) - true).mean()
 
-    def served(self, rows: np.ndarray, n: int) -> SequenceModel:
-        """The model as it is served, of n items, of which m stand at `rows`, shape (m,)."""
+    def served(self, rows: np.ndarray, n: int, *, seed: int) -> SequenceModel:
+        """The model as it is served, of n items, of which m stand at `rows`, shape (m,); `seed` for the groups that it is summed up by."""
         with torch.no_grad():
             d = self.items.shape[1]
             items, bias = np.zeros((n, d), dtype=np.float32), np.zeros(n, dtype=np.float32)
             items[rows], bias[rows] = self.items[:-1].numpy(), self.bias[:-1].numpy()
+            centres, spreads, masses = item_groups(items[rows], bias[rows], seed=seed)
             norms = [norm for block in self.layers for norm in (block.before_attention, block.before_wide)]
             return SequenceModel(
                 items=items,
@@ -68,6 +70,9 @@ class NextItem(nn.Module):
                 widening=_stacked([_matrix(block.widening) for block in self.layers], (d + 1, WIDENING * d)),
                 narrowing=_stacked([_matrix(block.narrowing) for block in self.layers], (WIDENING * d + 1, d)),
                 norms=_stacked([np.stack([norm.weight.numpy(), norm.bias.numpy()]) for norm in (*norms, self.norm)], (2, d)),
+                centres=centres,
+                spreads=spreads,
+                masses=masses,
                 heads=self.heads,
             )
 

@@ -81,7 +81,7 @@ def sequence_model(events: EventTable, catalogue: Catalogue, settings: BuildSett
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
-        return model.eval().served(rows, n)
+        return model.eval().served(rows, n, seed=settings.seed)
 
 
 def settings_of_parts(events: EventTable, catalogue: Catalogue, settings: BuildSettings) -> BuildSettings:

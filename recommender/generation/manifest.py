@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 
 
 class _Record(BaseModel):

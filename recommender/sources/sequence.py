@@ -52,7 +52,7 @@ class Foreseen:
         self._places: npt.NDArray[np.int64] = np.flatnonzero(read)
         self._history = past.rows[self._places]
         self._state = model.encode(self._history) if len(self._history) else None
-        self._total = np.float32(0) if self._state is None else model.log_total(self._state)
+        self._total: Floats = np.zeros((), dtype=np.float32) if self._state is None else model.log_total(self._state)
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`."""
@@ -70,7 +70,8 @@ class Foreseen:
         return np.where((scores > 0) & self._model.known[rows], scores, NO_OPINION)
 
     def _scored(self, logits: Floats) -> Floats:
-        scores: Floats = np.exp(STRENGTH_POWER * (logits - self._total))
+        # The chance of one item is at most 1, however roughly the others' are summed up.
+        scores: Floats = np.exp(STRENGTH_POWER * np.minimum(logits - self._total, 0))
         return scores
 
     def causes(self, rows: Rows) -> list[Cause]:
@@ -87,7 +88,7 @@ class Foreseen:
             tried = np.arange(len(self._history))[-CAUSES_TRIED:]
             states = self._model.encode_without(self._history, tried)
             asked = rows[known]
-            totals = np.array([self._model.log_total(state) for state in states], dtype=np.float32)
+            totals = self._model.log_total(states)
             now = self._model.logits(self._state, asked) - self._total
             fall = now[:, None] - (self._model.items[asked] @ states.T + self._model.bias[asked, None] - totals)
             fall = np.where((fall > 0).any(axis=1, keepdims=True), fall, np.exp(np.minimum(fall, 0)))

@@ -26,16 +26,19 @@ def some_model(*, blocks: int = 2, d: int = 8, heads: int = 2, length: int = 6) 
     def drawn(*shape: int) -> np.ndarray:
         return rng.normal(scale=0.4, size=shape).astype(np.float32)
 
-    items = drawn(N, d)
+    items, bias = drawn(N, d), drawn(N)
     items[-3:] = 0
     return SequenceModel(
         items=items,
-        bias=drawn(N),
+        bias=bias,
         positions=drawn(length, d),
         attention=drawn(blocks, d + 1, 4 * d),
         widening=drawn(blocks, d + 1, 4 * d),
         narrowing=drawn(blocks, 4 * d + 1, d),
         norms=drawn(2 * blocks + 1, 2, d),
+        centres=items[:-3],
+        spreads=np.zeros_like(items[:-3]),
+        masses=bias[:-3],
         heads=heads,
     )
 
@@ -102,7 +105,7 @@ def test_very_unlikely_items_still_have_a_rank() -> None:
     assert scores(replace(model, bias=unlikely.astype(np.float32)), history_of(3))[4] > 0
 
 
-@pytest.mark.parametrize("name", ["bias", "positions", "attention", "widening", "narrowing", "norms"])
+@pytest.mark.parametrize("name", ["bias", "positions", "attention", "widening", "narrowing", "norms", "centres", "spreads"])
 def test_arrays_that_do_not_fit_are_refused(name: str) -> None:
     model = some_model()
     with pytest.raises(ValueError, match=f"{name} has shape"):
@@ -120,3 +123,21 @@ def test_other_bad_models_are_refused() -> None:
     for heads in (0, 3):
         with pytest.raises(ValueError, match=f"heads is {heads}, allowed is what divides 8"):
             replace(model, heads=heads)
+
+
+def test_without_an_item_it_reads_as_if_nothing_attended_to_it() -> None:
+    model, history = some_model(blocks=1), np.array([4, 9, 2, 7], dtype=np.int32)
+    hidden = model.encode_without(history, np.array([1, 3]))
+    np.testing.assert_array_equal(hidden[1], model.encode(history[:-1]))
+    # Another item in its place makes no difference where nothing attends to it.
+    other = model.encode_without(np.array([4, 11, 2, 7], dtype=np.int32), np.array([1]))
+    np.testing.assert_allclose(other[0], hidden[0], rtol=1e-5)
+    assert not np.allclose(hidden[0], model.encode(history), rtol=1e-3)
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 2])
+def test_several_items_are_left_out_together_as_each_alone(blocks: int) -> None:
+    model, history = some_model(blocks=blocks), np.array([4, 9, 2, 7, 1, 3, 8], dtype=np.int32)
+    together = model.encode_without(history, np.arange(7))
+    for place in range(7):
+        np.testing.assert_allclose(together[place], model.encode_without(history, np.array([place]))[0], rtol=1e-5, atol=1e-6)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -21,6 +24,9 @@ from indexing.progress import Reporter, reporter
 from recommender.errors import RecommenderError
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
+
+WATCH_S = 0.5
+"""How often a process looks whether the one that started it is still there."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +72,23 @@ def measured_apart(benchmark: Benchmark, task: Task) -> Result | str:
 def in_own_process(work: Callable[[], Result | str], name: str) -> Result | str:
     """What `work`, which can be pickled, gives in a new process, or a sentence on the set `name` where that process was killed."""
     # Spawned, not forked: threads of numerical libraries do not survive a fork.
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawning = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawning, initializer=_end_with_parent, initargs=(os.getpid(),)) as pool:
         try:
             return pool.submit(work).result()
         except BrokenProcessPool:
             return f"{name}: skipped, its process was killed, as happens for want of memory"
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this process soon after `parent`, which may be killed: nobody would read what it works out."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def _in_child(benchmark: Benchmark, task: Task) -> Result | str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -50,3 +53,38 @@ def test_a_set_is_measured_without_what_this_process_holds(tmp_path: Path) -> No
 def test_a_process_that_is_killed_is_told_of_in_a_sentence() -> None:
     outcome = in_own_process(partial(os._exit, 1), "gowalla")
     assert outcome == "gowalla: skipped, its process was killed, as happens for want of memory"
+
+
+STARTER = """
+import os, sys, time
+from functools import partial
+from pathlib import Path
+from eval.bench.apart import in_own_process
+
+def work(told):
+    Path(told).write_text(str(os.getpid()))
+    time.sleep(120)
+
+if __name__ == "__main__":
+    in_own_process(partial(work, sys.argv[1]), "gowalla")
+"""
+
+
+def test_a_process_ends_when_the_one_that_started_it_is_killed(tmp_path: Path) -> None:
+    program, told = tmp_path / "starter.py", tmp_path / "pid"
+    program.write_text(STARTER)
+    starter = subprocess.Popen([sys.executable, str(program), str(told)], stderr=subprocess.DEVNULL)
+    wait_until(lambda: told.exists() and told.read_text() != "")
+    starter.kill()
+    starter.wait()
+    worker = int(told.read_text())
+    wait_until(lambda: not Path(f"/proc/{worker}").exists())
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """Return when it is, and fail when it is not within a minute."""
+    for _ in range(600):
+        if true():
+            return
+        time.sleep(0.1)
+    raise AssertionError("waited for a minute")

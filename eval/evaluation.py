@@ -182,7 +182,7 @@ def _embedding(build: BuildSettings) -> tuple[object, ...]:
 def _vectors(material: Material, build: BuildSettings, cache: Path, report: Reporter) -> tuple[VectorIndex, Flags]:
     with report.stage("embed") as advance:
         embedded = embed_items(material.items, lambda: find_embedder(build.embedder, build.embed_precision), cache, progress=advance)
-        return VectorIndex.build(embedded.vectors, exact_limit=build.content.exact_limit, seed=build.seed), embedded.has_vector
+        return embedded.indexed(build), embedded.has_vector
 
 
 def _ablated(engine: Recommender, held_out: HeldOut, placement: Placement, seed: int, report: Reporter, stage: str) -> dict[str, Judgement]:

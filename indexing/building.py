@@ -23,7 +23,6 @@ from recommender.placements import Placement
 from recommender.profile import BuildSettings
 from recommender.settings import Settings
 from recommender.store import open_store
-from recommender.vectors import VectorIndex
 
 LIBRARIES = ("numpy", "scipy", "faiss-cpu", "implicit", "lightgbm", "pyarrow", "torch", "sentence-transformers", "transformers")
 
@@ -76,7 +75,7 @@ def reindex(
                 progress=advance,
             )
         with report.stage("index vectors") as advance:
-            vectors = VectorIndex.build(embedded.vectors, exact_limit=build.content.exact_limit, seed=build.seed)
+            vectors = embedded.indexed(build)
             advance(vectors.size, vectors.size)
         # Learning needs the memory that the texts and the vectors in full precision take.
         snapshot, embedded = replace(snapshot, items=[]), replace(embedded, vectors=embedded.vectors[:0].copy())

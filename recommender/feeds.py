@@ -131,7 +131,7 @@ class Feed:
     (n, s), int32, the 1-based rank that each source gave among the candidates, 0 where it had no opinion.
     `probabilities`: shape (n,), float32, chance of being shown at that place (1 where nothing was random).
     `reasons`: for the leading items, as many as asked for. `eligible`: how many items passed all limits.
-    `retrieval_mode`: how content candidates were found: "exact", "index" or "none".
+    `retrieval_mode`: how content candidates were found: "exact", "index", "lists" or "none".
     """
 
     numbers: npt.NDArray[np.uint32]

@@ -182,6 +182,8 @@ class Content(_Settings):
     """A history's event counts this much less for every step that it lies back."""
     exact_limit: int = Field(default=5_000, ge=0)
     """Up to so many items vectors are scanned exactly; above, the index is a compressed one."""
+    near: int = Field(default=100, ge=0, le=1_000)
+    """Nearest items kept of each above that limit, so that feeds gather them instead of searching; 0 searches for every feed."""
 
 
 class Transfer(_Settings):

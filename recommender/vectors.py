@@ -22,6 +22,9 @@ of the true neighbours would be missed."""
 GATHER_LIMIT = 4_096
 """With at most so many rows allowed, scoring just those beats any search."""
 
+ROWS_AT_ONCE = 1_024
+"""Rows whose neighbours are searched for together."""
+
 _HALF_BITS = np.uint32(0x8FFFE000).view(np.int32)
 _HALF_SCALE = np.float32(2.0**112)
 
@@ -30,10 +33,15 @@ Rows = npt.NDArray[np.int32]
 
 
 class VectorIndex:
-    """Unit vectors of shape (n, d) in one FAISS index; row i of the generation is vector i (zeros where it has none)."""
+    """Unit vectors of shape (n, d) in one FAISS index; row i of the generation is vector i (zeros where it has none).
 
-    def __init__(self, index: faiss.Index) -> None:
+    `near`: shape (n, k), int32: the k nearest other rows of each, nearest first, -1 where there are fewer; k is 0 where vectors are few
+    enough to be compared with all of them.
+    """
+
+    def __init__(self, index: faiss.Index, near: Rows | None = None) -> None:
         self._index = index
+        self.near: Rows = np.zeros((index.ntotal, 0), dtype=np.int32) if near is None else near
         self._refined = isinstance(index, faiss.IndexRefine)
         storage = faiss.downcast_index(index.refine_index) if self._refined else index
         # FAISS hands out no typed pointer to nothing.
@@ -42,13 +50,15 @@ class VectorIndex:
         self._codes: npt.NDArray[np.uint8] = codes.reshape(index.ntotal, 2 * index.d)
 
     @classmethod
-    def build(cls, vectors: Floats, *, exact_limit: int, seed: int) -> VectorIndex:
+    def build(cls, vectors: Floats, *, exact_limit: int, seed: int, near: int = 0) -> VectorIndex:
         """Index `vectors`, shape (n, d), float32, unit rows or zero rows.
 
-        Compressed when n > `exact_limit`, n ≥ 1,000 and d is even. Training of the compressed index samples with `seed`.
+        Compressed when n > `exact_limit`, n ≥ 1,000 and d is even, and then with the `near` nearest rows of each. Training of the
+        compressed index samples with `seed`.
         """
         n, d = vectors.shape
-        if n > exact_limit and d % 2 == 0 and n >= 1_000:
+        compressed = n > exact_limit and d % 2 == 0 and n >= 1_000
+        if compressed:
             index = faiss.index_factory(d, FAST_SCAN.format(segments=d // 2), faiss.METRIC_INNER_PRODUCT)
             faiss.downcast_index(index.base_index).pq.cp.seed = seed
             index.train(vectors)
@@ -56,12 +66,28 @@ class VectorIndex:
             index = faiss.IndexScalarQuantizer(d, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
             index.train(vectors[:1])
         index.add(vectors)
-        return cls(index)
+        made = cls(index)
+        if compressed and near:
+            made.near = made._nearest(np.any(vectors != 0, axis=1), near)
+        return made
 
     @classmethod
-    def read(cls, path: Path) -> VectorIndex:
+    def read(cls, path: Path, near: Rows | None = None) -> VectorIndex:
         """Map the index file into memory; processes that do so share its pages."""
-        return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC))
+        return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC), near)
+
+    def _nearest(self, there: npt.NDArray[np.bool_], most: int) -> Rows:
+        """The `most` nearest other rows of each row that is `there`, shape (n, most)."""
+        near = np.full((len(there), most), -1, dtype=np.int32)
+        rows = np.flatnonzero(there).astype(np.int32)
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            part = rows[start : start + ROWS_AT_ONCE]
+            found, _, _ = self.search(self.gather(part), most + 1, there)
+            others = found != part[:, None]
+            # A row is among its own nearest, unless as many others are its very like.
+            others[others.all(axis=1), -1] = False
+            near[part, : found.shape[1] - 1] = found[others].reshape(len(part), -1)
+        return near
 
     def write(self, path: Path) -> None:
         """Write the index to one file."""

@@ -95,7 +95,7 @@ def embedded_catalogue(
     catalogue = Catalogue.of([(number, ItemState.LIVE, item) for number, item in enumerate(dataset.items)])
     with report.stage(f"{benchmark.name}: embed") as advance:
         embedded = embed_items(dataset.items, lambda: find_embedder(settings.embedder, settings.embed_precision), cache, progress=advance)
-        vectors = VectorIndex.build(embedded.vectors, exact_limit=settings.content.exact_limit, seed=settings.seed)
+        vectors = embedded.indexed(settings)
     return catalogue, vectors, embedded.has_vector
 
 

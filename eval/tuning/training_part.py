@@ -132,7 +132,7 @@ def _part(
         raise InvalidInput("events", "none", "data with events to learn from")
     with report.stage("embed") as advance:
         embedded = embed_items(items, lambda: find_embedder(settings.embedder, settings.embed_precision), cache, progress=advance)
-        vectors = VectorIndex.build(embedded.vectors, exact_limit=settings.content.exact_limit, seed=settings.seed)
+        vectors = embedded.indexed(settings)
     return TrainingPart(name, catalogue, vectors, embedded.has_vector, events, _fingerprint(items, events))
 
 

@@ -14,6 +14,8 @@ from indexing.embedding.cache import EmbeddingCache
 from indexing.embedding.model import Embedder
 from indexing.embedding.text import embedding_text
 from recommender.items import Item
+from recommender.profile import BuildSettings
+from recommender.vectors import VectorIndex
 
 CHUNK = 512
 """Texts per call of the model: large enough that sorting by length pays, small enough that a kill loses little."""
@@ -35,6 +37,11 @@ class CatalogueVectors:
     cached: int
     own: int = 0
     misfits: tuple[str, ...] = ()
+
+    def indexed(self, settings: BuildSettings) -> VectorIndex:
+        """The vectors in an index, as a build with `settings` serves them."""
+        content = settings.content
+        return VectorIndex.build(self.vectors, exact_limit=content.exact_limit, seed=settings.seed, near=content.near)
 
 
 def embed_items(

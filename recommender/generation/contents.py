@@ -33,6 +33,7 @@ ARRAYS = (
     "id_rows",
     "row_of_number",
     "has_vector",
+    "near",
     "factors",
     "confidence",
     *(f"{name}_{part}" for name in ITEM_ITEM for part in ("offsets", "rows", "weights")),
@@ -124,6 +125,7 @@ class Contents:
             "id_rows": self.catalogue.id_rows,
             "row_of_number": self.catalogue.row_of_number,
             "has_vector": self.has_vector,
+            "near": self.vectors.near,
             "factors": self.factors,
             "confidence": np.array([self.confidence], dtype=np.float64),
             **{name: array for field in ITEM_ITEM for name, array in _csr_arrays(field, getattr(self, field)).items()},
@@ -147,7 +149,7 @@ class Contents:
         catalogue = Catalogue(table, arrays["id_hashes"], arrays["id_rows"], arrays["row_of_number"])
         return cls(
             catalogue=catalogue,
-            vectors=VectorIndex.read(folder / VECTORS_FILE),
+            vectors=VectorIndex.read(folder / VECTORS_FILE, arrays["near"]),
             has_vector=arrays["has_vector"],
             factors=arrays["factors"],
             confidence=float(arrays["confidence"][0]),

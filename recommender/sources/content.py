@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from recommender.best import best_places
 from recommender.feeds import SourceName
 from recommender.profile import Content
 from recommender.sources.past import Past
@@ -19,6 +20,11 @@ STRENGTH_POWER = 0.25
 """How much an interest's share of the history's weight counts against likeness: share to this power."""
 
 ROUNDING = 1e-5
+
+LISTS, GATHERED = 8, 400
+"""Newest liked items of a history whose neighbours are gathered, and how many in all at about the most."""
+FEWEST = 50
+"""With fewer gathered candidates that are allowed there is a search, unless fewer are asked for."""
 
 
 class ContentSource:
@@ -49,7 +55,7 @@ class Interests:
     """
 
     def __init__(self, source: ContentSource, past: Past) -> None:
-        self._source = source
+        self._source, self._past = source, past
         self._weights = weights = past.decayed(source.settings.history_decay)
         self._history = history = source.vectors.gather(past.rows)
         against = (np.where(weights < 0, -weights, np.float32(0)) @ history) / max(float(np.abs(weights).sum()), 1e-9)
@@ -68,6 +74,24 @@ class Interests:
         """See `Scorer`."""
         if not len(self.vectors):
             return np.zeros(0, dtype=np.int32)
+        gathered = self._gathered(allowed, limit)
+        return self._searched(allowed, limit) if gathered is None else gathered
+
+    def _gathered(self, allowed: Mask, limit: int) -> Rows | None:
+        """The best of what lies near the newest liked items; None where nothing was kept of that, or too little of it is allowed."""
+        near = self._source.vectors.near
+        newest = self._past.rows[self.group >= 0][-LISTS:]
+        rows = np.unique(near[newest, : max(FEWEST, GATHERED // max(len(newest), 1))])
+        rows = rows[rows >= 0]
+        rows = rows[allowed[rows]]
+        if len(rows) < min(limit, FEWEST):
+            return None
+        self.mode = "lists"
+        fit = (self._source.vectors.gather(rows) @ self.vectors.T * self.strengths).max(axis=1)
+        best: Rows = rows[best_places(fit, limit)]
+        return best
+
+    def _searched(self, allowed: Mask, limit: int) -> Rows:
         rows, cosines, self.mode = self._source.vectors.search(self.vectors, limit, allowed & self._source.has_vector)
         if len(self.vectors) == 1:
             best = rows[0]

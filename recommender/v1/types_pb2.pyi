@@ -599,7 +599,7 @@ class AnswerInfo(_message.Message):
     arm: _builtins.str
     """The experiment arm; empty outside experiments."""
     retrieval_mode: _builtins.str
-    """How content candidates were found: "exact", "index" or "none"."""
+    """How content candidates were found: "exact" (all compared), "index" (searched), "lists" (gathered near what was liked) or "none"."""
     eligible_items: _builtins.int
     """How many items passed all limits of the request; on later pages, how many of the rest of the slate still do."""
     @_builtins.property

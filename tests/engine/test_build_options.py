@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from handmade import HOME, NOW, catalogue_of, checkerboard, engine_of, feed_of, history_of, number_of, some_items, unit
+from handmade import HOME, NOW, catalogue_of, checkerboard, contents_of, engine_of, feed_of, history_of, number_of, some_items, unit
 from pydantic import BaseModel
 from worlds import films, tiny_model
 
@@ -136,6 +136,16 @@ def search_among_many(settings: BuildSettings) -> object:
     return index.search(vectors[:1], 5, np.ones(n, dtype=np.bool_))[2]
 
 
+def lists_kept(settings: BuildSettings) -> object:
+    """What a history's content candidates are, among many items."""
+    n = GATHER_LIMIT + 1_000
+    vectors = unit(np.random.default_rng(0).normal(size=(n, 8)))
+    index = VectorIndex.build(vectors, exact_limit=0, seed=0, near=settings.content.near)
+    contents = replace(contents_of(some_items(n)), vectors=index, has_vector=np.ones(n, dtype=np.bool_))
+    feed = feed_of(engine_of(contents), Query(HOME, 20, history=history_of(3), sources=frozenset({SourceName.CONTENT})))
+    return feed.retrieval_mode
+
+
 def judgement(settings: BuildSettings) -> object:
     """What the twin says of itself."""
     report = judge_twin(CATALOGUE, VECTORS, ALL, EVENTS, settings, HOME, parent=None)
@@ -223,6 +233,7 @@ OPTIONS: dict[str, Other] = {
     "content.same_interest": Other(0.95),
     "content.history_decay": Other(0.1),
     "content.exact_limit": Other(20_000, search_among_many),
+    "content.near": Other(0, lists_kept),
     "transfer.neighbours": Other(2),
     "transfer.label_share": Other(20.0),
     "transfer.own_share": Other(5.0),

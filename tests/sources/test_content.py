@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from handmade import HOME, contents_of, engine_of, feed_of, history_of, number_of, rows_in, some_items, unit
@@ -13,6 +15,7 @@ from recommender.feeds import Query, ReasonKind, SourceName
 from recommender.people import History
 from recommender.profile import BuildSettings, Content
 from recommender.sources import NO_OPINION, Past
+from recommender.vectors import VectorIndex
 
 CONTENT_ONLY = frozenset({SourceName.CONTENT})
 SHORT = HOME.model_copy(update={"fallback": "none"})
@@ -105,3 +108,27 @@ def test_a_twin_of_the_liked_item_comes_first() -> None:
     engine = engine_of(contents_of(some_items(20), vectors=vectors))
     feed = feed_of(engine, Query(SHORT, 5, history=history_of(2), consumed=BitMap([number_of(2)]), sources=CONTENT_ONLY))
     assert rows_in(feed)[0] == 17
+
+
+def many_engine(near: int) -> Recommender:
+    """Six thousand items in thirty directions, whose nearest are kept or not."""
+    rng = np.random.default_rng(2)
+    vectors = unit(np.repeat(rng.normal(size=(30, 16)), 200, axis=0) + 0.3 * rng.normal(size=(6_000, 16)))
+    index = VectorIndex.build(vectors, exact_limit=0, seed=0, near=near)
+    return engine_of(replace(contents_of(some_items(6_000)), vectors=index, has_vector=np.ones(6_000, dtype=np.bool_)))
+
+
+def test_lists_of_what_is_near_bring_about_what_a_search_would() -> None:
+    gathering, searching = many_engine(100), many_engine(0)
+    query = Query(SHORT, 30, history=history_of(5, 210, 220, 230), sources=CONTENT_ONLY)
+    by_lists, by_search = feed_of(gathering, query), feed_of(searching, query)
+    assert (by_lists.retrieval_mode, by_search.retrieval_mode) == ("lists", "index")
+    assert len(set(rows_in(by_lists)) & set(rows_in(by_search))) >= 20
+
+
+def test_where_lists_fall_short_there_is_a_search() -> None:
+    engine = many_engine(100)
+    allowed = np.array([number_of(row) for row in range(0, 6_000, 7)], dtype=np.uint32)
+    feed = feed_of(engine, Query(SHORT, 30, history=history_of(5), candidates=allowed, sources=CONTENT_ONLY))
+    assert feed.retrieval_mode == "exact"
+    assert len(feed.numbers) == 30

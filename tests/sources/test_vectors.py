@@ -146,3 +146,32 @@ def test_of_equal_cosines_the_lower_rows_are_found() -> None:
     index = VectorIndex.build(vectors, exact_limit=10**6, seed=0)
     rows, _, _ = index.search(vectors[:2], 10, np.ones(1_000, dtype=np.bool_))
     assert rows.tolist() == [list(range(10))] * 2
+
+
+def test_the_nearest_of_every_row_are_kept_where_rows_are_many() -> None:
+    vectors = text_like(3_000, 32)
+    vectors[::50] = 0
+    index = VectorIndex.build(vectors, exact_limit=1_000, seed=0, near=10)
+    assert index.near.shape == (3_000, 10)
+    assert (index.near[::50] == -1).all()
+    there = np.flatnonzero(np.arange(3_000) % 50)
+    cosines = vectors[there] @ vectors.T
+    cosines[np.arange(len(there)), there] = -1
+    true = np.argsort(-cosines, axis=1)[:, :10]
+    recall = np.mean([len(set(found) & set(best)) / 10 for found, best in zip(index.near[there], true, strict=True)])
+    assert recall > 0.97
+    assert (index.near[there] != there[:, None]).all()
+
+
+def test_the_very_like_rows_do_not_push_a_row_into_its_own_list() -> None:
+    vectors = np.repeat(text_like(100, 16), 20, axis=0)
+    index = VectorIndex.build(vectors, exact_limit=100, seed=0, near=5)
+    assert (index.near != np.arange(2_000)[:, None]).all()
+    assert (index.near // 20 == np.arange(2_000)[:, None] // 20).all()
+
+
+def test_few_rows_need_no_lists_and_lists_survive_a_file(tmp_path: Path) -> None:
+    assert VectorIndex.build(text_like(500, 16), exact_limit=1_000, seed=0, near=10).near.shape == (500, 0)
+    index = VectorIndex.build(text_like(1_500, 16), exact_limit=1_000, seed=0, near=10)
+    index.write(tmp_path / "index")
+    np.testing.assert_array_equal(VectorIndex.read(tmp_path / "index", index.near).near, index.near)

@@ -70,16 +70,6 @@ def write_world(shape: Shape, folder: Path, reporter: Reporter) -> World:
     return World(folder, shape, people)
 
 
-def item_id(place: int) -> str:
-    """The id of the item at a place."""
-    return f"i{place}"
-
-
-def user_id(place: int) -> str:
-    """The id of the person at a place."""
-    return f"u{place}"
-
-
 def _ids(letter: str, places: npt.NDArray[np.integer]) -> pa.Array:
     return pc.binary_join_element_wise(letter, pc.cast(pa.array(places), pa.string()), "")
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 
 def processor_seconds(pid: int) -> float:
-    """Processor time of all threads of a process, in seconds, to the nanosecond; those that ended count too.
+    """Processor time of a process in seconds, to the nanosecond: of all its threads, those that ended too.
 
     Raises OSError when there is no such process.
     """
-    # Threads that ended are only in the ticks of the whole process, so the finer clock serves for those that live.
-    running = sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
-    return running
+    # The clock of another process, as Linux numbers it (clock_getcpuclockid, which Python does not offer).
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import sqlite3
 import tempfile
 import time
@@ -18,6 +17,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+import grpc
 
 from recommender.client import Client
 from recommender.errors import InvalidInput
@@ -39,6 +40,7 @@ BATCH = 100
 OVERLOAD = 2.0
 OVERLOAD_TIMEOUT_S = 0.25
 """Callers do not wait longer for a feed under overload."""
+SHED, LATE = grpc.StatusCode.RESOURCE_EXHAUSTED.value[0], grpc.StatusCode.DEADLINE_EXCEEDED.value[0]
 FREE = "127.0.0.1:0"
 
 SINGLE = {
@@ -127,8 +129,6 @@ def _copied(data: Path) -> Iterator[Path]:
             target.close()
         (copy / "generations").symlink_to((data / "generations").resolve(), target_is_directory=True)
         yield copy
-        shutil.rmtree(copy, ignore_errors=True)
-        copy.mkdir(exist_ok=True)
 
 
 def _run(copy: Path, plan: Plan, traffic: Traffic, pool: ProcessPoolExecutor, number: int, told: Callable[[str], None]) -> Figures:
@@ -170,9 +170,9 @@ def _run(copy: Path, plan: Plan, traffic: Traffic, pool: ProcessPoolExecutor, nu
             "offered/s": OVERLOAD * full,
             "goodput over saturation": in_time / max(over.seconds, plan.seconds) / full,
             "degraded": int(over.degraded.sum()),
-            "shed": int((over.code == 8).sum()),
-            "late": int((over.code == 4).sum()),
-            "failed otherwise": int((~over.good & (over.code != 8) & (over.code != 4)).sum()),
+            "shed": int((over.code == SHED).sum()),
+            "late": int((over.code == LATE).sum()),
+            "failed otherwise": int((~over.good & (over.code != SHED) & (over.code != LATE)).sum()),
         }
         memory = memory_of(server.pid)
         figures["memory"] = {"resident MB": memory.resident, "private MB": memory.private, "shared MB": memory.shared}

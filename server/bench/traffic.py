@@ -58,7 +58,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Traffic:
-    """An endless supply of requests: `known` users, `newcomers` by number, items by id, filters that let half to a tenth through."""
+    """An endless supply of requests: `known` users and `items` by their ids, and `filters` in CEL. Same `seed`, same requests."""
 
     known: Sequence[str]
     items: Sequence[str]

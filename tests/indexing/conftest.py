@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -106,7 +107,9 @@ class Run:
         raise AssertionError(f"ended before {stage} was {state}: {self.lines} {self.rest}")
 
     def signal(self, number: signal.Signals) -> None:
-        os.kill(self.pid, number)
+        """Send the signal, which comes too late for a command that has just ended; its exit code tells."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     def wait(self) -> int:
         """Read to the end and return the exit code, negative for the signal that ended it."""

@@ -61,8 +61,9 @@ def test_a_build_killed_at_any_stage_leaves_the_active_generation_serving(built:
         run = warm.start("reindex", "--data", settings.data)
         run.follow(stage)
         run.signal(signal.SIGKILL)
-        assert run.wait() == -signal.SIGKILL
+        code = run.wait()
         # In the short stage of publishing, the build may have come to its end before the signal came to it.
+        assert code == -signal.SIGKILL or (stage == "publish" and code == 0)
         assert stage == "publish" or serves(settings) == before
     serves(settings)
     code, run = warm.run("reindex", "--data", settings.data)

@@ -22,6 +22,7 @@ from recommender.generation import Contents
 from recommender.generation.catalogue import Catalogue
 from recommender.profile import BuildSettings
 from recommender.ranking import Blend
+from recommender.sources import whitened
 from recommender.vectors import VectorIndex
 
 
@@ -37,12 +38,13 @@ def learn(
     allowed = events.consenting(Consent.TRAIN)
     settings = paced(allowed, catalogue, settings)
     matrix = interaction_matrix(allowed, catalogue, settings)
-    confidence = confidence_of(matrix, settings.collaborative)
+    collaborative = settings.collaborative
+    confidence = confidence_of(matrix, collaborative)
     return Contents(
         catalogue=catalogue,
         vectors=vectors,
         has_vector=has_vector,
-        factors=als_item_factors(matrix, settings.collaborative, confidence=confidence, seed=settings.seed),
+        factors=whitened(als_item_factors(matrix, collaborative, confidence=confidence, seed=settings.seed), collaborative.regularisation),
         confidence=confidence,
         item_item=item_item_weights(matrix, settings.item_item, penalty=penalty_of(matrix, settings.item_item), seed=settings.seed),
         transitions=transition_weights(allowed, catalogue, settings),

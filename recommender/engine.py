@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -15,24 +15,26 @@ import numpy.typing as npt
 from recommender.eligibility import Eligibility
 from recommender.errors import NotFound
 from recommender.feeds import PERSONAL_SOURCES, Degradation, Feed, Query, Reason, SourceName
-from recommender.fusion import contributions, ranks, united
+from recommender.fusion import contributions, ranked, united
 from recommender.generation import Contents, Generation
 from recommender.generation.catalogue import Card
 from recommender.placements import HISTORY_BUCKETS
 from recommender.profile import BuildSettings
-from recommender.ranking import Pool, features, strengths
+from recommender.ranking import Pool, features
 from recommender.reasons import reasons_for
 from recommender.served_sources import settings_of, sources_of
 from recommender.sources import (
     NO_OPINION,
     FreshSource,
     Interests,
+    Neighbours,
     Past,
     PopularSource,
     ResponseSource,
     Scorer,
     Source,
 )
+from recommender.stages import reached
 from recommender.store import Change
 from recommender.times import to_micros
 
@@ -40,6 +42,11 @@ log = logging.getLogger(__name__)
 
 DEADLINE_MARGIN_S = 0.01
 """A source is not started when less than this is left before the deadline."""
+
+FEWEST_CANDIDATES = 20
+"""What a source that hardly counts may propose, unless a placement allows fewer."""
+GO_WITH = (SourceName.ITEM_ITEM, SourceName.CO_OCCURRENCE, SourceName.TRANSITIONS)
+"""Sources that know what goes with what, the most telling first."""
 
 Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
@@ -107,9 +114,11 @@ class Recommender:
 
     def _feed(self, query: Query, now: datetime, deadline: float | None) -> Feed:
         allowed = self.eligibility.allowed(query, now)
+        reached("what may be shown")
         pool = self._pool(query, allowed, now, deadline)
         scored = self._reranked(pool, query, now) if pool.learned else _Scored.by_sum(pool.added)
         feed = self._slate(query, pool.rows, scored, pool.source_ranks, allowed, now)
+        reached("slate")
         missed = tuple(
             Degradation(self.sources[place].name.key, why) for place, why in sorted(pool.left_out.items()) if pool.weights[place] > 0
         )
@@ -119,6 +128,7 @@ class Recommender:
         if query.reasons:
             first = slice(query.reasons)
             reasons = reasons_for(self, query, pool.past, feed.numbers[first], feed.contributions[first], pool.scorers)
+        reached("reasons")
         return replace(feed, retrieval_mode=mode, degraded=missed, reasons=reasons)
 
     def pool(self, query: Query, *, now: datetime) -> Pool:
@@ -132,37 +142,69 @@ class Recommender:
         weights = self._weights(query, past, learned=learned)
         taking = np.flatnonzero(weights).tolist()
         left_out: dict[int, str] = {}
-        scorers = self._worked(taking, lambda place: self.sources[place].prepare(past, to_micros(now)), left_out, deadline)
+        moment = to_micros(now)
+        reached("history")
+
+        def prepare(place: int) -> Scorer:
+            made = self.sources[place].prepare(past, moment)
+            reached("prepared", self.sources[place].name)
+            return made
+
+        scorers = self._worked(taking, prepare, left_out, deadline)
+
+        limits = _limits(weights, query.placement.candidates)
 
         def propose(place: int) -> Rows:
-            return scorers[place].candidates(allowed, query.placement.candidates)
+            found = scorers[place].candidates(allowed, limits[place])
+            reached("candidates", self.sources[place].name)
+            return found
 
         proposed = self._worked(self._proposing(scorers), propose, left_out, deadline)
-        rows = united(list(proposed.values()))
+        further = self._further(scorers, proposed, allowed, query)
+        rows = united([*proposed.values(), *further])
+        reached("candidates together")
 
         def score(place: int) -> Floats:
             scored = scorers[place].score(rows)
             if not (scored < np.inf).all():
                 # NaN would pass for no opinion, and the rest of what the source says for sound.
                 raise FloatingPointError("a score is no number")
+            reached("scores", self.sources[place].name)
             return scored
 
         scores = self._worked([place for place in scorers if place not in left_out], score, left_out)
-        source_ranks = np.zeros((len(rows), len(self.sources)), dtype=np.int32)
-        strength = np.zeros(source_ranks.shape, dtype=np.float32)
+        # A line for each source, so that each writes in one piece.
+        source_ranks = np.zeros((len(self.sources), len(rows)), dtype=np.int32).T
+        strength = np.zeros((len(self.sources), len(rows)), dtype=np.float32).T
         for place, scored in scores.items():
-            source_ranks[:, place] = ranks(scored)
-            if learned and blend is not None:
+            strong, source_ranks[:, place] = ranked(scored, float(blend.scales[place]) if learned and blend is not None else 1.0)
+            if learned:
                 # Freshness needs no scaling: it lies in [0, 1] already, by each placement's half-life.
                 fresh = place == _place(SourceName.FRESH)
-                scaled = self._freshness(rows, query, now) if fresh else strengths(scored, float(blend.scales[place]))
-                strength[:, place] = np.where(scored > NO_OPINION, scaled, 0)
+                strength[:, place] = np.where(scored > NO_OPINION, self._freshness(rows, query, now), 0) if fresh else strong
         if learned:
             added = strength * weights
         else:
             added = contributions(source_ranks, weights, query.placement.rank_constant)
             self._fade(added, rows, query, now)
+        reached("blend")
         return Pool(past, rows, strength, source_ranks, weights, added, learned, {place: scorers[place] for place in scores}, left_out)
+
+    def _further(
+        self, scorers: Mapping[int, Scorer], proposed: Mapping[int, Rows], allowed: npt.NDArray[np.bool_], query: Query
+    ) -> Iterator[Rows]:
+        """Candidates beyond those that sources `proposed`.
+
+        Instead of sources that would have to look at every item: what goes best with what goes best with the history. And where a filter
+        leaves too few to fill the slate, what a search for the interests finds.
+        """
+        if len(proposed) < len(scorers):
+            goes_with = next((scorers[place] for place in map(_place, GO_WITH) if place in scorers), None)
+            if isinstance(goes_with, Neighbours):
+                yield goes_with.beyond(allowed, query.placement.candidates)
+        content = scorers.get(_place(SourceName.CONTENT))
+        if isinstance(content, Interests) and content.mode == "lists" and sum(map(len, proposed.values())) < query.size:
+            yield content.searched(allowed, query.placement.candidates)
 
     def _proposing(self, scorers: Mapping[int, Scorer]) -> list[int]:
         """Which of the sources propose candidates: those that look at every item only where no personal one is there that need not."""
@@ -206,7 +248,10 @@ class Recommender:
             return plain
         order = real[np.argsort(-totals[real], kind="stable")]
         leading, rest = order[: query.placement.ranker_depth], order[query.placement.ranker_depth :]
-        judged = blend.trees.score(self.features(pool, leading, now=now))
+        columns = self.features(pool, leading, now=now)
+        reached("features")
+        judged = blend.trees.score(columns)
+        reached("trees")
         scores, key = np.zeros(len(totals), dtype=np.float32), np.zeros(len(totals))
         scores[leading], key[leading] = blend.probability(judged), judged.astype(np.float64) - judged.min() + 1
         # What the ranker did not look at follows in the order of the weighted sum.
@@ -343,6 +388,14 @@ class _Scored:
         """Ordered by the sum of what sources added."""
         totals = added.sum(axis=1)
         return cls(added, totals, totals)
+
+
+def _limits(weights: Floats, most: int) -> list[int]:
+    """How many candidates each source, shape (s,), may propose: `most` where its weight is the largest, elsewhere in proportion, though
+    `FEWEST_CANDIDATES` at the least."""
+    shares = weights / max(float(weights.max(initial=0)), 1e-9)
+    limits: list[int] = np.maximum(np.ceil(shares * most), min(FEWEST_CANDIDATES, most)).astype(np.int64).tolist()
+    return limits
 
 
 def _place(name: SourceName) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -95,8 +96,7 @@ class Query:
     seeds_are_items: bool = False
 
 
-@dataclass(frozen=True)
-class Reason:
+class Reason(NamedTuple):
     """Why one item is shown.
 
     `source` moved the score most. For BECAUSE_OF_HISTORY and SIMILAR_TO_SEED, `because` holds the item numbers of the

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from recommender.sources.source import NO_OPINION
+from recommender.kernels import opinions, ranks_of
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
@@ -26,13 +26,18 @@ def united(candidates: Sequence[Rows]) -> Rows:
     return joined[first]
 
 
-def ranks(scores: Floats) -> Rows:
-    """1-based rank of each candidate, shape as `scores` (m,), best first; ties by place; 0 where there is no opinion."""
-    order = np.argsort(-scores, kind="stable")
-    places = np.empty(len(scores), dtype=np.int32)
-    places[order] = np.arange(1, len(scores) + 1, dtype=np.int32)
-    places[scores == NO_OPINION] = 0
-    return places
+def ranked(scores: Floats, scale: float) -> tuple[Floats, Rows]:
+    """How strongly a source speaks for candidates and how it ranks them, by its `scores`: all of shape (m,).
+
+    Strengths are scores over `scale`, what the best candidate of a query typically gets from this source, 0 where there is no opinion.
+    One scale for all queries, unlike ranks or each query's own maximum, keeps how sure a source is of this query: a history that says
+    much makes high scores. Ranks count from 1 for the best, ties by place; 0 where there is no opinion.
+    """
+    strengths, ranks = np.empty(len(scores), dtype=np.float32), np.zeros(len(scores), dtype=np.int32)
+    keys = opinions(scores, np.float32(scale), strengths)
+    keys.sort()
+    ranks_of(keys, ranks)
+    return strengths, ranks
 
 
 def contributions(source_ranks: Rows, weights: Floats, constant: float) -> Floats:

@@ -6,6 +6,7 @@ None of them holds the interpreter's lock. Arrays are checked by whoever calls; 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TypeVar, cast
 
@@ -21,6 +22,10 @@ Mask = npt.NDArray[np.bool_]
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
+_HALF_BITS = np.int32(-1879056384)
+"""0x8FFFE000: sign, and exponent and fraction of a half-precision number after 13 places to the left."""
+_HALF_SCALE = np.float32(2.0**112)
+
 FREE = np.int32(-1)
 """Stands in an empty place of a table."""
 _GOLDEN = np.uint32(2_654_435_769)
@@ -32,12 +37,71 @@ def compiled(function: Function) -> Function:
     return cast(Function, njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
+def reordered(function: Function) -> Function:
+    """The same, but that sums may be added up in whatever order the processor likes best, as in products of matrices."""
+    return cast(Function, njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})(function))
+
+
 @compiled
-def sum_lists(offsets: Offsets, columns: Rows, weights: Floats, rows: Rows, strengths: Floats) -> tuple[Rows, Floats, Slots]:
+def standing_events(rows: Rows, weights: Floats, at: npt.NDArray[np.int64]) -> tuple[Rows, Floats, Floats]:
+    """The event at which each item of a history stands, from h events in order of time: their places, ascending, weights and steps back.
+
+    Events of row below 0 or weight 0 do not count. An item stands at its newest event, with the largest weight that any of its events has
+    unless the newest one's is negative. Steps back are how many different later times there are among what stands, float32.
+    """
+    places, strongest = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.float32)
+    count = 0
+    for place in range(len(rows) - 1, -1, -1):
+        if rows[place] < 0 or weights[place] == 0:
+            continue
+        newer = 0
+        while newer < count and rows[places[newer]] != rows[place]:
+            newer += 1
+        if newer == count:
+            places[count], strongest[count] = place, weights[place]
+            count += 1
+        elif weights[places[newer]] >= 0 and weights[place] > strongest[newer]:
+            strongest[newer] = weights[place]
+    back = np.empty(count, dtype=np.float32)
+    step = np.float32(0)
+    for newer in range(count):
+        if newer and at[places[newer]] != at[places[newer - 1]]:
+            step += np.float32(1)
+        back[newer] = step
+    return places[:count][::-1].copy(), strongest[:count][::-1].copy(), back[::-1].copy()
+
+
+@compiled
+def opinions(scores: Floats, scale: np.float32, strengths: Floats) -> npt.NDArray[np.uint64]:
+    """Write scores, shape (m,), over `scale` into `strengths`, 0 for -inf; and a key for each other one: the higher its score and then
+    the lower its place, the smaller."""
+    bits = scores.view(np.uint32)
+    keys = np.empty(len(scores), dtype=np.uint64)
+    count = 0
+    for place in range(len(scores)):
+        if scores[place] > -np.inf:
+            strengths[place] = scores[place] / scale
+            up = ~bits[place] if bits[place] >> np.uint32(31) else bits[place] | np.uint32(1 << 31)
+            keys[count] = (np.uint64(np.uint32(~up)) << np.uint64(32)) | np.uint64(place)
+            count += 1
+        else:
+            strengths[place] = 0
+    return keys[:count]
+
+
+@compiled
+def ranks_of(keys: npt.NDArray[np.uint64], ranks: Rows) -> None:
+    """Write 1-based ranks from sorted keys of `opinions` into `ranks`, shape (m,); the places of the others stay as they are."""
+    for rank in range(len(keys)):
+        ranks[np.int64(keys[rank] & np.uint64(0xFFFFFFFF))] = rank + 1
+
+
+@compiled
+def sum_lists(offsets: Offsets, columns: Rows, weights: Floats, rows: Rows, strengths: Floats) -> tuple[Rows, Floats, Rows, Slots]:
     """Sum up lists of weights: Σ strengths[a] · weights of row rows[a], of a CSR matrix.
 
-    Returns an open-addressed table, `keys` (columns, `FREE` where empty) and `sums`, both of a size that is a power of two, and
-    `slots`: where the columns stand in it, in the order in which they came up.
+    Returns the columns that came up, shape (c,), in the order in which they did, and their sums; and an open-addressed table of them, of
+    a size that is a power of two: `keys` (columns, `FREE` where empty), and `places`, where each stands among the columns.
     """
     total = 0
     for row in rows:
@@ -46,9 +110,8 @@ def sum_lists(offsets: Offsets, columns: Rows, weights: Floats, rows: Rows, stre
     while (1 << bits) < 2 * total:
         bits += 1
     shift, last = np.uint32(32 - bits), (1 << bits) - 1
-    keys = np.full(1 << bits, FREE, dtype=np.int32)
-    sums = np.empty(1 << bits, dtype=np.float32)
-    slots = np.empty(total, dtype=np.int32)
+    keys, places = np.full(1 << bits, FREE, dtype=np.int32), np.empty(1 << bits, dtype=np.int32)
+    found, sums = np.empty(total, dtype=np.int32), np.empty(total, dtype=np.float32)
     count = 0
     for place in range(len(rows)):
         row, strength = rows[place], strengths[place]
@@ -58,83 +121,114 @@ def sum_lists(offsets: Offsets, columns: Rows, weights: Floats, rows: Rows, stre
             while keys[slot] != column and keys[slot] != FREE:
                 slot = (slot + 1) & last
             if keys[slot] == FREE:
-                keys[slot], sums[slot] = column, np.float32(0)
-                slots[count] = slot
+                keys[slot], places[slot] = column, count
+                found[count], sums[count] = column, strength * weights[at]
                 count += 1
-            sums[slot] += strength * weights[at]
-    return keys, sums, slots[:count]
+            else:
+                sums[places[slot]] += strength * weights[at]
+    return found[:count], sums[:count], keys, places
 
 
 @compiled
-def looked_up(keys: Rows, sums: Floats, rows: Rows) -> Floats:
-    """The sums of `rows` in a table of `sum_lists`; 0 for those that are not in it."""
+def looked_up(keys: Rows, places: Slots, sums: Floats, rows: Rows, otherwise: np.float32) -> Floats:
+    """The sums of `rows` in a table of `sum_lists`; `otherwise` for those that are not in it or not above 0."""
     bits, last = 0, len(keys) - 1
     while (1 << bits) < len(keys):
         bits += 1
     shift = np.uint32(32 - bits)
-    found = np.zeros(len(rows), dtype=np.float32)
+    found = np.full(len(rows), otherwise, dtype=np.float32)
     for place in range(len(rows)):
         row = rows[place]
         slot = np.int64(np.uint32(np.uint32(row) * _GOLDEN) >> shift)
         while keys[slot] != row and keys[slot] != FREE:
             slot = (slot + 1) & last
-        if keys[slot] == row:
-            found[place] = sums[slot]
+        if keys[slot] == row and sums[places[slot]] > 0:
+            found[place] = sums[places[slot]]
     return found
 
 
 @compiled
-def _keep(kept: Rows, values: Floats, count: int, row: np.int32, score: np.float32, allowed: Mask) -> int:
-    """Put a row among the best, a heap of `count` rows with the worst on top, where it belongs there; returns how many they are then."""
-    limit = len(kept)
-    if count == limit:
-        if limit == 0 or score < values[0] or (score == values[0] and row > kept[0]) or not allowed[row]:
-            return count
-        parent = 0
-        while True:
-            child = 2 * parent + 1
-            if child >= count:
-                break
-            other = child + 1
-            if other < count and (values[other] < values[child] or (values[other] == values[child] and kept[other] > kept[child])):
-                child = other
-            if score < values[child] or (score == values[child] and row > kept[child]):
-                break
-            kept[parent], values[parent] = kept[child], values[child]
-            parent = child
-        kept[parent], values[parent] = row, score
-        return count
-    if not score > 0 or not allowed[row]:
-        return count
-    child = count
-    while child > 0:
-        parent = (child - 1) // 2
-        if values[parent] < score or (values[parent] == score and kept[parent] > row):
-            break
-        kept[child], values[child] = kept[parent], values[parent]
-        child = parent
-    kept[child], values[child] = row, score
-    return count + 1
-
-
-@compiled
-def best_summed(keys: Rows, sums: Floats, slots: Slots, allowed: Mask, limit: int) -> Rows:
-    """The `limit` best rows of a table of `sum_lists`, of those that are `allowed` and above 0; ties go to the lower row. In no order."""
-    kept, values = np.empty(limit, dtype=np.int32), np.empty(limit, dtype=np.float32)
+def passing(rows: Rows, scores: Floats, allowed: Mask) -> tuple[Rows, Floats]:
+    """Those of `rows`, shape (c,), that are `allowed`, shape (n,), and whose `scores` are above 0, in their order, and their scores."""
+    kept, values = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.float32)
     count = 0
-    for slot in slots:
-        count = _keep(kept, values, count, keys[slot], sums[slot], allowed)
-    return kept[:count]
+    for place in range(len(rows)):
+        # Written without a branch, which nobody could foretell.
+        kept[count], values[count] = rows[place], scores[place]
+        count += np.int64((scores[place] > 0) & allowed[rows[place]])
+    return kept[:count], values[:count]
 
 
 @compiled
-def best_rows(scores: Floats, allowed: Mask, limit: int) -> Rows:
-    """The `limit` best rows by `scores`, shape (n,), of those that are `allowed` and above 0; ties go to the lower row. In no order."""
-    kept, values = np.empty(limit, dtype=np.int32), np.empty(limit, dtype=np.float32)
+def passing_of_all(scores: Floats, allowed: Mask) -> tuple[Rows, Floats]:
+    """The same of all n rows, with `scores` of shape (n,)."""
+    kept, values = np.empty(len(scores), dtype=np.int32), np.empty(len(scores), dtype=np.float32)
     count = 0
     for row in range(len(scores)):
-        count = _keep(kept, values, count, np.int32(row), scores[row], allowed)
-    return kept[:count]
+        kept[count], values[count] = row, scores[row]
+        count += np.int64((scores[row] > 0) & allowed[row])
+    return kept[:count], values[:count]
+
+
+@reordered
+def dots(matrix: Floats, rows: Rows, vector: Floats) -> Floats:
+    """Products of `rows`, shape (r,), of a `matrix`, shape (n, d), with a vector, shape (d,): shape (r,)."""
+    found = np.empty(len(rows), dtype=np.float32)
+    for place in range(len(rows)):
+        line, product = matrix[rows[place]], np.float32(0)
+        for column in range(len(vector)):
+            product += line[column] * vector[column]
+        found[place] = product
+    return found
+
+
+@compiled
+def widened(halves: npt.NDArray[np.int16], rows: Rows) -> Floats:
+    """The float32 values of `rows`, shape (r,), of finite half-precision numbers given as their bits, shape (n, d): shape (r, d).
+
+    Exponent and fraction move to where single precision has them, and one product makes up for the exponents' different bias.
+    """
+    made = np.empty((len(rows), halves.shape[1]), dtype=np.float32)
+    bits = made.view(np.int32)
+    for place in range(len(rows)):
+        line, wide = halves[rows[place]], bits[place]
+        for column in range(len(line)):
+            wide[column] = (np.int32(line[column]) << np.int32(13)) & _HALF_BITS
+    for place in range(len(rows)):
+        for column in range(made.shape[1]):
+            made[place, column] *= _HALF_SCALE
+    return made
+
+
+@compiled
+def strongest_of_each(values: Floats, nameable: Mask, most: int) -> tuple[Rows, Rows, Floats]:
+    """The `most` columns with the highest values above 0 in each row of `values`, shape (r, h), of those `nameable`, the same shape.
+
+    Columns, shape (r, most), highest first, ties by column; how many of them there are, shape (r,); and the share of the first among
+    all positive values of the row, shape (r,).
+    """
+    columns, counts = np.zeros((len(values), most), dtype=np.int32), np.zeros(len(values), dtype=np.int32)
+    shares = np.zeros(len(values), dtype=np.float32)
+    for row in range(len(values)):
+        line, kept, count, total = values[row], columns[row], 0, np.float32(0)
+        for column in range(len(line)):
+            value = line[column]
+            if not value > 0:
+                continue
+            total += value
+            if not nameable[row, column] or (count == most and value <= line[kept[count - 1]]):
+                continue
+            place = count if count < most else most - 1
+            while place > 0 and line[kept[place - 1]] < value:
+                if place < most:
+                    kept[place] = kept[place - 1]
+                place -= 1
+            kept[place] = column
+            count = min(count + 1, most)
+        counts[row] = count
+        if count:
+            shares[row] = line[kept[0]] / total
+    return columns, counts, shares
 
 
 @compiled
@@ -187,26 +281,55 @@ def entries(offsets: Offsets, columns: Rows, weights: Floats, of: Rows, to: Rows
 
 
 @compiled
-def entries_of_product(
-    offsets: Offsets,
-    columns: Rows,
-    weights: Floats,
-    then_offsets: Offsets,
-    then_columns: Rows,
-    then_weights: Floats,
-    of: Rows,
-    to: Rows,
-    own: np.float32,
-) -> Floats:
-    """The same of a product of two CSR matrices, the first one with `own` added on its diagonal."""
-    found = np.zeros((len(of), len(to)), dtype=np.float32)
-    keys, places, shift = table_of(to)
-    for place in range(len(of)):
-        row = of[place]
-        _add_entries(then_offsets, then_columns, then_weights, row, own, keys, places, shift, found[place])
-        for at in range(offsets[row], offsets[row + 1]):
-            _add_entries(then_offsets, then_columns, then_weights, columns[at], weights[at], keys, places, shift, found[place])
-    return found
+def led(likeness: Floats, least: np.float32, most: int) -> Rows:
+    """The group of each of h things, from their likeness to each other, shape (h, h), the last one first: shape (h,), int32.
+
+    One joins the group whose leader it is most like, if at least so much or where there are `most` groups already, or leads a new one.
+    """
+    groups, leaders = np.zeros(len(likeness), dtype=np.int32), np.empty(most, dtype=np.int32)
+    count = 0
+    for place in range(len(likeness) - 1, -1, -1):
+        closest = 0
+        for group in range(1, count):
+            if likeness[place, leaders[group]] > likeness[place, leaders[closest]]:
+                closest = group
+        if count and (count == most or likeness[place, leaders[closest]] >= least):
+            groups[place] = closest
+        else:
+            groups[place], leaders[count] = count, place
+            count += 1
+    return groups
+
+
+@compiled
+def normed(states: Floats, scale: Floats, shift: Floats, epsilon: np.float32) -> Floats:
+    """Each of `states`, shape (m, d), at mean 0 and variance 1, times `scale` plus `shift`, both shape (d,): shape (m, d)."""
+    made = np.empty_like(states)
+    d = states.shape[1]
+    for row in range(len(states)):
+        mean = np.float32(0)
+        for column in range(d):
+            mean += states[row, column]
+        mean /= np.float32(d)
+        spread = np.float32(0)
+        for column in range(d):
+            apart = states[row, column] - mean
+            spread += apart * apart
+        root = np.float32(1) / np.sqrt(spread / np.float32(d) + epsilon)
+        for column in range(d):
+            made[row, column] = (states[row, column] - mean) * root * scale[column] + shift[column]
+    return made
+
+
+@compiled
+def gelu(states: Floats) -> Floats:
+    """Each number of `states`, any two dimensions, times the chance that a standard normal one is below it."""
+    made = np.empty_like(states)
+    for row in range(states.shape[0]):
+        for column in range(states.shape[1]):
+            value = states[row, column]
+            made[row, column] = value * np.float32(0.5) * (np.float32(1) + np.float32(math.erf(value * np.float32(0.7071067811865476))))
+    return made
 
 
 @compiled

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from recommender.events import EventType
 from recommender.feeds import Query, Reason, ReasonKind, SourceName
-from recommender.sources import Cause, Past, Scorer
+from recommender.sources import NO_CAUSE, Cause, Past, Scorer
 
 if TYPE_CHECKING:
     from recommender.engine import Recommender
@@ -46,15 +46,18 @@ def reasons_for(
     # Sources in order of what they added, per item; each source explains all its items in one call.
     order = np.argsort(-contributions, axis=1, kind="stable")
     open_places = np.flatnonzero(rows >= 0)
+    kind = ReasonKind.SIMILAR_TO_SEED if query.seeds_are_items else ReasonKind.BECAUSE_OF_HISTORY
+    items, types = past.numbers.tolist(), past.types.tolist()
     for choice in range(contributions.shape[1]):
         named = order[open_places, choice]
         open_places = open_places[contributions[open_places, named] > 0]
         for place in sorted(set(order[open_places, choice].tolist())):
             due = open_places[order[open_places, choice] == place]
             scorer = scorers.get(place)
-            causes = scorer.causes(rows[due]) if scorer is not None else [Cause()] * len(due)
+            causes = scorer.causes(rows[due]) if scorer is not None else [NO_CAUSE] * len(due)
+            name = SourceName(place + 1)
             for at, cause in zip(due.tolist(), causes, strict=True):
-                given[at] = _reason(SourceName(place + 1), cause, query, past)
+                given[at] = _reason(name, cause, kind, items, types)
         open_places = np.array([at for at in open_places.tolist() if given[at] is None], dtype=np.int64)
         if not len(open_places):
             break
@@ -67,17 +70,16 @@ def reasons_for(
     )
 
 
-def _reason(name: SourceName, cause: Cause, query: Query, past: Past) -> Reason | None:
+def _reason(name: SourceName, cause: Cause, kind: ReasonKind, items: list[int], types: list[int]) -> Reason | None:
+    """The reason that a source's `cause` is, of a history of `items` at events of `types`: of `kind` where it is personal."""
     if name is SourceName.FRESH:
         return Reason(ReasonKind.FRESH, name)
     if name in (SourceName.POPULAR, SourceName.RESPONSE):
         return Reason(ReasonKind.POPULAR, name)
     if not cause.places:
         return None
-    because = tuple(past.numbers[list(cause.places)].tolist())
-    if query.seeds_are_items:
-        return Reason(ReasonKind.SIMILAR_TO_SEED, name, because, cause.share)
-    return Reason(ReasonKind.BECAUSE_OF_HISTORY, name, because, cause.share, event=int(past.types[cause.places[0]]))
+    event = types[cause.places[0]] if kind is ReasonKind.BECAUSE_OF_HISTORY else 0
+    return Reason(kind, name, tuple([items[place] for place in cause.places]), cause.share, event)
 
 
 def _impersonal(query: Query, source: SourceName, *, popular: bool) -> Reason:

@@ -7,7 +7,9 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import erf
+
+from recommender.best import best_places
+from recommender.kernels import dots, gelu, normed
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
@@ -107,8 +109,14 @@ class SequenceModel:
 
         As many of the newest items count as there are positions.
         """
-        encoded: Floats = self._encoded(history, None)[0]
-        return encoded
+        return self.read(history)[0]
+
+    def read(self, history: Rows) -> tuple[Floats, Floats]:
+        """The encoding, and how much of its attention in the last block each item of the history had, shape (h,), ≥ 0, summing to 1."""
+        encoded, attention = self._encoded(history, None)
+        whole = np.zeros(len(history), dtype=np.float32)
+        whole[len(history) - attention.shape[-1] :] = attention[0]
+        return encoded[0], whole
 
     def encode_without(self, history: Rows, places: npt.NDArray[np.integer]) -> Floats:
         """The encodings of a history of two items or more, shape (h,), when nothing may attend to the item at each of `places`, shape (p,):
@@ -119,11 +127,12 @@ class SequenceModel:
             made[newest] = self.encode(history[:-1])
         others = places[~newest]
         if len(others):
-            made[~newest] = self._encoded(history, others)
+            made[~newest] = self._encoded(history, others)[0]
         return made
 
-    def _encoded(self, history: Rows, without: npt.NDArray[np.integer] | None) -> Floats:
-        """The encoding, shape (1, d), or those without each of `without`, shape (p, d)."""
+    def _encoded(self, history: Rows, without: npt.NDArray[np.integer] | None) -> tuple[Floats, Floats]:
+        """The encoding, shape (1, d), or those without each of `without`, shape (p, d), and what was attended to of the items for which
+        there are positions, shape (1, h) or (p, h)."""
         older = max(len(history) - len(self.positions), 0)
         history = history[older:]
         states: Floats = self.items[history] + self.positions[len(history) - 1 :: -1]
@@ -131,39 +140,58 @@ class SequenceModel:
             lines, hidden = states[None], np.zeros((1, len(history)), dtype=np.bool_)
         else:
             lines, hidden = states[None], np.arange(len(history)) == (without - older)[:, None]
+        attention: Floats = np.eye(len(history), dtype=np.float32)[-1:]
         for block in range(len(self.attention)):
             # Nothing looks at what the last block makes of older items.
             wanted = slice(-1, None) if block == len(self.attention) - 1 else slice(None)
-            lines = lines[:, wanted] + self._attended(_normed(lines, self.norms[2 * block]), hidden, wanted, block)
+            taken, attention = self._attended(_normed(lines, self.norms[2 * block]), hidden, wanted, block)
+            lines = lines[:, wanted] + taken
             inner = _through(_normed(lines, self.norms[2 * block + 1]), self.widening[block])
             lines = lines + _through(_gelu(inner), self.narrowing[block])
         made: Floats = np.broadcast_to(_normed(lines[:, -1], self.norms[-1]), (len(hidden), self.items.shape[1]))
-        return made
+        return made, attention
 
     def logits(self, state: Floats, rows: Rows) -> Floats:
         """The scores of `rows`, shape (m,), after a history of this encoding."""
-        logits: Floats = self.items[rows] @ state + self.bias[rows]
+        logits: Floats = dots(self.items, rows, state) + self.bias[rows]
         return logits
 
-    def log_total(self, states: Floats) -> Floats:
+    def log_total(self, states: Floats, among: Rows | None = None) -> Floats:
         """Logarithm of what the exponentials of all learnt items' scores sum to after histories of encodings of shape (…, d): shape (…).
 
-        By groups, as if the scores of each were normally distributed: exact where every item is a group of its own.
+        By groups, as if the scores of each were normally distributed: exact where every item is a group of its own. `among`: only groups
+        of these places, shape (g,), which is enough to compare like histories.
         """
-        of_groups = self.masses + states @ self.centres.T + (states * states) @ (self.spreads.T * np.float32(0.5))
+        of_groups = self._of_groups(states, among)
         most = of_groups.max(axis=-1, keepdims=True)
         total: Floats = most[..., 0] + np.log(np.exp(of_groups - most).sum(axis=-1))
         return total
 
-    def _attended(self, lines: Floats, hidden: npt.NDArray[np.bool_], wanted: slice, block: int) -> Floats:
-        """What each `wanted` state takes from itself and those before it but for the `hidden` ones, shape (p, h): shape (p, w, d).
+    def leading_groups(self, state: Floats, most: int) -> Rows:
+        """The `most` groups that hold most of the chances after a history of this encoding, shape (d,), in no order: shape (≤ most,)."""
+        return best_places(self._of_groups(state), most).astype(np.int32)
+
+    def _of_groups(self, states: Floats, among: Rows | None = None) -> Floats:
+        """Logarithm of what each group adds to the total, shape (…, k)."""
+        groups, masses = (self._groups, self.masses) if among is None else (self._groups[among], self.masses[among])
+        of_groups: Floats = np.concatenate([states, states * states], axis=-1) @ groups.T + masses
+        return of_groups
+
+    @cached_property
+    def _groups(self) -> Floats:
+        """What each number of a state, and its square, is worth in each group: shape (k, 2d)."""
+        return np.concatenate([self.centres, self.spreads * np.float32(0.5)], axis=1)
+
+    def _attended(self, lines: Floats, hidden: npt.NDArray[np.bool_], wanted: slice, block: int) -> tuple[Floats, Floats]:
+        """What each `wanted` state takes from itself and those before it but for the `hidden` ones, shape (p, h): shape (p, w, d); and the
+        shares in which the last of them takes it, the mean over heads, shape (p, h).
 
         `lines`: shape (1, h, d) where all lines are the same still, else (p, h, d).
         """
         d, matrices = self.items.shape[1], self.attention[block]
         queries = self._by_head(_through(lines[:, wanted], matrices[:, :d]))
-        keys = self._by_head(_through(lines, matrices[:, d : 2 * d]))
-        values = self._by_head(_through(lines, matrices[:, 2 * d : 3 * d]))
+        both = _through(lines, matrices[:, d : 3 * d])
+        keys, values = self._by_head(both[..., :d]), self._by_head(both[..., d:])
         logits = queries @ keys.transpose(0, 1, 3, 2) * np.float32((d / self.heads) ** -0.5)
         h = lines.shape[1]
         seen = ~hidden[:, None, None, :]
@@ -172,8 +200,9 @@ class SequenceModel:
             seen = np.tri(h, dtype=np.bool_) & (seen | np.eye(h, dtype=np.bool_))
         logits = np.where(seen, logits, np.float32(-np.inf))
         weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        taken = (weights / weights.sum(axis=-1, keepdims=True)) @ values
-        return _through(taken.transpose(0, 2, 1, 3).reshape(len(taken), -1, d), matrices[:, 3 * d :])
+        weights /= weights.sum(axis=-1, keepdims=True)
+        taken = weights @ values
+        return _through(taken.transpose(0, 2, 1, 3).reshape(len(taken), -1, d), matrices[:, 3 * d :]), weights[:, :, -1].mean(axis=1)
 
     def _by_head(self, lines: Floats) -> Floats:
         return lines.reshape(*lines.shape[:2], self.heads, -1).transpose(0, 2, 1, 3)
@@ -190,12 +219,11 @@ def _through(states: Floats, matrix: Floats) -> Floats:
 
 
 def _normed(states: Floats, norm: Floats) -> Floats:
-    """Each state at mean 0 and variance 1, scaled and shifted by `norm`, shape (2, d)."""
-    centred = states - states.mean(axis=-1, keepdims=True)
-    normed: Floats = centred / np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + EPSILON) * norm[0] + norm[1]
-    return normed
+    """Each state, shape (…, d), at mean 0 and variance 1, scaled and shifted by `norm`, shape (2, d)."""
+    made: Floats = normed(states.reshape(-1, states.shape[-1]), norm[0], norm[1], EPSILON).reshape(states.shape)
+    return made
 
 
 def _gelu(states: Floats) -> Floats:
-    smooth: Floats = states * (erf(states * np.float32(0.5**0.5)) + np.float32(1)) * np.float32(0.5)
-    return smooth
+    made: Floats = gelu(states.reshape(-1, states.shape[-1])).reshape(states.shape)
+    return made

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.best import best_places
+from recommender.kernels import widened
 
 FAST_SCAN = "IVF1,PQ{segments}x4fs,Refine(SQfp16)"
 REFINE_FACTOR = 4
@@ -24,9 +25,6 @@ GATHER_LIMIT = 4_096
 
 ROWS_AT_ONCE = 1_024
 """Rows whose neighbours are searched for together."""
-
-_HALF_BITS = np.uint32(0x8FFFE000).view(np.int32)
-_HALF_SCALE = np.float32(2.0**112)
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
@@ -46,8 +44,8 @@ class VectorIndex:
         storage = faiss.downcast_index(index.refine_index) if self._refined else index
         # FAISS hands out no typed pointer to nothing.
         codes = faiss.rev_swig_ptr(storage.codes.data(), storage.codes.size()) if index.ntotal else np.zeros(0, dtype=np.uint8)
-        # Bytes rather than float16: inside a memory-mapped file the codes need not be aligned.
-        self._codes: npt.NDArray[np.uint8] = codes.reshape(index.ntotal, 2 * index.d)
+        # Bits rather than float16, which compiled loops do not know; inside a memory-mapped file they need not be aligned.
+        self._codes: npt.NDArray[np.int16] = codes.view(np.int16).reshape(index.ntotal, index.d)
 
     @classmethod
     def build(cls, vectors: Floats, *, exact_limit: int, seed: int, near: int = 0) -> VectorIndex:
@@ -110,7 +108,11 @@ class VectorIndex:
 
     def gather(self, rows: npt.NDArray[np.integer]) -> Floats:
         """The vectors of `rows`, shape rows.shape + (d,), float32."""
-        return _widened(self._codes[rows].view(np.int16))
+        return widened(self._codes, rows.ravel().astype(np.int32, copy=False)).reshape(*rows.shape, self.dimension)
+
+    def cosines(self, rows: Rows, vectors: Floats) -> Floats:
+        """Cosines of `rows`, shape (r,), int32, with unit `vectors`, shape (k, d), float32: shape (r, k)."""
+        return self.gather(rows) @ vectors.T
 
     def search(self, queries: Floats, k: int, allowed: npt.NDArray[np.bool_]) -> tuple[Rows, Floats, str]:
         """The `k` nearest allowed rows of each query, best first.
@@ -140,16 +142,3 @@ class VectorIndex:
             parameters = faiss.SearchParameters(sel=selector)
         found, labels = self._index.search(np.ascontiguousarray(queries, dtype=np.float32), k, params=parameters)
         return labels.astype(np.int32), found, "exact" if self.exact else "index"
-
-
-def _widened(halves: npt.NDArray[np.int16]) -> Floats:
-    """The float32 values of finite half-precision numbers given as their bits; NumPy's own conversion takes three times as long.
-
-    Exponent and fraction move to where single precision has them, and one product makes up for the exponents' different bias.
-    """
-    bits = halves.astype(np.int32)
-    bits <<= 13
-    bits &= _HALF_BITS
-    values: Floats = bits.view(np.float32)
-    values *= _HALF_SCALE
-    return values

@@ -25,6 +25,7 @@ from recommender.profile import BuildSettings
 from recommender.ranking import FEATURES, Blend, Trees
 from recommender.ranking.blend import EVEN
 from recommender.sequence_model import SequenceModel
+from recommender.sources import whitened
 from recommender.times import MISSING_TIME
 from recommender.vectors import VectorIndex
 
@@ -94,7 +95,10 @@ def contents_of(
         catalogue=catalogue_of(items, states),
         vectors=VectorIndex.build(given, exact_limit=20_000, seed=0),
         has_vector=np.any(given != 0, axis=1),
-        factors=np.zeros((n, 2), dtype=np.float32) if factors is None else np.asarray(factors, dtype=np.float32),
+        factors=whitened(
+            np.zeros((n, 2), dtype=np.float32) if factors is None else np.asarray(factors, dtype=np.float32),
+            BuildSettings().collaborative.regularisation,
+        ),
         confidence=CONFIDENCE,
         **{name: sp.csr_array((n, n) if rows is None else np.asarray(rows), dtype=np.float32) for name, rows in weights.items()},
         graph=ItemSpectrum(spectrum, degrees, degrees, np.ones(spectrum.shape[1], dtype=np.float32)),

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from recommender.arrow_buffers import booleans_in, numbers_in
+from recommender.arrow_buffers import Texts, booleans_in, numbers_in
 from recommender.columns import BoolColumn, Column, Columns, NumberColumn, StringColumn, StringListColumn, TimeColumn
 from recommender.items import Item, ItemKind, ItemState
 from recommender.times import MISSING_TIME, to_micros
@@ -42,8 +41,7 @@ FILTER_FIELDS = tuple(name for name in _SCHEMA.names if name not in ("number", "
 ATTRIBUTE = "attributes."
 
 
-@dataclass(frozen=True)
-class Card:
+class Card(NamedTuple):
     """What an answer shows of an item."""
 
     item_id: str
@@ -68,6 +66,7 @@ class Catalogue:
         self.id_hashes = id_hashes
         self.id_rows = id_rows
         self.row_of_number = row_of_number
+        self._read: dict[str, Texts] = {}
         self.numbers: npt.NDArray[np.uint32] = numbers_in(self._array("number"))
         self.live: npt.NDArray[np.bool_] = booleans_in(self._array("live")) == 1
         self.published_at = self._times("published_at")
@@ -126,12 +125,11 @@ class Catalogue:
     def rows_of_ids(self, item_ids: Sequence[str]) -> npt.NDArray[np.int32]:
         """Rows of external ids, shape (len(item_ids),), int32; -1 for ids that are not in this generation."""
         rows = np.full(len(item_ids), -1, dtype=np.int32)
-        ids = self._array("id")
         for place, item_id in enumerate(item_ids):
             wanted = np.uint64(_hash(item_id))
             at = int(np.searchsorted(self.id_hashes, wanted))
             while at < self.n and self.id_hashes[at] == wanted:
-                if ids[int(self.id_rows[at])].as_py() == item_id:
+                if self._texts("id").at([self.id_rows[at]])[0] == item_id:
                     rows[place] = self.id_rows[at]
                     break
                 at += 1
@@ -139,13 +137,17 @@ class Catalogue:
 
     def cards(self, rows: npt.NDArray[np.integer]) -> list[Card]:
         """What to show of `rows`, shape (r,)."""
-        chosen = pa.array(np.asarray(rows, dtype=np.int32))
-        ids, titles, images = (self._array(name).take(chosen).to_pylist() for name in ("id", "title", "image_url"))
+        ids, titles, images = (self._texts(name).at(rows) for name in ("id", "title", "image_url"))
         codes, kinds = self._kinds
         return [
             Card(item_id, kinds[code], title, image)
             for item_id, code, title, image in zip(ids, codes[rows].tolist(), titles, images, strict=True)
         ]
+
+    def _texts(self, name: str) -> Texts:
+        if name not in self._read:
+            self._read[name] = Texts(self._array(name))
+        return self._read[name]
 
     @cached_property
     def _kinds(self) -> tuple[npt.NDArray[np.int32], tuple[ItemKind, ...]]:

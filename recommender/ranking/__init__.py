@@ -3,7 +3,6 @@
 from recommender.ranking.blend import Blend
 from recommender.ranking.features import FEATURES, MONOTONE, ItemFacts, features
 from recommender.ranking.pool import Pool
-from recommender.ranking.strengths import strengths
 from recommender.ranking.trees import Trees
 
-__all__ = ["FEATURES", "MONOTONE", "Blend", "ItemFacts", "Pool", "Trees", "features", "strengths"]
+__all__ = ["FEATURES", "MONOTONE", "Blend", "ItemFacts", "Pool", "Trees", "features"]

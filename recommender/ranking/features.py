@@ -162,10 +162,11 @@ def _likeness(facts: ItemFacts, history: Rows, share: Floats, rows: Rows) -> Flo
     if not len(history) or not facts.vectors.dimension:
         return made
     there = np.flatnonzero(facts.has_vector[rows])
-    candidates, past = facts.vectors.gather(rows[there]), facts.vectors.gather(history)
-    recent = candidates @ past[-RECENT:].T
+    past = facts.vectors.gather(history)
     mean = share @ past
-    made[there, 0] = recent[:, -1]
-    made[there, 1] = recent.max(axis=1)
-    made[there, 2] = candidates @ (mean / max(float(np.linalg.norm(mean)), 1e-9))
+    asked = np.concatenate([past[-RECENT:], (mean / np.float32(max(float(np.linalg.norm(mean)), 1e-9)))[None]])
+    cosines = facts.vectors.cosines(rows[there], asked)
+    made[there, 0] = cosines[:, -2]
+    made[there, 1] = cosines[:, :-1].max(axis=1)
+    made[there, 2] = cosines[:, -1]
     return made

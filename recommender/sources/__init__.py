@@ -3,19 +3,20 @@
 Every source is a function of the recent history that comes with the query; none knows any person.
 """
 
-from recommender.sources.collaborative import CollaborativeSource
+from recommender.sources.collaborative import CollaborativeSource, whitened
 from recommender.sources.content import ContentSource, Interests
 from recommender.sources.fresh import FreshSource
 from recommender.sources.graph import GraphSource
-from recommender.sources.item_item import ItemItemSource
+from recommender.sources.item_item import ItemItemSource, Neighbours
 from recommender.sources.past import Past
 from recommender.sources.popular import PopularSource
 from recommender.sources.response import ResponseSource
 from recommender.sources.sequence import SequenceSource
-from recommender.sources.source import NO_OPINION, Cause, Scorer, Source
+from recommender.sources.source import NO_CAUSE, NO_OPINION, Cause, Scorer, Source
 from recommender.sources.transfer import TransferSource
 
 __all__ = [
+    "NO_CAUSE",
     "NO_OPINION",
     "Cause",
     "CollaborativeSource",
@@ -24,6 +25,7 @@ __all__ = [
     "GraphSource",
     "Interests",
     "ItemItemSource",
+    "Neighbours",
     "Past",
     "PopularSource",
     "ResponseSource",
@@ -31,4 +33,5 @@ __all__ = [
     "SequenceSource",
     "Source",
     "TransferSource",
+    "whitened",
 ]

@@ -4,8 +4,9 @@ The factors come from implicit-feedback ALS (Hu, Koren, Volinsky, ICDM 2008). A 
 ALS, solved exactly: x = A⁻¹ Yuᵀ C p with A = YᵀY + λI + Yuᵀ(C − I)Yu, confidence C = alpha · |weight| and preference p = 1 for
 positive and 0 for negative weights.
 
-Few items of a history change A by little, so it is never formed: with B = (YᵀY + λI)⁻¹, made once, the identity of Woodbury leaves
-one system of as many equations as the history has items.
+Few items of a history change A by little, so it is never formed: with B = (YᵀY + λI)⁻¹ = L Lᵀ, made once, the identity of Woodbury
+leaves one system of as many equations as the history has items. Everything that is asked for are products through B, so that of the
+factors only W = Y L is kept.
 """
 
 from __future__ import annotations
@@ -13,23 +14,30 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from recommender.best import best_rows
 from recommender.feeds import SourceName
-from recommender.kernels import best_rows
+from recommender.kernels import dots
 from recommender.profile import Collaborative
 from recommender.sources.past import Past
 from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes, sound
 
 
+def whitened(factors: Floats, regularisation: float) -> Floats:
+    """Y L of the module's text, shape (n, f), for `factors` Y; zero rows stay zero."""
+    inverse = np.linalg.inv((factors.T @ factors).astype(np.float64) + regularisation * np.eye(factors.shape[1]))
+    white: Floats = factors @ np.linalg.cholesky(inverse).astype(np.float32)
+    return white
+
+
 class CollaborativeSource:
-    """Item `factors`, shape (n, f), float32; items with all-zero factors are unknown to it. `confidence`: the alpha that one
-    unit of weight adds, as in training."""
+    """Item `factors`, `whitened`, shape (n, f), float32; items with all-zero factors are unknown to it. `confidence`: the alpha that
+    one unit of weight adds, as in training."""
 
     name = SourceName.COLLABORATIVE
     scans = True
 
-    def __init__(self, factors: npt.NDArray[np.float32], settings: Collaborative, confidence: float) -> None:
+    def __init__(self, factors: Floats, settings: Collaborative, confidence: float) -> None:
         self.factors = factors
         self.settings = settings
         self.confidence = np.float32(confidence)
@@ -40,17 +48,9 @@ class CollaborativeSource:
         known: Mask = np.any(self.factors != 0, axis=1)
         return known
 
-    @cached_property
-    def inverse(self) -> Floats:
-        """(YᵀY + λI)⁻¹, shape (f, f)."""
-        f = self.factors.shape[1]
-        gram = self.factors.T @ self.factors
-        inverse: Floats = np.linalg.inv(gram.astype(np.float64) + self.settings.regularisation * np.eye(f)).astype(np.float32)
-        return inverse
-
     def has_opinion(self, past: Past) -> bool:
         """Whether any learnt item has positive weight."""
-        return bool((past.positive & self.known[past.rows]).any())
+        return bool(self.known[past.liked].any())
 
     def prepare(self, past: Past, now: int) -> FoldedIn:
         """Fold the history in."""
@@ -60,19 +60,17 @@ class CollaborativeSource:
 class FoldedIn:
     """The collaborative source made ready for a history.
 
-    With Z = Yu B, D = C − I and S = I + D Z Yuᵀ: A⁻¹ Yuᵀ = Zᵀ S⁻¹, so that nothing larger than (h, h) has to be solved.
+    With D = C − I, G = Wu Wuᵀ and S = I + D G: the score of item i is w_i · Wuᵀ S⁻¹ c, so that nothing larger than (h, h) is solved.
     """
 
     def __init__(self, source: CollaborativeSource, past: Past) -> None:
         self._source = source
         # Signed: negative where an event speaks against its item. Items of no factors change nothing.
         self._confidence = source.confidence * past.decayed(source.settings.history_decay)
-        history = source.factors[past.rows]
-        self._reached = history @ source.inverse
-        system = (self._reached @ history.T) * (np.abs(self._confidence) - 1)[:, None]
-        system[np.diag_indices(len(system))] += 1
-        self._system = system
-        self._vector = np.linalg.solve(system, np.maximum(self._confidence, 0)) @ self._reached
+        self._history: Floats = source.factors[past.rows]
+        self._system = (self._history @ self._history.T) * (np.abs(self._confidence) - 1)[:, None]
+        self._system.ravel()[:: len(self._system) + 1] += 1
+        self._vector: Floats = np.linalg.solve(self._system, np.maximum(self._confidence, 0)) @ self._history
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`."""
@@ -80,10 +78,10 @@ class FoldedIn:
 
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`."""
-        scores = sound(self._source.factors[rows] @ self._vector)
+        scores = sound(dots(self._source.factors, rows, self._vector))
         return np.where(scores > 0, scores, NO_OPINION)
 
     def causes(self, rows: Rows) -> list[Cause]:
         """The score is linear in the liked items: y·x = Σ_j y·A⁻¹y_j · c_j (Hu, Koren, Volinsky 2008, section 5)."""
-        pulled = np.linalg.solve(self._system.T, self._reached).astype(np.float32)
-        return ranked_causes((self._source.factors[rows] @ pulled.T) * np.maximum(self._confidence, 0))
+        pulled = np.linalg.solve(self._system.T, self._history @ self._source.factors[rows].T)
+        return ranked_causes(pulled.T * np.maximum(self._confidence, 0))

@@ -11,9 +11,10 @@ import numpy as np
 
 from recommender.best import best_places
 from recommender.feeds import SourceName
+from recommender.kernels import led
 from recommender.profile import Content
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes, sound
+from recommender.sources.source import NO_CAUSE, NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes, sound
 from recommender.vectors import VectorIndex
 
 STRENGTH_POWER = 0.25
@@ -21,10 +22,8 @@ STRENGTH_POWER = 0.25
 
 ROUNDING = 1e-5
 
-LISTS, GATHERED = 8, 400
-"""Newest liked items of a history whose neighbours are gathered, and how many in all at about the most."""
-FEWEST = 50
-"""With fewer gathered candidates that are allowed there is a search, unless fewer are asked for."""
+LISTS, GATHERED, FEWEST = 8, 400, 50
+"""Newest liked items of a history whose neighbours are gathered, how many in all at about the most, and of each at the least."""
 
 
 class ContentSource:
@@ -40,7 +39,7 @@ class ContentSource:
 
     def has_opinion(self, past: Past) -> bool:
         """Whether any item of positive weight has a vector."""
-        return bool((past.positive & self.has_vector[past.rows]).any())
+        return bool(self.has_vector[past.liked].any())
 
     def prepare(self, past: Past, now: int) -> Interests:
         """Find the interests of the history."""
@@ -62,7 +61,8 @@ class Interests:
         self.against: Floats = sound(against.astype(np.float32))
         self.group: Rows = np.full(len(weights), -1, dtype=np.int32)
         liked = np.flatnonzero((weights > 0) & source.has_vector[past.rows])
-        self.group[liked] = _grouped(history[liked] @ history[liked].T, source.settings)
+        members = history[liked]
+        self.group[liked] = led(members @ members.T, np.float32(source.settings.same_interest), source.settings.interests)
         shares = np.where(self.group == np.arange(self.group.max(initial=-1) + 1)[:, None], weights, np.float32(0))
         sums, totals = shares @ history, shares.sum(axis=1)
         norms = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), np.float32(1e-9))
@@ -71,27 +71,22 @@ class Interests:
         self.mode = "none"
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
-        """See `Scorer`."""
+        """See `Scorer`. Where lists of what is near are kept, the best of those; `searched` finds more."""
         if not len(self.vectors):
             return np.zeros(0, dtype=np.int32)
-        gathered = self._gathered(allowed, limit)
-        return self._searched(allowed, limit) if gathered is None else gathered
-
-    def _gathered(self, allowed: Mask, limit: int) -> Rows | None:
-        """The best of what lies near the newest liked items; None where nothing was kept of that, or too little of it is allowed."""
         near = self._source.vectors.near
+        if not near.shape[1]:
+            return self.searched(allowed, limit)
+        self.mode = "lists"
         newest = self._past.rows[self.group >= 0][-LISTS:]
         rows = np.unique(near[newest, : max(FEWEST, GATHERED // max(len(newest), 1))])
         rows = rows[rows >= 0]
         rows = rows[allowed[rows]]
-        if len(rows) < min(limit, FEWEST):
-            return None
-        self.mode = "lists"
-        fit = (self._source.vectors.gather(rows) @ self.vectors.T * self.strengths).max(axis=1)
-        best: Rows = rows[best_places(fit, limit)]
+        best: Rows = rows[best_places(self._fits(rows), limit)]
         return best
 
-    def _searched(self, allowed: Mask, limit: int) -> Rows:
+    def searched(self, allowed: Mask, limit: int) -> Rows:
+        """Up to `limit` of the `allowed` rows, shape (n,), that fit the interests best, in no order: shape (≤ limit,)."""
         rows, cosines, self.mode = self._source.vectors.search(self.vectors, limit, allowed & self._source.has_vector)
         if len(self.vectors) == 1:
             best = rows[0]
@@ -104,18 +99,23 @@ class Interests:
         found: Rows = best[best >= 0]
         return found
 
+    def _fits(self, rows: Rows) -> Floats:
+        """How well `rows`, shape (r,), fit the interest that they fit best, shape (r,)."""
+        fits: Floats = (self._source.vectors.cosines(rows, self.vectors) * self.strengths).max(axis=1)
+        return fits
+
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`."""
         if not len(self.vectors):
             return np.full(len(rows), NO_OPINION)
-        cosines = self._source.vectors.gather(rows) @ np.vstack([self.vectors, self.against]).T
+        cosines = self._source.vectors.cosines(rows, np.vstack([self.vectors, self.against]))
         best = sound((cosines[:, :-1] * self.strengths).max(axis=1) - cosines[:, -1])
         return np.where(best > 0, best, NO_OPINION)
 
     def causes(self, rows: Rows) -> list[Cause]:
         """See `Scorer`. An event is a cause of a row when without it the interest that the row fits best would fit it less."""
         if not len(self.vectors):
-            return [Cause()] * len(rows)
+            return [NO_CAUSE] * len(rows)
         vectors, history = self._source.vectors.gather(rows), self._history
         fits, belongs, likeness = vectors @ self.vectors.T, history @ self.vectors.T, vectors @ history.T
         chosen = (fits * self.strengths).argmax(axis=1)
@@ -123,19 +123,3 @@ class Interests:
         # The interest's cosine with a row grows with the weight of a member iff this is positive (the derivative's sign).
         pull = likeness - np.take_along_axis(fits, chosen[:, None], axis=1) * belongs.T[chosen]
         return ranked_causes(added, pull > -ROUNDING)
-
-
-def _grouped(likeness: Floats, settings: Content) -> list[int]:
-    """The interest of each of h items, oldest first, from their cosines with each other, shape (h, h)."""
-    # Plain lists: this walks over few numbers one at a time, where arrays would cost ten times as much.
-    cosines: list[list[float]] = likeness.tolist()
-    groups, leaders = [0] * len(cosines), list[int]()
-    for place in range(len(cosines) - 1, -1, -1):
-        to_leaders = [cosines[place][leader] for leader in leaders]
-        closest = max(to_leaders, default=-np.inf)
-        if leaders and (closest >= settings.same_interest or len(leaders) == settings.interests):
-            groups[place] = to_leaders.index(closest)
-        else:
-            groups[place] = len(leaders)
-            leaders.append(place)
-    return groups

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from recommender.feeds import SourceName
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, first_allowed
+from recommender.sources.source import NO_CAUSE, NO_OPINION, Cause, Floats, Mask, Rows, first_allowed
 from recommender.times import MISSING_TIME
 
 _HOUR_US = 3_600_000_000
@@ -69,4 +69,4 @@ class AtMoment:
 
     def causes(self, rows: Rows) -> list[Cause]:
         """What is the same for everybody has no cause in a history."""
-        return [Cause()] * len(rows)
+        return [NO_CAUSE] * len(rows)

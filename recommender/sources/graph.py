@@ -10,9 +10,10 @@ from functools import cached_property
 
 import numpy as np
 
+from recommender.best import best_rows
 from recommender.feeds import SourceName
 from recommender.graph_filter import ItemSpectrum
-from recommender.kernels import best_rows
+from recommender.kernels import dots
 from recommender.sources.past import Past
 from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes, sound
 
@@ -35,7 +36,7 @@ class GraphSource:
 
     def has_opinion(self, past: Past) -> bool:
         """Whether any learnt item has positive weight."""
-        return bool((past.positive & self.known[past.rows]).any())
+        return bool(self.known[past.liked].any())
 
     def prepare(self, past: Past, now: int) -> Filtered:
         """Bring the history into the spectrum."""
@@ -60,7 +61,7 @@ class Filtered:
 
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`."""
-        scores: Floats = (self._spectrum.vectors[rows] @ self._signal) * self._spectrum.out_of[rows]
+        scores: Floats = dots(self._spectrum.vectors, rows, self._signal) * self._spectrum.out_of[rows]
         return np.where(sound(scores) > 0, scores, NO_OPINION)
 
     def causes(self, rows: Rows) -> list[Cause]:

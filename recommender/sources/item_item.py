@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import scipy.sparse as sp
 
+from recommender.best import best_of, best_places
 from recommender.feeds import SourceName
-from recommender.kernels import best_summed, entries, looked_up, sum_lists
+from recommender.kernels import entries, looked_up, sum_lists
 from recommender.sources.past import Past
 from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes, sound
+
+FIRST_STEPS = 20
+"""Rows that go best with a history, from which a second step is made."""
+FADED = 1e-3
+"""Events whose weight has fallen below this share of the largest are passed over."""
 
 
 class ItemItemSource:
@@ -25,48 +33,71 @@ class ItemItemSource:
         self.weights = weights
         self.history_decay = history_decay
 
+    @cached_property
+    def known(self) -> Mask:
+        """Which rows have neighbours, shape (n,)."""
+        return np.diff(self.weights.indptr) > 0
+
     def has_opinion(self, past: Past) -> bool:
         """Whether any item of positive weight has neighbours."""
-        starts = self.weights.indptr
-        return bool((past.positive & (starts[past.rows + 1] > starts[past.rows])).any())
+        return bool(self.known[past.liked].any())
+
+    def gathered(self, past: Past) -> Neighbours:
+        """What goes with a history, worked out once for all that ask for it."""
+        made = past.worked_out.get(self)
+        if made is None:
+            made = past.worked_out[self] = Neighbours(self, past)
+        assert isinstance(made, Neighbours)
+        return made
 
     def prepare(self, past: Past, now: int) -> Neighbours:
         """Gather and add up the neighbours of the history."""
-        return Neighbours(self, past)
+        return self.gathered(past)
 
 
 class Gathered:
-    """Sums over lists of weights, row by row; only those above 0 are opinions."""
+    """Sums over lists of weights, row by row; only those above 0 are opinions.
+
+    `rows`: all that came up, shape (c,), int32; `sums`: theirs.
+    """
 
     def __init__(self, lists: sp.csr_array, rows: Rows, strengths: Floats) -> None:
-        self._keys, self._sums, self._slots = sum_lists(lists.indptr, lists.indices, lists.data, rows, strengths)
-        sound(self._sums[self._slots])
+        self.rows, self.sums, self._keys, self._places = sum_lists(lists.indptr, lists.indices, lists.data, rows, strengths)
+        sound(self.sums)
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`."""
-        return best_summed(self._keys, self._sums, self._slots, allowed, limit)
+        return best_of(self.rows, self.sums, allowed, limit)
 
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`."""
-        scores = looked_up(self._keys, self._sums, rows)
-        return np.where(scores > 0, scores, NO_OPINION)
+        return looked_up(self._keys, self._places, self.sums, rows, NO_OPINION)
 
-    def summed(self) -> tuple[Rows, Floats]:
-        """All rows that came up, and their sums."""
-        return self._keys[self._slots], self._sums[self._slots]
+    def strongest(self, limit: int, of: Mask) -> tuple[Rows, Floats]:
+        """The `limit` rows whose sums are farthest from 0, of those in `of`, shape (n,), in no order, and their sums."""
+        there = np.flatnonzero(of[self.rows])
+        places = there[best_places(np.abs(self.sums[there]), limit)]
+        return self.rows[places], self.sums[places]
 
 
 class Neighbours(Gathered):
     """An item–item source made ready for a history."""
 
     def __init__(self, source: ItemItemSource, past: Past) -> None:
-        self._weights, self._past = source.weights, past
+        self._source, self._past = source, past
         self._strengths = past.decayed(source.history_decay)
-        super().__init__(source.weights, past.rows, self._strengths)
+        # What has faded away changes no order, and lists take time.
+        lasting = np.flatnonzero(np.abs(self._strengths) > FADED * np.abs(self._strengths).max(initial=0))
+        super().__init__(source.weights, past.rows[lasting], self._strengths[lasting])
+
+    def beyond(self, allowed: Mask, limit: int) -> Rows:
+        """Up to `limit` of the `allowed` rows that go best with what goes best with the history, in no order: shape (≤ limit,)."""
+        first, strengths = self.strongest(FIRST_STEPS, self._source.known)
+        return Gathered(self._source.weights, first, np.maximum(strengths, 0)).candidates(allowed, limit)
 
     def causes(self, rows: Rows) -> list[Cause]:
         """See `Scorer`."""
         # What was disliked may lift its opposite, but nobody wants to read that as the reason.
         liked = np.maximum(self._strengths, 0)
-        weights = self._weights
+        weights = self._source.weights
         return ranked_causes(entries(weights.indptr, weights.indices, weights.data, self._past.rows, rows).T * liked)

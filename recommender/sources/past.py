@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from recommender.event_table import event_weights, strongest_per_key
+from recommender.event_table import event_weights
 from recommender.events import EventType
 from recommender.feeds import Query
 from recommender.generation.catalogue import Catalogue
+from recommender.kernels import standing_events
 from recommender.profile import BuildSettings
 
 SEED_WEIGHT = 1.0
@@ -23,7 +25,8 @@ class Past:
 
     An item stands once, at its newest event. `rows`: int32. `weights`: float32, not 0, negative for what speaks against an item.
     `age`: steps back from the newest event, 0 for it, float32; events of one time share a step, so that a history without order does
-    not fade. `numbers`: item numbers, uint32. `types`: `EventType` of the event at which the item stands, uint8.
+    not fade. `numbers`: item numbers, uint32. `types`: `EventType` of the event at which the item stands, uint8. `worked_out`: what one
+    source made of the history, by source, for another that builds on it.
     """
 
     n: int
@@ -32,6 +35,7 @@ class Past:
     age: npt.NDArray[np.float32]
     numbers: npt.NDArray[np.uint32]
     types: npt.NDArray[np.uint8]
+    worked_out: dict[object, object] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, query: Query, catalogue: Catalogue, settings: BuildSettings) -> Past:
@@ -46,11 +50,8 @@ class Past:
         else:
             weights = event_weights(history["type"], history["value"], settings.weight_table)
         rows = catalogue.rows_of(history["item"])
-        kept = np.flatnonzero((rows >= 0) & (weights != 0))
-        places, weights = strongest_per_key(rows[kept].astype(np.int64), weights[kept])
-        places = kept[places]
-        history = history[places]
-        return cls(catalogue.n, rows[places], weights, _steps_back(history["at"]), history["item"], history["type"])
+        places, weights, age = standing_events(rows, weights, np.ascontiguousarray(history["at"]))
+        return cls(catalogue.n, rows[places], weights, age, history["item"][places], history["type"][places])
 
     @classmethod
     def empty(cls, n: int) -> Past:
@@ -61,18 +62,16 @@ class Past:
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
+    @cached_property
     def positive(self) -> npt.NDArray[np.bool_]:
         """Which events speak for their items."""
         return self.weights > 0
 
+    @cached_property
+    def liked(self) -> npt.NDArray[np.int32]:
+        """The rows that events speak for."""
+        return self.rows[self.positive]
+
     def decayed(self, decay: float) -> npt.NDArray[np.float32]:
         """The weights, each multiplied by `decay` for every step back."""
         return self.weights if decay == 1 else (self.weights * np.float32(decay) ** self.age).astype(np.float32)
-
-
-def _steps_back(at: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    """How many different later times a history holds than that of each event, from events in order of time."""
-    step = np.zeros(len(at), dtype=np.float32)
-    np.cumsum(at[1:] != at[:-1], out=step[1:])
-    return step[-1:] - step

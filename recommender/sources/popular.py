@@ -8,7 +8,7 @@ import numpy as np
 
 from recommender.feeds import SourceName
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, first_allowed, sound
+from recommender.sources.source import NO_CAUSE, NO_OPINION, Cause, Floats, Mask, Rows, first_allowed, sound
 
 
 class PopularSource:
@@ -55,4 +55,4 @@ class PopularSource:
 
     def causes(self, rows: Rows) -> list[Cause]:
         """What is the same for everybody has no cause in a history."""
-        return [Cause()] * len(rows)
+        return [NO_CAUSE] * len(rows)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from recommender.best import best_rows
 from recommender.feeds import SourceName
-from recommender.kernels import best_rows
 from recommender.sequence_model import SequenceModel
 from recommender.sources.past import Past
 from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes, sound
 
 STRENGTH_POWER = np.float32(0.25)
 """A score is the chance to come next to this power: chances span many powers of ten, and a blend adds scores up."""
-CAUSES_TRIED = 20
-"""Newest events that are asked for as causes; each costs a reading of the history without it."""
+CAUSES_TRIED = 4
+"""Events that are asked for as causes, those that were attended to most; each costs a reading of the history without it."""
+GROUPS_COMPARED = 64
+"""Groups of items by which chances are compared before and after; the others hold next to nothing."""
 
 
 class SequenceSource:
@@ -32,7 +34,7 @@ class SequenceSource:
 
     def has_opinion(self, past: Past) -> bool:
         """Whether any learnt item has positive weight."""
-        return bool(self.read(past).any())
+        return bool(self.model.known[past.liked].any())
 
     def prepare(self, past: Past, now: int) -> Foreseen:
         """Read the history."""
@@ -51,7 +53,7 @@ class Foreseen:
         self._length = len(past)
         self._places: npt.NDArray[np.int64] = np.flatnonzero(read)
         self._history = past.rows[self._places]
-        self._state = model.encode(self._history) if len(self._history) else None
+        self._state, self._attention = model.read(self._history) if len(self._history) else (None, None)
         self._total: Floats = np.zeros((), dtype=np.float32) if self._state is None else model.log_total(self._state)
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
@@ -75,22 +77,21 @@ class Foreseen:
         return scores
 
     def causes(self, rows: Rows) -> list[Cause]:
-        """By how much the logarithm of an item's chance falls when the history is read without an event, for the newest `CAUSES_TRIED`.
+        """By how much the logarithm of an item's chance falls when the history is read without an event, for `CAUSES_TRIED` of them.
 
-        Where the chance rises whichever event is left out, the item is there for being popular, and those events are named that held it
+        Where it rises whichever event is left out, the item is there for being popular, and those events are named that held it
         back least.
         """
         falls = np.zeros((len(rows), self._length), dtype=np.float32)
         known = self._model.known[rows]
         if len(self._history) == 1:
             falls[known, self._places[0]] = 1
-        elif self._state is not None and known.any():
-            tried = np.arange(len(self._history))[-CAUSES_TRIED:]
+        elif self._state is not None and self._attention is not None and known.any():
+            tried = np.sort(np.argsort(-self._attention, kind="stable")[:CAUSES_TRIED])
             states = self._model.encode_without(self._history, tried)
-            asked = rows[known]
-            totals = self._model.log_total(states)
-            now = self._model.logits(self._state, asked) - self._total
-            fall = now[:, None] - (self._model.items[asked] @ states.T + self._model.bias[asked, None] - totals)
+            among = self._model.leading_groups(self._state, GROUPS_COMPARED)
+            totals = self._model.log_total(np.vstack([self._state, states]), among)
+            fall = self._model.items[rows[known]] @ (self._state - states).T - (totals[0] - totals[1:])
             fall = np.where((fall > 0).any(axis=1, keepdims=True), fall, np.exp(np.minimum(fall, 0)))
             falls[np.ix_(known, self._places[tried])] = fall
         return ranked_causes(falls)

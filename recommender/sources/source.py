@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from recommender.feeds import SourceName
+from recommender.kernels import strongest_of_each
 from recommender.sources.past import Past
 
 NO_OPINION = np.float32(-np.inf)
@@ -19,13 +19,15 @@ Rows = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Cause:
+class Cause(NamedTuple):
     """What in a history caused a score: places in the history (0 is the oldest used), strongest first, and the share of
     the first among all positive contributions."""
 
     places: tuple[int, ...] = ()
     share: float = 0.0
+
+
+NO_CAUSE = Cause()
 
 
 def sound(scores: Floats) -> Floats:
@@ -89,15 +91,9 @@ def ranked_causes(contributions: Floats, nameable: Mask | None = None, *, most: 
 
     At the most `most` a row, only positive contributions, and only `nameable` ones, the same shape, where given.
     """
-    if not contributions.size:
-        return [Cause()] * len(contributions)
-    positive = np.where(contributions > 0, contributions, np.float32(0))
-    named = positive if nameable is None else np.where(nameable, positive, np.float32(0))
-    order = np.argsort(-named, axis=1, kind="stable")[:, :most]
-    strongest = np.take_along_axis(named, order, axis=1)
-    shares = strongest[:, 0] / np.maximum(positive.sum(axis=1), np.finfo(np.float32).tiny)
-    counts = (strongest > 0).sum(axis=1)
+    named = np.ones(contributions.shape, dtype=np.bool_) if nameable is None else np.ascontiguousarray(nameable)
+    columns, counts, shares = strongest_of_each(np.ascontiguousarray(contributions, dtype=np.float32), named, most)
     return [
-        Cause(tuple(places[:count]), share) if count else Cause()
-        for places, count, share in zip(order.tolist(), counts.tolist(), shares.tolist(), strict=True)
+        Cause(tuple(places[:count]), share) if count else NO_CAUSE
+        for places, count, share in zip(columns.tolist(), counts.tolist(), shares.tolist(), strict=True)
     ]

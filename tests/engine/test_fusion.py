@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
-from recommender.fusion import contributions, ranks, united
+from recommender.fusion import contributions, ranked, united
 from recommender.sources import NO_OPINION
 
 
@@ -21,9 +23,37 @@ def test_no_candidates_unite_to_nothing() -> None:
     assert united([]).dtype == np.int32
 
 
+def scores(*values: float) -> np.ndarray:
+    return np.array(values, dtype=np.float32)
+
+
 def test_ranks_fall_with_scores_and_ties_go_by_place() -> None:
-    assert ranks(np.array([0.1, 0.9, NO_OPINION, 0.9], dtype=np.float32)).tolist() == [3, 1, 0, 2]
-    assert ranks(np.full(4, NO_OPINION)).tolist() == [0, 0, 0, 0]
+    assert ranked(scores(0.1, 0.9, NO_OPINION, 0.9), 1.0)[1].tolist() == [3, 1, 0, 2]
+    assert ranked(scores(-2.0, 0.0, -0.5, 1e-30, -1e30), 1.0)[1].tolist() == [4, 2, 3, 1, 5]
+
+
+def test_a_score_counts_as_a_share_of_what_is_typical() -> None:
+    strong, _ = ranked(scores(4, 1, NO_OPINION, 2), 2.0)
+    assert strong.tolist() == [2, 0.5, 0, 1]
+    assert strong.dtype == np.float32
+
+
+def test_where_nobody_has_an_opinion_nothing_is_strong_or_ranked() -> None:
+    strong, ranks = ranked(np.full(4, NO_OPINION), 3.0)
+    assert strong.tolist() == ranks.tolist() == [0, 0, 0, 0]
+
+
+def test_no_candidates_have_no_strengths_and_no_ranks() -> None:
+    strong, ranks = ranked(scores(), 1.0)
+    assert len(strong) == len(ranks) == 0
+
+
+@given(st.lists(st.sampled_from([float(NO_OPINION), -1.5, 0.0, 0.25, 0.25000003, 7.0, 3e38]), max_size=30))
+def test_ranks_are_those_of_a_stable_sort(values: list[float]) -> None:
+    order = [place for place in sorted(range(len(values)), key=lambda place: -values[place]) if values[place] > NO_OPINION]
+    found = ranked(scores(*values), 1.0)[1]
+    assert [int(found[place]) for place in order] == list(range(1, len(order) + 1))
+    assert np.count_nonzero(found) == len(order)
 
 
 def test_a_source_adds_its_weight_over_constant_and_rank() -> None:

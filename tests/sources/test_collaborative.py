@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from recommender.events import EventType
 from recommender.feeds import Query, SourceName
 from recommender.profile import BuildSettings, Collaborative, EventWeights
-from recommender.sources import NO_OPINION, CollaborativeSource, ItemItemSource, Past
+from recommender.sources import NO_OPINION, CollaborativeSource, ItemItemSource, Past, whitened
 
 N = 40
 EVERY_ROW = np.arange(N, dtype=np.int32)
@@ -47,7 +47,7 @@ def test_fold_in_is_what_implicit_recalculates(negative: float) -> None:
         model.fit(sp.csr_matrix(weights), show_progress=False)
         theirs = np.array([model.recalculate_user(person, sp.csr_matrix(weights)[[person]]) for person in range(60)])
     factors = np.asarray(model.item_factors, dtype=np.float32)
-    source = CollaborativeSource(factors, SETTINGS, SETTINGS.alpha)
+    source = CollaborativeSource(whitened(factors, SETTINGS.regularisation), SETTINGS, SETTINGS.alpha)
     scores = np.stack([source.prepare(past, 0).score(EVERY_ROW) for past in pasts_of(weights)])
     expected = theirs.reshape(60, -1) @ factors.T
     assert np.abs(expected).max() > 0.3
@@ -62,7 +62,7 @@ def test_scores_fall_apart_into_what_each_liked_item_adds() -> None:
     factors = np.abs(rng.normal(size=(N, 8))).astype(np.float32)
     liked, steps = np.array([5, 9, 30]), np.array([2, 1, 0])
     past = Past.of(Query(HOME, 1, history=history_of(*liked)), contents_of(some_items(N)).catalogue, BuildSettings())
-    scorer = CollaborativeSource(factors, settings, settings.alpha).prepare(past, 0)
+    scorer = CollaborativeSource(whitened(factors, 2.0), settings, settings.alpha).prepare(past, 0)
     confidence = 3.0 * EventWeights().like * 0.8**steps
     normal = factors.T @ factors + 2.0 * np.eye(8) + (factors[liked].T * (confidence - 1)) @ factors[liked]
     added = factors @ np.linalg.solve(normal, factors[liked].T) * confidence

@@ -43,8 +43,6 @@ log = logging.getLogger(__name__)
 DEADLINE_MARGIN_S = 0.01
 """A source is not started when less than this is left before the deadline."""
 
-FEWEST_CANDIDATES = 20
-"""What a source that hardly counts may propose, unless a placement allows fewer."""
 GO_WITH = (SourceName.ITEM_ITEM, SourceName.CO_OCCURRENCE, SourceName.TRANSITIONS)
 """Sources that know what goes with what, the most telling first."""
 
@@ -152,10 +150,8 @@ class Recommender:
 
         scorers = self._worked(taking, prepare, left_out, deadline)
 
-        limits = _limits(weights, query.placement.candidates)
-
         def propose(place: int) -> Rows:
-            found = scorers[place].candidates(allowed, limits[place])
+            found = scorers[place].candidates(allowed, query.placement.candidates)
             reached("candidates", self.sources[place].name)
             return found
 
@@ -388,14 +384,6 @@ class _Scored:
         """Ordered by the sum of what sources added."""
         totals = added.sum(axis=1)
         return cls(added, totals, totals)
-
-
-def _limits(weights: Floats, most: int) -> list[int]:
-    """How many candidates each source, shape (s,), may propose: `most` where its weight is the largest, elsewhere in proportion, though
-    `FEWEST_CANDIDATES` at the least."""
-    shares = weights / max(float(weights.max(initial=0)), 1e-9)
-    limits: list[int] = np.maximum(np.ceil(shares * most), min(FEWEST_CANDIDATES, most)).astype(np.int64).tolist()
-    return limits
 
 
 def _place(name: SourceName) -> int:

@@ -100,7 +100,7 @@ class Server:
         decisions = DecisionWriter(store, self.metrics, limit=settings.decisions_queue)
         undo.callback(decisions.close)
         self.live = Live(generations, store, self.metrics, now=now, poll_s=settings.generation_poll_s, on_serving=self._feeds_serve)
-        feeds = FeedService(
+        self.feeds = FeedService(
             Tools(
                 store=store,
                 live=self.live,
@@ -122,7 +122,7 @@ class Server:
             "listen",
             Address.parse(settings.listen, "listen"),
             {
-                FEED: partial(feed_pb2_grpc.add_FeedServiceServicer_to_server, feeds),
+                FEED: partial(feed_pb2_grpc.add_FeedServiceServicer_to_server, self.feeds),
                 EVENT: partial(event_pb2_grpc.add_EventServiceServicer_to_server, events),
                 **({FLOOR: add_floor} if floor else {}),
             },

@@ -133,5 +133,5 @@ def basis_of(asker: Asker, moment: Moment, feed: Feed, engine: Recommender) -> B
 
 def _speaks(history: History, engine: Recommender) -> bool:
     """Whether anything in `history` speaks for an item; otherwise it is the current item that moved the feed."""
-    weights = event_weights(history["type"], history["value"], engine.settings.event_weights.table())
+    weights = event_weights(history["type"], history["value"], engine.settings.weight_table)
     return bool(((weights > 0) & (engine.contents.catalogue.rows_of(history["item"]) >= 0)).any())

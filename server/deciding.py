@@ -13,6 +13,7 @@ from recommender.engine import Recommender
 from recommender.events import Consent
 from recommender.feeds import Basis, Degradation, Feed, Query
 from recommender.placements import Placements
+from recommender.stages import reached
 from recommender.store import Store
 from recommender.tokens import TokenSigner
 from server.answering import Decided
@@ -83,6 +84,7 @@ def decide(
         )
     )
     count_answer(tools.metrics, method, basis, feed.degraded)
+    reached("served record noted")
     return decided, feed
 
 

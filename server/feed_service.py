@@ -20,6 +20,7 @@ from recommender.events import Consent, EventType
 from recommender.feeds import PERSONAL_SOURCES, Basis, Degradation, Feed, Query, SourceName
 from recommender.paging import Page, binding, take_page
 from recommender.people import HISTORY_DTYPE, History
+from recommender.stages import reached
 from recommender.times import to_micros
 from recommender.v1 import feed_pb2, feed_pb2_grpc, types_pb2
 from server.answering import Decided, Shown, answer_info, ranked_items
@@ -44,7 +45,9 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
         wanted = Wanted.of(request, tools.placements)
         subject = subject_of(request.subject)
         consent = consent_of(request.consent) if request.HasField("consent") else None
+        reached("request")
         asker, engine = meet(tools.store, tools.live, subject, consent, tools.consent_default)
+        reached("person")
         moment = Moment.of(wanted.context, engine)
         excluded, unknown = engine.numbers_of(wanted.exclude_ids)
         query = Query(
@@ -74,6 +77,7 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
                 given = "a token of a personal feed, which the person no longer allows"
                 raise InvalidToken("page_token", given, "none: start again without page_token")
             return self._later_page(page, engine, query, unknown, context, now, explain=request.explain)
+        reached("query")
         decided, feed = decide(tools, "GetFeed", engine, query, asker, moment, context, now)
         shown = Shown.first(feed, wanted.page_size)
         rest = slice(len(shown.numbers), None)
@@ -92,11 +96,14 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
                 probabilities=feed.probabilities[rest],
             )
             next_page_token = tools.signer.sign_page(page)
-        return feed_pb2.GetFeedResponse(
+        reached("page token")
+        response = feed_pb2.GetFeedResponse(
             items=ranked_items(engine, tools.signer, decided, shown, explain=request.explain),
             next_page_token=next_page_token,
             info=_info(decided, feed, unknown),
         )
+        reached("answer")
+        return response
 
     def _later_page(
         self,

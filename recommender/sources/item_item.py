@@ -13,9 +13,9 @@ from recommender.kernels import entries, looked_up, sum_lists
 from recommender.sources.past import Past
 from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes, sound
 
-FIRST_STEPS = 20
+FIRST_STEPS = 30
 """Rows that go best with a history, from which a second step is made."""
-FADED = 1e-3
+FADED = 1e-4
 """Events whose weight has fallen below this share of the largest are passed over."""
 
 

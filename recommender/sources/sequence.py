@@ -13,8 +13,8 @@ from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ra
 
 STRENGTH_POWER = np.float32(0.25)
 """A score is the chance to come next to this power: chances span many powers of ten, and a blend adds scores up."""
-CAUSES_TRIED = 4
-"""Events that are asked for as causes, those that were attended to most; each costs a reading of the history without it."""
+CAUSES_TRIED, CAUSES_MOST = 4, 20
+"""Events that are asked for as causes at once and in all; each costs a reading of the history without it."""
 GROUPS_COMPARED = 64
 """Groups of items by which chances are compared before and after; the others hold next to nothing."""
 
@@ -77,21 +77,24 @@ class Foreseen:
         return scores
 
     def causes(self, rows: Rows) -> list[Cause]:
-        """By how much the logarithm of an item's chance falls when the history is read without an event, for `CAUSES_TRIED` of them.
+        """By how much the logarithm of an item's chance falls when the history is read without an event.
 
-        Where it rises whichever event is left out, the item is there for being popular, and those events are named that held it
-        back least.
+        Events are asked for in the order in which they were attended to, until without some of them every row would fall. Where the chance
+        rises whichever event is left out, the item is there for being popular, and those events are named that held it back least.
         """
         falls = np.zeros((len(rows), self._length), dtype=np.float32)
-        known = self._model.known[rows]
+        known = np.flatnonzero(self._model.known[rows])
         if len(self._history) == 1:
             falls[known, self._places[0]] = 1
-        elif self._state is not None and self._attention is not None and known.any():
-            tried = np.sort(np.argsort(-self._attention, kind="stable")[:CAUSES_TRIED])
-            states = self._model.encode_without(self._history, tried)
+        elif self._state is not None and self._attention is not None and len(known):
+            asked = np.argsort(-self._attention, kind="stable")[:CAUSES_MOST]
             among = self._model.leading_groups(self._state, GROUPS_COMPARED)
-            totals = self._model.log_total(np.vstack([self._state, states]), among)
-            fall = self._model.items[rows[known]] @ (self._state - states).T - (totals[0] - totals[1:])
+            fall = np.zeros((len(known), 0), dtype=np.float32)
+            while fall.shape[1] < len(asked) and not (fall > 0).any(axis=1).all():
+                states = self._model.encode_without(self._history, asked[fall.shape[1] :][:CAUSES_TRIED])
+                totals = self._model.log_total(np.vstack([self._state, states]), among)
+                more = self._model.items[rows[known]] @ (self._state - states).T - (totals[0] - totals[1:])
+                fall = np.concatenate([fall, more], axis=1)
             fall = np.where((fall > 0).any(axis=1, keepdims=True), fall, np.exp(np.minimum(fall, 0)))
-            falls[np.ix_(known, self._places[tried])] = fall
+            falls[known[:, None], self._places[asked[: fall.shape[1]]]] = fall
         return ranked_causes(falls)

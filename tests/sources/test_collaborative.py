@@ -106,7 +106,9 @@ def test_item_item_scores_are_the_dense_product() -> None:
     scores = np.stack([source.prepare(past, 0).score(EVERY_ROW) for past in pasts])
     expected = np.stack([past.decayed(0.7) @ dense[past.rows] for past in pasts])
     wanted = np.where(expected > 1e-6, expected, NO_OPINION)
-    np.testing.assert_allclose(scores[np.abs(expected) > 1e-6], wanted[np.abs(expected) > 1e-6], rtol=1e-4)
+    # Events that have faded to next to nothing are passed over, which may turn what is next to nothing itself.
+    clear = np.abs(expected) > 1e-2
+    np.testing.assert_allclose(scores[clear], wanted[clear], rtol=1e-4, atol=1e-3)
     assert (scores > NO_OPINION).any()
 
 

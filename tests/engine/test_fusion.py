@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommender.fusion import contributions, ranked, united
@@ -48,6 +48,7 @@ def test_no_candidates_have_no_strengths_and_no_ranks() -> None:
     assert len(strong) == len(ranks) == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([float(NO_OPINION), -1.5, 0.0, 0.25, 0.25000003, 7.0, 3e38]), max_size=30))
 def test_ranks_are_those_of_a_stable_sort(values: list[float]) -> None:
     order = [place for place in sorted(range(len(values)), key=lambda place: -values[place]) if values[place] > NO_OPINION]

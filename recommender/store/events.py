@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from xxhash import xxh3_128_digest
 
 from recommender.errors import InvalidInput
-from recommender.events import Consent, Event, Subject
+from recommender.events import WITH_PORTION, Consent, Event
 from recommender.store import people
 from recommender.store.counting import take
+from recommender.store.event_rows import NOTHING_SAID, EventRow, row_of
 from recommender.store.in_lists import executing, rows_in
 from recommender.store.item_reading import numbers
 from recommender.store.partitions import day_of, day_text, make_events, storable_micros
-from recommender.store.profiles import HistoryRow, after_events, history_row
+from recommender.store.profiles import HistoryRow, after_events
 from recommender.store.records import EventOutcome, EventStatus
-from recommender.times import MISSING_TIME
+from recommender.times import MISSING_TIME, from_micros
 
 _COLUMNS = "sequence, key, id, person, item, type, value, portion, dwell_s, at, consent, custom, token, context"
-_MARKS = ", ".join("?" * len(_COLUMNS.split(", ")))
+# What a row lacks comes as NaN, which SQLite stores as NULL, and as "": the driver is slow to bind None.
+_MARKS = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), nullif(?, ''), nullif(?, '')"
 _PARTITIONS = "SELECT day FROM event_partitions WHERE day IN ({})"
 _RECENT_PARTITIONS = "SELECT day FROM event_partitions WHERE day >= ?"
 _COUNT = """
     INSERT INTO event_partitions (day, rows, first_sequence, last_sequence) VALUES (?, ?, ?, ?)
     ON CONFLICT (day) DO UPDATE SET rows = rows + excluded.rows, last_sequence = excluded.last_sequence
 """
+_WITH_PORTION = frozenset(map(int, WITH_PORTION))
+_PERSONALISE = int(Consent.PERSONALISE)
 
 
 class Arrival(NamedTuple):
-    """An event whose time may be taken: its place in the call, time in µs, UTC day, and digest of its id."""
+    """An event whose time may be taken: its place in the call, UTC day, and digest of its id."""
 
     place: int
-    event: Event
-    at: int
+    row: EventRow
     day: str
     key: bytes
 
@@ -49,27 +50,38 @@ def first_recent_day(now: datetime, dedup_days: int) -> str:
     return day_text(today - timedelta(days=min(dedup_days, today.toordinal() - 1)))
 
 
+def rows_of(events: Sequence[Event], *, now: datetime) -> tuple[list[tuple[int, EventRow]], dict[int, EventOutcome]]:
+    """The rows of `events` by their place in the call, and the outcomes of those whose time cannot be kept at all."""
+    arrived_at = storable_micros(now, "now")
+    rows: list[tuple[int, EventRow]] = []
+    refused: dict[int, EventOutcome] = {}
+    for place, event in enumerate(events):
+        try:
+            rows.append((place, row_of(event, arrived_at if event.at is None else storable_micros(event.at, "at"))))
+        except InvalidInput as error:
+            refused[place] = EventOutcome(event.id, EventStatus.REJECTED, str(error))
+    return rows, refused
+
+
 def prepare(
-    events: Sequence[Event], *, now: datetime, tolerance_s: float, oldest: datetime | None
+    rows: Iterable[tuple[int, EventRow]], *, now: datetime, tolerance_s: float, oldest: datetime | None
 ) -> tuple[list[Arrival], dict[int, EventOutcome]]:
     """The events whose time may be taken, and the outcomes of the others by their place in the call."""
     arrived_at = storable_micros(now, "now")
     latest = arrived_at + round(tolerance_s * 1_000_000)
-    earliest = None if oldest is None else storable_micros(oldest, "oldest")
+    # An event without a time has the time of its arrival, which is never too old.
+    earliest = None if oldest is None else min(storable_micros(oldest, "oldest"), arrived_at)
     arrivals: list[Arrival] = []
     refused: dict[int, EventOutcome] = {}
-    for place, event in enumerate(events):
-        try:
-            at = arrived_at if event.at is None else storable_micros(event.at, "at")
-            if at > latest:
-                allowed = f"at most {tolerance_s:g} s after this server's time, which is {now.isoformat()}"
-                raise InvalidInput("at", "" if event.at is None else event.at.isoformat(), allowed)
-            if earliest is not None and oldest is not None and event.at is not None and at < earliest:
-                raise InvalidInput("at", event.at.isoformat(), f"{oldest.isoformat()} or later; older events can be imported")
-        except InvalidInput as error:
-            refused[place] = EventOutcome(event.id, EventStatus.REJECTED, str(error))
+    for place, row in rows:
+        at = row.at
+        if at > latest or (earliest is not None and at < earliest):
+            allowed = f"at most {tolerance_s:g} s after this server's time, which is {now.isoformat()}"
+            if at <= latest and oldest is not None:
+                allowed = f"{oldest.isoformat()} or later; older events can be imported"
+            refused[place] = EventOutcome(row.id, EventStatus.REJECTED, str(InvalidInput("at", from_micros(at).isoformat(), allowed)))
             continue
-        arrivals.append(Arrival(place, event, at, day_of(at), xxh3_128_digest(event.id.encode())))
+        arrivals.append(Arrival(place, row, day_of(at), xxh3_128_digest(row.id.encode())))
     return arrivals, refused
 
 
@@ -82,22 +94,22 @@ def record(
 ) -> list[EventOutcome]:
     """Keep what is new among `arrivals` and apply it to the people's state; outcomes of all events, `refused` ones included, in order."""
     outcomes = dict(refused)
-    items = numbers(executing(connection), list({arrival.event.item_id for arrival in arrivals}))
+    items = numbers(executing(connection), list({arrival.row.item for arrival in arrivals}))
     stored = _Stored(connection, arrivals, recent)
     accepted: list[Arrival] = []
     for arrival in arrivals:
-        event = arrival.event
-        if event.item_id not in items:
-            problem = InvalidInput("item_id", event.item_id, "the id of an item in the catalogue")
-            outcomes[arrival.place] = EventOutcome(event.id, EventStatus.REJECTED, str(problem))
+        row = arrival.row
+        if row.item not in items:
+            problem = InvalidInput("item_id", row.item, "the id of an item in the catalogue")
+            outcomes[arrival.place] = EventOutcome(row.id, EventStatus.REJECTED, str(problem))
         elif stored.has(arrival):
-            outcomes[arrival.place] = EventOutcome(event.id, EventStatus.DUPLICATE)
+            outcomes[arrival.place] = EventOutcome(row.id, EventStatus.DUPLICATE)
         else:
             stored.add(arrival)
             accepted.append(arrival)
-            outcomes[arrival.place] = EventOutcome(event.id, EventStatus.ACCEPTED)
+            outcomes[arrival.place] = EventOutcome(row.id, EventStatus.ACCEPTED)
     if accepted:
-        _keep(connection, accepted, items, consent_default)
+        _keep(connection, accepted, items, int(consent_default))
     return [outcomes[place] for place in range(len(outcomes))]
 
 
@@ -123,23 +135,41 @@ class _Stored:
 
 
 def _keys(connection: sqlite3.Connection, day: str, keys: Sequence[bytes]) -> Iterable[bytes]:
-    return (key for (key,) in rows_in(executing(connection), f"SELECT key FROM events_{day} WHERE key IN ({{}})", keys))
+    # As byte arrays, for the driver looks for a way to adapt bytes each time.
+    wanted = [bytearray(key) for key in keys]
+    return (key for (key,) in rows_in(executing(connection), f"SELECT key FROM events_{day} WHERE key IN ({{}})", wanted))
 
 
-def _keep(connection: sqlite3.Connection, accepted: Sequence[Arrival], items: dict[str, int], consent_default: Consent) -> None:
-    by_person: defaultdict[Subject, list[Arrival]] = defaultdict(list)
+def _keep(connection: sqlite3.Connection, accepted: Sequence[Arrival], items: dict[str, int], consent_default: int) -> None:
+    by_person: defaultdict[people.Key, list[Arrival]] = defaultdict(list)
     for arrival in accepted:
-        by_person[arrival.event.subject].append(arrival)
+        by_person[arrival.row.kind, arrival.row.subject].append(arrival)
     known = people.found_or_new(connection, by_person)
-    changed, consents = [], dict[int, Consent]()
-    for subject, arrivals in by_person.items():
-        given, person = _consents(known[subject], arrivals, consent_default)
-        consents.update(given)
-        changed.append(_applied(person, arrivals, given, items))
+    changed, consents = [], dict[int, int]()
+    for key, arrivals in by_person.items():
+        person = _consented(known[key], arrivals, consent_default, consents)
+        personal = [_history_row(arrival.row, items) for arrival in arrivals if consents[arrival.place] & _PERSONALISE]
+        changed.append((key, person._replace(state=after_events(person.state, personal)) if personal else person))
     rows_by_day: defaultdict[str, list[tuple[object, ...]]] = defaultdict(list)
-    for sequence, arrival in zip(take(connection, "sequence", len(accepted)), accepted, strict=True):
-        number = known[arrival.event.subject].number
-        rows_by_day[arrival.day].append(_row(sequence, arrival, number, items[arrival.event.item_id], consents[arrival.place]))
+    for sequence, (place, row, day, digest) in zip(take(connection, "sequence", len(accepted)), accepted, strict=True):
+        rows_by_day[day].append(
+            (
+                sequence,
+                bytearray(digest),
+                row.id,
+                known[row.kind, row.subject].number,
+                items[row.item],
+                row.type,
+                row.value,
+                row.portion,
+                row.dwell_s,
+                row.at,
+                consents[place],
+                row.custom,
+                row.token,
+                row.context,
+            )
+        )
     existing = {day for (day,) in rows_in(executing(connection), _PARTITIONS, list(rows_by_day))}
     for day, rows in rows_by_day.items():
         if day not in existing:
@@ -149,55 +179,32 @@ def _keep(connection: sqlite3.Connection, accepted: Sequence[Arrival], items: di
     people.write(connection, changed)
 
 
-def _row(sequence: int, arrival: Arrival, person: int, item: int, consent: Consent) -> tuple[object, ...]:
-    event = arrival.event
-    return (
-        sequence,
-        arrival.key,
-        event.id,
-        person,
-        item,
-        int(event.type),
-        event.value,
-        event.portion,
-        event.dwell_s,
-        arrival.at,
-        int(consent),
-        event.custom or None,
-        event.token or None,
-        json.dumps(dict(event.context), sort_keys=True) if event.context else None,
-    )
+def _history_row(row: EventRow, items: dict[str, int]) -> HistoryRow:
+    """What the history keeps of an event: for read and watch the portion, for other types the value; NaN where absent.
+
+    The value of a read or watch, such as a rating or a price, is no portion, and must not be taken for one.
+    """
+    return items[row.item], row.type, row.portion if row.type in _WITH_PORTION else row.value, row.at
 
 
-def _consents(known: people.KnownPerson, arrivals: Sequence[Arrival], default: Consent) -> tuple[dict[int, Consent], people.KnownPerson]:
-    """The consent of each arrival by its place, and the person with the consent that holds after them.
+def _consented(known: people.Known, arrivals: Sequence[Arrival], default: int, consents: dict[int, int]) -> people.Known:
+    """The person with the consent that holds after the `arrivals`; the consent of each arrival goes into `consents`, by its place.
 
     An event that says nothing follows what the person last said by then, or `default` for somebody who never said anything: a
     sender that forgets the field must not undo a refusal. Of an event from before their last word it is not known which
     earlier word held then, if any: it gets what `default` and everything that they ever said allow, so never more than held.
     """
-    consent, consent_at, floor = known.person.consent, known.consent_at, known.consent_floor
+    consent, consent_at, floor = known.consent, known.consent_at, known.consent_floor
     if consent_at == MISSING_TIME:
         consent = default
-    consents: dict[int, Consent] = {}
-    for arrival in sorted(arrivals, key=lambda arrival: arrival.at):
-        said = arrival.event.consent
-        if said is None:
-            consents[arrival.place] = consent if arrival.at >= consent_at else default & floor
+    for arrival in sorted(arrivals, key=lambda arrival: arrival.row.at) if len(arrivals) > 1 else arrivals:
+        row = arrival.row
+        said = row.consent
+        if said == NOTHING_SAID:
+            consents[arrival.place] = consent if row.at >= consent_at else default & floor
             continue
         consents[arrival.place] = said
         floor &= said
-        if arrival.at >= consent_at:
-            consent, consent_at = said, arrival.at
-    return consents, replace(known, person=replace(known.person, consent=consent), consent_at=consent_at, consent_floor=floor)
-
-
-def _applied(
-    known: people.KnownPerson, arrivals: Sequence[Arrival], consents: dict[int, Consent], items: dict[str, int]
-) -> people.KnownPerson:
-    personal: list[HistoryRow] = [
-        history_row(arrival.event, items[arrival.event.item_id], arrival.at)
-        for arrival in arrivals
-        if Consent.PERSONALISE in consents[arrival.place]
-    ]
-    return replace(known, person=after_events(known.person, personal, known.person.consent)) if personal else known
+        if row.at >= consent_at:
+            consent, consent_at = said, row.at
+    return known._replace(consent=consent, consent_at=consent_at, consent_floor=floor)

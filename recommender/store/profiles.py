@@ -80,7 +80,8 @@ def _merged(history: bytes, acted: Sequence[HistoryRow]) -> bytes:
         return history + b"".join([_ACTED.pack(*row) for row in acted])
     rows: list[bytes] = [history[start : start + _ACTED.size] for start in range(0, len(history), _ACTED.size)]
     rows += [_ACTED.pack(*row) for row in acted]
-    return b"".join(sorted(rows, key=lambda row: _time(row, _ACTED.size)))
+    rows.sort(key=lambda row: _time(row, _ACTED.size))
+    return b"".join(rows)
 
 
 def _time(history: bytes | bytearray, end: int) -> int:

@@ -6,8 +6,9 @@ said here; it is read by `rows_to_events`, which also says what is wrong. So bot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -89,15 +90,16 @@ def _rows(
     numbers: Mapping[str, Numbers],
     consents: npt.NDArray[np.int64],
 ) -> Iterable[EventRow]:
-    def listed(column: npt.NDArray[np.generic]) -> Sequence[object]:
-        return column[chosen].tolist()
+    def listed(column: npt.NDArray[np.generic]) -> list[Any]:
+        values: list[Any] = column[chosen].tolist()
+        return values
 
     kinds = listed(np.where(is_user, int(SubjectKind.USER), int(SubjectKind.SESSION)))
     subject, item, kind, moment = subjects.take(chosen).to_pylist(), items.take(chosen).to_pylist(), listed(types), listed(at)
     named = ids.take(chosen).to_pylist()
     named = [given or id_of_parts(*parts) for given, *parts in zip(named, kinds, subject, item, kind, moment, strict=True)]
     amounts = (listed(numbers[name]) for name in ("value", "portion", "dwell_s"))
-    return map(EventRow, named, kinds, subject, item, kind, moment, *amounts, listed(consents))  # type: ignore[arg-type]
+    return map(EventRow, named, kinds, subject, item, kind, moment, *amounts, listed(consents))
 
 
 def _nothing(n: int) -> pa.Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from indexing.importing.read_parquet import rows_of
 from indexing.importing.rejects import Problem
 from indexing.importing.rows import BadRow, Row, Table
 from indexing.importing.targets import Target
+from indexing.importing.values import Values
 from recommender.errors import InvalidInput
 
 PART_BYTES = 32 * 1024 * 1024
@@ -49,8 +51,9 @@ def _by_rows(table: Table, picker: ColumnPicker, target: Target[R], first: int, 
     records: list[R | None] = []
     problems: dict[int, Problem] = {}
     weight = 0
+    recorded = partial(target.record, untyped=table.untyped)
     for row in table.rows:
-        record, problem = _judged(row, picker, target, untyped=table.untyped)
+        record, problem = _judged(row, picker, recorded)
         if problem is not None:
             problems[len(rows)] = problem
         rows.append(row)
@@ -78,18 +81,19 @@ def _part(batch: pa.RecordBatch, picker: ColumnPicker, target: Target[R], first:
     left = [place for place, record in enumerate(records) if record is None]
     problems: dict[int, Problem] = {}
     # What is out of the ordinary goes the way of all rows, which knows what to say about it.
+    recorded = partial(target.record, untyped=False)
     for place, row in zip(left, rows_of(batch.take(left), [line + place for place in left]) if left else (), strict=True):
-        record, problem = _judged(row, picker, target, untyped=False)
+        record, problem = _judged(row, picker, recorded)
         records[place] = record
         if problem is not None:
             problems[place] = problem
     return Part(first, records, problems, lambda place: next(rows_of(batch.slice(place, 1), [line + place])))
 
 
-def _judged(row: Row | BadRow, picker: ColumnPicker, target: Target[R], *, untyped: bool) -> tuple[R | None, Problem | None]:
+def _judged(row: Row | BadRow, picker: ColumnPicker, record: Callable[[Values], R]) -> tuple[R | None, Problem | None]:
     if isinstance(row, BadRow):
         return None, Problem(row.problem, row.problem)
     try:
-        return target.record(picker.pick(row.values), untyped=untyped), None
+        return record(picker.pick(row.values)), None
     except InvalidInput as error:
         return None, Problem.of(error)

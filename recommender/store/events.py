@@ -19,6 +19,7 @@ from recommender.store.in_lists import executing, rows_in
 from recommender.store.item_reading import numbers
 from recommender.store.partitions import day_of, day_text, make_events, storable_micros
 from recommender.store.profiles import HistoryRow, after_events
+from recommender.store.recent_keys import RecentKeys
 from recommender.store.records import EventOutcome, EventStatus
 from recommender.times import MISSING_TIME, from_micros
 
@@ -26,7 +27,6 @@ _COLUMNS = "sequence, key, id, person, item, type, value, portion, dwell_s, at, 
 # What a row lacks comes as NaN, which SQLite stores as NULL, and as "": the driver is slow to bind None.
 _MARKS = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), nullif(?, ''), nullif(?, '')"
 _PARTITIONS = "SELECT day FROM event_partitions WHERE day IN ({})"
-_RECENT_PARTITIONS = "SELECT day FROM event_partitions WHERE day >= ?"
 _COUNT = """
     INSERT INTO event_partitions (day, rows, first_sequence, last_sequence) VALUES (?, ?, ?, ?)
     ON CONFLICT (day) DO UPDATE SET rows = rows + excluded.rows, last_sequence = excluded.last_sequence
@@ -90,12 +90,13 @@ def record(
     arrivals: Sequence[Arrival],
     refused: dict[int, EventOutcome],
     recent: str,
+    recent_keys: RecentKeys,
     consent_default: Consent,
 ) -> list[EventOutcome]:
     """Keep what is new among `arrivals` and apply it to the people's state; outcomes of all events, `refused` ones included, in order."""
     outcomes = dict(refused)
     items = numbers(executing(connection), list({arrival.row.item for arrival in arrivals}))
-    stored = _Stored(connection, arrivals, recent)
+    stored = _Stored(connection, arrivals, recent, recent_keys)
     accepted: list[Arrival] = []
     for arrival in arrivals:
         row = arrival.row
@@ -116,15 +117,14 @@ def record(
 class _Stored:
     """Which ids of a call are there already: in the call so far, on the event's own day, or on a recent day."""
 
-    def __init__(self, connection: sqlite3.Connection, arrivals: Sequence[Arrival], recent: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, arrivals: Sequence[Arrival], recent: str, recent_keys: RecentKeys) -> None:
         keys_by_day: defaultdict[str, list[bytes]] = defaultdict(list)
         for arrival in arrivals:
             keys_by_day[arrival.day].append(arrival.key)
         execute = executing(connection)
-        recent_days = {day for (day,) in execute(_RECENT_PARTITIONS, (recent,))}
         older_days = {day for (day,) in rows_in(execute, _PARTITIONS, [day for day in keys_by_day if day < recent])}
         all_keys = [arrival.key for arrival in arrivals]
-        self._anywhere = {key for day in recent_days for key in _keys(connection, day, all_keys)}
+        self._anywhere = {key for day, keys in recent_keys.to_ask(connection, recent, all_keys) for key in _keys(connection, day, keys)}
         self._on_day = {(day, key) for day in older_days for key in _keys(connection, day, keys_by_day[day])}
 
     def has(self, arrival: Arrival) -> bool:

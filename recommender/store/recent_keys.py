@@ -1,0 +1,82 @@
+"""Which events are surely new: a filter over the ids of the recent days, so that most of them are looked up nowhere.
+
+An id is looked for on each of some fifteen days, which costs more than keeping the event. Here a Bloom filter (Bloom, 1970,
+"Space/time trade-offs in hash coding with allowable errors") says of almost every new id that no day can hold it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+BITS_PER_KEY = 16
+"""With two bits set per key, one new key in seventy is looked up all the same."""
+
+FEWEST_BITS, MOST_BITS = 2**18, 2**28
+"""The filter's size lies between 32 kB and 32 MB; beyond, it only helps less."""
+
+LOADED_AT_ONCE = 4_096
+"""Keys read into the filter by one transaction, so that no caller waits long for it after a start."""
+
+_RECENT = "SELECT day, last_sequence, rows FROM event_partitions WHERE day >= ? ORDER BY day DESC"
+_KEYS = "SELECT sequence, key FROM events_{day} WHERE sequence > ? ORDER BY sequence LIMIT ?"
+
+Places = npt.NDArray[np.int64]
+
+
+class RecentKeys:
+    """What one connection has read of the recent days' keys; to be used within a writing transaction.
+
+    It holds what others wrote as well, since each use reads on from the newest event that it knows of each day. Where it
+    has not read all of a day yet, that day must be asked. Another connection begins anew: what this one has read may
+    have been rolled back, and then its sequence values are given out again.
+    """
+
+    def __init__(self) -> None:
+        self._connection: sqlite3.Connection | None = None
+        self._bits = np.zeros(0, dtype=np.uint8)
+        self._room = 0
+        self._read: dict[str, int] = {}
+
+    def to_ask(self, connection: sqlite3.Connection, recent: str, keys: Sequence[bytes]) -> list[tuple[str, Sequence[bytes]]]:
+        """For each day from `recent` on, those of `keys` that it may hold; days that hold none of them are left out."""
+        days = connection.execute(_RECENT, (recent,)).fetchall()
+        if connection is not self._connection or self._room <= 0:
+            self._begin(connection, sum(rows for _, _, rows in days))
+        left = LOADED_AT_ONCE
+        for day, last, _ in days:
+            if left > 0 and self._read.get(day, 0) < last:
+                left -= self._load(connection, day, left)
+        suspects = self._suspects(keys)
+        asked = [(day, suspects if self._read.get(day, 0) >= last else keys) for day, last, _ in days]
+        return [(day, wanted) for day, wanted in asked if wanted]
+
+    def _begin(self, connection: sqlite3.Connection, rows: int) -> None:
+        # Twice the room that is needed now, so that it lasts.
+        bits = max(FEWEST_BITS, min(MOST_BITS, 1 << (2 * BITS_PER_KEY * rows).bit_length()))
+        self._connection = connection
+        self._bits = np.zeros(bits // 8, dtype=np.uint8)
+        self._room = bits // BITS_PER_KEY if bits < MOST_BITS else 2**62
+        self._read = {}
+
+    def _load(self, connection: sqlite3.Connection, day: str, most: int) -> int:
+        rows = connection.execute(_KEYS.format(day=day), (self._read.get(day, 0), most)).fetchall()
+        if rows:
+            places = self._places([key for _, key in rows]).ravel()
+            np.bitwise_or.at(self._bits, places >> 3, np.left_shift(1, places & 7).astype(np.uint8))
+            self._read[day] = rows[-1][0]
+            self._room -= len(rows)
+        return len(rows)
+
+    def _suspects(self, keys: Sequence[bytes]) -> list[bytes]:
+        places = self._places(keys)
+        both = ((self._bits[places >> 3] >> (places & 7)) & 1).all(axis=1)
+        return [keys[place] for place in np.flatnonzero(both).tolist()]
+
+    def _places(self, keys: Sequence[bytes]) -> Places:
+        """Two bits of the filter for each key of 16 random bytes, shape (n, 2)."""
+        halves = np.frombuffer(b"".join(keys), dtype="<u8").reshape(-1, 2)
+        return (halves & np.uint64(8 * len(self._bits) - 1)).astype(np.int64)

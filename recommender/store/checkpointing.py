@@ -68,8 +68,9 @@ class Checkpointer:
                 _, pages, _ = connection.execute(_CHECKPOINT).fetchone()
                 self._long = pages >= LONG_LOG
             except (sqlite3.Error, StoreError):
-                connection = _closed(connection)
-        _closed(connection)
+                _close(connection)
+                connection = None
+        _close(connection)
 
     def _is_due(self) -> bool:
         with self._changed:
@@ -79,6 +80,6 @@ class Checkpointer:
             return not self._closing
 
 
-def _closed(connection: sqlite3.Connection | None) -> None:
+def _close(connection: sqlite3.Connection | None) -> None:
     if connection is not None:
         connection.close()

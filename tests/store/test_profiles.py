@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
@@ -70,6 +70,7 @@ rows = st.tuples(item_numbers(5), kinds, values, st.integers(0, 40) | st.integer
 calls = st.lists(st.lists(rows, min_size=1, max_size=8), max_size=12)
 
 
+@settings(deadline=None)
 @given(calls)
 @example([[(1, int(EventType.HIDE), NAN, 9)], [(1, int(EventType.LIKE), NAN, 3)], [(1, int(EventType.LIKE), NAN, 9)]])
 @example([[(1, int(EventType.IMPRESSION), NAN, 9)], [(256, int(EventType.IMPRESSION), NAN, 1)], [(1, int(EventType.IMPRESSION), NAN, 3)]])
@@ -80,6 +81,7 @@ def test_whatever_arrives_the_bytes_say_what_the_rules_say(arrived: list[list[Hi
         same(state, plain)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(rows, min_size=1, max_size=5), min_size=1, max_size=5), st.integers(190, 205), st.integers(0, 40))
 def test_with_a_full_history_too(arrived: list[list[HistoryRow]], held: int, begin: int) -> None:
     earlier = [(place % 7 + 1, int(EventType(place % 12 + 2)), NAN, begin + place // 8) for place in range(held)]
@@ -89,6 +91,7 @@ def test_with_a_full_history_too(arrived: list[list[HistoryRow]], held: int, beg
         same(state, plain)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 700), st.integers(0, 20)), min_size=1, max_size=30), st.integers(480, 520))
 def test_with_too_many_seen_too(shown: list[tuple[int, int]], held: int) -> None:
     impression = int(EventType.IMPRESSION)
@@ -103,6 +106,7 @@ def test_with_too_many_seen_too(shown: list[tuple[int, int]], held: int) -> None
 in_turn = st.tuples(st.integers(1, 5), kinds, st.just(1.0), st.integers(0, 40))
 
 
+@settings(deadline=None)
 @given(st.lists(in_turn, max_size=60, unique_by=lambda row: row[3]), st.integers(0, 60))
 def test_however_events_are_split_into_calls_the_state_is_the_same(arrived: list[HistoryRow], cut: int) -> None:
     in_two = State()

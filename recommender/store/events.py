@@ -96,46 +96,39 @@ def record(
     """Keep what is new among `arrivals` and apply it to the people's state; outcomes of all events, `refused` ones included, in order."""
     outcomes = dict(refused)
     items = numbers(executing(connection), list({arrival.row.item for arrival in arrivals}))
-    stored = _Stored(connection, arrivals, recent, recent_keys)
+    anywhere, on_day = _stored(connection, arrivals, recent, recent_keys)
     accepted: list[Arrival] = []
     for arrival in arrivals:
-        row = arrival.row
+        place, row, day, key = arrival
         if row.item not in items:
             problem = InvalidInput("item_id", row.item, "the id of an item in the catalogue")
-            outcomes[arrival.place] = EventOutcome(row.id, EventStatus.REJECTED, str(problem))
-        elif stored.has(arrival):
-            outcomes[arrival.place] = EventOutcome(row.id, EventStatus.DUPLICATE)
+            outcomes[place] = EventOutcome(row.id, EventStatus.REJECTED, str(problem))
+        elif key in anywhere or (day, key) in on_day:
+            outcomes[place] = EventOutcome(row.id, EventStatus.DUPLICATE)
         else:
-            stored.add(arrival)
+            anywhere.add(key)
             accepted.append(arrival)
-            outcomes[arrival.place] = EventOutcome(row.id, EventStatus.ACCEPTED)
+            outcomes[place] = EventOutcome(row.id, EventStatus.ACCEPTED)
     if accepted:
         _keep(connection, accepted, items, int(consent_default))
     return [outcomes[place] for place in range(len(outcomes))]
 
 
-class _Stored:
-    """Which ids of a call are there already: in the call so far, on the event's own day, or on a recent day."""
-
-    def __init__(self, connection: sqlite3.Connection, arrivals: Sequence[Arrival], recent: str, recent_keys: RecentKeys) -> None:
-        keys_by_day: defaultdict[str, list[bytes]] = defaultdict(list)
-        for arrival in arrivals:
-            keys_by_day[arrival.day].append(arrival.key)
-        execute = executing(connection)
-        older_days = {day for (day,) in rows_in(execute, _PARTITIONS, [day for day in keys_by_day if day < recent])}
-        all_keys = [arrival.key for arrival in arrivals]
-        self._anywhere = {key for day, keys in recent_keys.to_ask(connection, recent, all_keys) for key in _keys(connection, day, keys)}
-        self._on_day = {(day, key) for day in older_days for key in _keys(connection, day, keys_by_day[day])}
-
-    def has(self, arrival: Arrival) -> bool:
-        return arrival.key in self._anywhere or (arrival.day, arrival.key) in self._on_day
-
-    def add(self, arrival: Arrival) -> None:
-        self._anywhere.add(arrival.key)
+def _stored(
+    connection: sqlite3.Connection, arrivals: Sequence[Arrival], recent: str, recent_keys: RecentKeys
+) -> tuple[set[bytes], set[tuple[str, bytes]]]:
+    """Which ids of a call are there already: on a recent day, and on an event's own day from before."""
+    keys_by_day: defaultdict[str, list[bytes]] = defaultdict(list)
+    for _, _, day, key in arrivals:
+        keys_by_day[day].append(key)
+    execute = executing(connection)
+    older_days = [day for (day,) in rows_in(execute, _PARTITIONS, [day for day in keys_by_day if day < recent])]
+    asked = recent_keys.to_ask(connection, recent, [key for _, _, _, key in arrivals])
+    anywhere = {key for day, keys in asked for key in _keys(connection, day, keys)}
+    return anywhere, {(day, key) for day in older_days for key in _keys(connection, day, keys_by_day[day])}
 
 
 def _keys(connection: sqlite3.Connection, day: str, keys: Sequence[bytes]) -> Iterable[bytes]:
-    # As byte arrays, for the driver looks for a way to adapt bytes each time.
     wanted = [bytearray(key) for key in keys]
     return (key for (key,) in rows_in(executing(connection), f"SELECT key FROM events_{day} WHERE key IN ({{}})", wanted))
 
@@ -143,31 +136,40 @@ def _keys(connection: sqlite3.Connection, day: str, keys: Sequence[bytes]) -> It
 def _keep(connection: sqlite3.Connection, accepted: Sequence[Arrival], items: dict[str, int], consent_default: int) -> None:
     by_person: defaultdict[people.Key, list[Arrival]] = defaultdict(list)
     for arrival in accepted:
-        by_person[arrival.row.kind, arrival.row.subject].append(arrival)
+        row = arrival.row
+        by_person[row.kind, row.subject].append(arrival)
     known = people.found_or_new(connection, by_person)
-    changed, consents = [], dict[int, int]()
+    changed, told = [], dict[int, tuple[int, int]]()
     for key, arrivals in by_person.items():
-        person = _consented(known[key], arrivals, consent_default, consents)
-        personal = [_history_row(arrival.row, items) for arrival in arrivals if consents[arrival.place] & _PERSONALISE]
+        before = known[key]
+        consents, person = _consented(before, arrivals, consent_default)
+        for (place, _, _, _), consent in zip(arrivals, consents, strict=True):
+            told[place] = before.number, consent
+        personal = [
+            _history_row(row, items[row.item]) for (_, row, _, _), consent in zip(arrivals, consents, strict=True) if consent & _PERSONALISE
+        ]
         changed.append((key, person._replace(state=after_events(person.state, personal)) if personal else person))
     rows_by_day: defaultdict[str, list[tuple[object, ...]]] = defaultdict(list)
     for sequence, (place, row, day, digest) in zip(take(connection, "sequence", len(accepted)), accepted, strict=True):
+        event_id, _, _, item, kind, at, value, portion, dwell_s, _, custom, token, context = row
+        number, consent = told[place]
         rows_by_day[day].append(
             (
                 sequence,
+                # The driver binds byte arrays at once, while it looks for a way to adapt bytes each time.
                 bytearray(digest),
-                row.id,
-                known[row.kind, row.subject].number,
-                items[row.item],
-                row.type,
-                row.value,
-                row.portion,
-                row.dwell_s,
-                row.at,
-                consents[place],
-                row.custom,
-                row.token,
-                row.context,
+                event_id,
+                number,
+                items[item],
+                kind,
+                value,
+                portion,
+                dwell_s,
+                at,
+                consent,
+                custom,
+                token,
+                context,
             )
         )
     existing = {day for (day,) in rows_in(executing(connection), _PARTITIONS, list(rows_by_day))}
@@ -179,32 +181,34 @@ def _keep(connection: sqlite3.Connection, accepted: Sequence[Arrival], items: di
     people.write(connection, changed)
 
 
-def _history_row(row: EventRow, items: dict[str, int]) -> HistoryRow:
+def _history_row(row: EventRow, item: int) -> HistoryRow:
     """What the history keeps of an event: for read and watch the portion, for other types the value; NaN where absent.
 
     The value of a read or watch, such as a rating or a price, is no portion, and must not be taken for one.
     """
-    return items[row.item], row.type, row.portion if row.type in _WITH_PORTION else row.value, row.at
+    kind = row.type
+    return item, kind, row.portion if kind in _WITH_PORTION else row.value, row.at
 
 
-def _consented(known: people.Known, arrivals: Sequence[Arrival], default: int, consents: dict[int, int]) -> people.Known:
-    """The person with the consent that holds after the `arrivals`; the consent of each arrival goes into `consents`, by its place.
+def _consented(known: people.Known, arrivals: Sequence[Arrival], default: int) -> tuple[list[int], people.Known]:
+    """The consent of each arrival, and the person with the consent that holds after them.
 
     An event that says nothing follows what the person last said by then, or `default` for somebody who never said anything: a
     sender that forgets the field must not undo a refusal. Of an event from before their last word it is not known which
     earlier word held then, if any: it gets what `default` and everything that they ever said allow, so never more than held.
     """
-    consent, consent_at, floor = known.consent, known.consent_at, known.consent_floor
+    number, consent_at, floor, consent, state, new = known
     if consent_at == MISSING_TIME:
         consent = default
-    for arrival in sorted(arrivals, key=lambda arrival: arrival.row.at) if len(arrivals) > 1 else arrivals:
-        row = arrival.row
-        said = row.consent
+    times = [row.at for _, row, _, _ in arrivals]
+    consents = [consent] * len(arrivals)
+    for index in sorted(range(len(times)), key=times.__getitem__) if len(times) > 1 else (0,):
+        at, said = times[index], arrivals[index].row.consent
         if said == NOTHING_SAID:
-            consents[arrival.place] = consent if row.at >= consent_at else default & floor
+            consents[index] = consent if at >= consent_at else default & floor
             continue
-        consents[arrival.place] = said
+        consents[index] = said
         floor &= said
-        if row.at >= consent_at:
-            consent, consent_at = said, row.at
-    return known._replace(consent=consent, consent_at=consent_at, consent_floor=floor)
+        if at >= consent_at:
+            consent, consent_at = said, at
+    return consents, people.Known(number, consent_at, floor, consent, state, new)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from xxhash import xxh3_128_digest
 
@@ -16,7 +16,7 @@ from recommender.store import people
 from recommender.store.counting import take
 from recommender.store.event_rows import NOTHING_SAID, EventRow, row_of
 from recommender.store.in_lists import executing, rows_in
-from recommender.store.item_reading import numbers
+from recommender.store.item_numbers import ItemNumbers
 from recommender.store.partitions import day_of, day_text, make_events, storable_micros
 from recommender.store.profiles import HistoryRow, after_events
 from recommender.store.recent_keys import RecentKeys
@@ -42,6 +42,14 @@ class Arrival(NamedTuple):
     row: EventRow
     day: str
     key: bytes
+
+
+class Memory:
+    """What recording remembers from one call to the next; to be used by one thread."""
+
+    def __init__(self) -> None:
+        self.items = ItemNumbers()
+        self.recent_keys = RecentKeys()
 
 
 def first_recent_day(now: datetime, dedup_days: int) -> str:
@@ -90,13 +98,13 @@ def record(
     arrivals: Sequence[Arrival],
     refused: dict[int, EventOutcome],
     recent: str,
-    recent_keys: RecentKeys,
+    memory: Memory,
     consent_default: Consent,
 ) -> list[EventOutcome]:
     """Keep what is new among `arrivals` and apply it to the people's state; outcomes of all events, `refused` ones included, in order."""
     outcomes = dict(refused)
-    items = numbers(executing(connection), list({arrival.row.item for arrival in arrivals}))
-    anywhere, on_day = _stored(connection, arrivals, recent, recent_keys)
+    items = memory.items.numbers(connection, {arrival.row.item for arrival in arrivals})
+    anywhere, on_day = _stored(connection, arrivals, recent, memory.recent_keys)
     accepted: list[Arrival] = []
     for arrival in arrivals:
         place, row, day, key = arrival
@@ -110,7 +118,8 @@ def record(
             accepted.append(arrival)
             outcomes[place] = EventOutcome(row.id, EventStatus.ACCEPTED)
     if accepted:
-        _keep(connection, accepted, items, int(consent_default))
+        for day, last in _keep(connection, accepted, items, int(consent_default)):
+            memory.recent_keys.added(day, [arrival.key for arrival in accepted if arrival.day == day], last)
     return [outcomes[place] for place in range(len(outcomes))]
 
 
@@ -133,7 +142,10 @@ def _keys(connection: sqlite3.Connection, day: str, keys: Sequence[bytes]) -> It
     return (key for (key,) in rows_in(executing(connection), f"SELECT key FROM events_{day} WHERE key IN ({{}})", wanted))
 
 
-def _keep(connection: sqlite3.Connection, accepted: Sequence[Arrival], items: dict[str, int], consent_default: int) -> None:
+def _keep(
+    connection: sqlite3.Connection, accepted: Sequence[Arrival], items: Mapping[str, int], consent_default: int
+) -> list[tuple[str, int]]:
+    """Write the events and their people's new state; the days that they lie on, each with its newest sequence value."""
     by_person: defaultdict[people.Key, list[Arrival]] = defaultdict(list)
     for arrival in accepted:
         row = arrival.row
@@ -149,7 +161,7 @@ def _keep(connection: sqlite3.Connection, accepted: Sequence[Arrival], items: di
             _history_row(row, items[row.item]) for (_, row, _, _), consent in zip(arrivals, consents, strict=True) if consent & _PERSONALISE
         ]
         changed.append((key, person._replace(state=after_events(person.state, personal)) if personal else person))
-    rows_by_day: defaultdict[str, list[tuple[object, ...]]] = defaultdict(list)
+    rows_by_day: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
     for sequence, (place, row, day, digest) in zip(take(connection, "sequence", len(accepted)), accepted, strict=True):
         event_id, _, _, item, kind, at, value, portion, dwell_s, _, custom, token, context = row
         number, consent = told[place]
@@ -179,6 +191,7 @@ def _keep(connection: sqlite3.Connection, accepted: Sequence[Arrival], items: di
         connection.executemany(f"INSERT INTO events_{day} ({_COLUMNS}) VALUES ({_MARKS})", rows)
     connection.executemany(_COUNT, [(day, len(rows), rows[0][0], rows[-1][0]) for day, rows in rows_by_day.items()])
     people.write(connection, changed)
+    return [(day, rows[-1][0]) for day, rows in rows_by_day.items()]
 
 
 def _history_row(row: EventRow, item: int) -> HistoryRow:

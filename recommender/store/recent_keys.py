@@ -40,6 +40,8 @@ class RecentKeys:
         self._bits = np.zeros(0, dtype=np.uint8)
         self._room = 0
         self._read: dict[str, int] = {}
+        self._recent = ""
+        self._partly: set[str] = set()
 
     def to_ask(self, connection: sqlite3.Connection, recent: str, keys: Sequence[bytes]) -> list[tuple[str, Sequence[bytes]]]:
         """For each day from `recent` on, those of `keys` that it may hold; days that hold none of them are left out."""
@@ -50,9 +52,17 @@ class RecentKeys:
         for day, last, _ in days:
             if left > 0 and self._read.get(day, 0) < last:
                 left -= self._load(connection, day, left)
+        self._recent = recent
+        self._partly = {day for day, last, _ in days if self._read.get(day, 0) < last}
         suspects = self._suspects(keys)
-        asked = [(day, suspects if self._read.get(day, 0) >= last else keys) for day, last, _ in days]
+        asked = [(day, keys if day in self._partly else suspects) for day, _, _ in days]
         return [(day, wanted) for day, wanted in asked if wanted]
+
+    def added(self, day: str, keys: Sequence[bytes], last: int) -> None:
+        """Take note of `keys`, just written, of which the newest has the sequence value `last`; the last thing that a call of the
+        store does after `to_ask`, since from there on only a lost connection can undo it."""
+        if day >= self._recent and day not in self._partly:
+            self._note(day, keys, last)
 
     def _begin(self, connection: sqlite3.Connection, rows: int) -> None:
         # Twice the room that is needed now, so that it lasts.
@@ -65,11 +75,14 @@ class RecentKeys:
     def _load(self, connection: sqlite3.Connection, day: str, most: int) -> int:
         rows = connection.execute(_KEYS.format(day=day), (self._read.get(day, 0), most)).fetchall()
         if rows:
-            places = self._places([key for _, key in rows]).ravel()
-            np.bitwise_or.at(self._bits, places >> 3, np.left_shift(1, places & 7).astype(np.uint8))
-            self._read[day] = rows[-1][0]
-            self._room -= len(rows)
+            self._note(day, [key for _, key in rows], rows[-1][0])
         return len(rows)
+
+    def _note(self, day: str, keys: Sequence[bytes], last: int) -> None:
+        places = self._places(keys).ravel()
+        np.bitwise_or.at(self._bits, places >> 3, np.left_shift(1, places & 7).astype(np.uint8))
+        self._read[day] = last
+        self._room -= len(keys)
 
     def _suspects(self, keys: Sequence[bytes]) -> list[bytes]:
         places = self._places(keys)

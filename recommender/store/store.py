@@ -18,7 +18,6 @@ from recommender.store.committer import Committer
 from recommender.store.connection import Readers, closing_connection
 from recommender.store.event_rows import EventRow
 from recommender.store.migration import migrate_store
-from recommender.store.recent_keys import RecentKeys
 from recommender.store.records import Change, Decision, EventOutcome, PersonRead, StoreCounts, StoredItem, Upserted
 from recommender.store.schema import SCHEMA_VERSION, check_current, check_not_newer, stored_version
 
@@ -63,7 +62,7 @@ class Store:
         self._readers = Readers(path)
         self._committer = Committer(path)
         # Used by the committer's thread only.
-        self._recent_keys = RecentKeys()
+        self._memory = events.Memory()
 
     def __enter__(self) -> Store:
         return self
@@ -183,7 +182,7 @@ class Store:
         outcomes.update(refused)
         recent = events.first_recent_day(now, self._dedup_days)
         return self._committer.run(
-            lambda connection: events.record(connection, arrivals, outcomes, recent, self._recent_keys, consent_default), weight=len(rows)
+            lambda connection: events.record(connection, arrivals, outcomes, recent, self._memory, consent_default), weight=len(rows)
         )
 
     # People

@@ -102,3 +102,28 @@ def test_it_grows_with_what_it_holds(shop: Store, connection: sqlite3.Connection
         asked = keys.to_ask(connection, "20260301", [*stored, *new])
         assert all(set(stored) <= set(wanted) for _, wanted in asked)
         assert all(len(set(wanted) & set(new)) < 15 for _, wanted in asked)
+
+
+def test_what_was_just_written_is_known_without_being_read(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    keys, mine = RecentKeys(), digest("mine")
+    assert keys.to_ask(connection, "20260301", [mine]) == []
+    connection.execute("INSERT INTO event_partitions VALUES ('20260314', 1, 700, 700)")
+    keys.added("20260314", [mine], 700)
+    # The day has no table, so that reading it would fail.
+    assert keys.to_ask(connection, "20260301", [mine, digest("new")]) == [("20260314", [mine])]
+    connection.execute("ROLLBACK")
+
+
+def test_what_was_written_to_a_day_that_is_read_in_part_is_read_in_its_turn(
+    shop: Store, connection: sqlite3.Connection, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent_keys, "LOADED_AT_ONCE", 2)
+    write(shop, now, *[click(f"e{place}", now) for place in range(5)])
+    keys, new = RecentKeys(), [digest("new")]
+    assert keys.to_ask(connection, "20260301", new) == [("20260314", new)]
+    write(shop, now, click("mine", now))
+    keys.added("20260314", [digest("mine")], shop.change_sequence())
+    assert keys.to_ask(connection, "20260301", new) == [("20260314", new)]
+    assert keys.to_ask(connection, "20260301", [digest("e4")]) == [("20260314", [digest("e4")])]
+    assert keys.to_ask(connection, "20260301", new) == []

@@ -20,7 +20,7 @@ from recommender.store import Store, open_store
 
 DEFAULT_LIMIT = RejectLimit(share=0.01)
 ITEMS_PER_WRITE = 5_000
-EVENTS_PER_WRITE = 50_000
+EVENTS_PER_WRITE = 20_000
 """The more events are written at a time, the more of them share one change of a person's state; others who write wait for about
 half a second."""
 

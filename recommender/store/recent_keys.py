@@ -18,8 +18,11 @@ BITS_PER_KEY = 16
 FEWEST_BITS, MOST_BITS = 2**18, 2**28
 """The filter's size lies between 32 kB and 32 MB; beyond, it only helps less."""
 
+LOADED_PER_KEY = 16
+"""Stored keys read into the filter, after a start, for each key that is asked about: what the look-ups cost that it will spare."""
+
 LOADED_AT_ONCE = 4_096
-"""Keys read into the filter by one transaction, so that no caller waits long for it after a start."""
+"""Keys read into it by one transaction, at most."""
 
 _RECENT = "SELECT day, last_sequence, rows FROM event_partitions WHERE day >= ? ORDER BY day DESC"
 _KEYS = "SELECT sequence, key FROM events_{day} WHERE sequence > ? ORDER BY sequence LIMIT ?"
@@ -48,7 +51,7 @@ class RecentKeys:
         days = connection.execute(_RECENT, (recent,)).fetchall()
         if connection is not self._connection or self._room <= 0:
             self._begin(connection, sum(rows for _, _, rows in days))
-        left = LOADED_AT_ONCE
+        left = min(LOADED_AT_ONCE, LOADED_PER_KEY * len(keys))
         for day, last, _ in days:
             if left > 0 and self._read.get(day, 0) < last:
                 left -= self._load(connection, day, left)

@@ -60,7 +60,7 @@ def test_days_before_the_window_are_not_asked(shop: Store, connection: sqlite3.C
 def test_a_day_that_is_not_read_to_its_end_is_asked_for_every_id(
     shop: Store, connection: sqlite3.Connection, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recent_keys, "LOADED_AT_ONCE", 10)
+    monkeypatch.setattr(recent_keys, "LOADED_PER_KEY", 10)
     write(shop, now, *[click(f"today{place}", now) for place in range(15)])
     write(shop, now, *[click(f"before{place}", now - timedelta(days=1)) for place in range(5)])
     keys, new = RecentKeys(), [digest("new")]
@@ -118,7 +118,7 @@ def test_what_was_just_written_is_known_without_being_read(connection: sqlite3.C
 def test_what_was_written_to_a_day_that_is_read_in_part_is_read_in_its_turn(
     shop: Store, connection: sqlite3.Connection, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recent_keys, "LOADED_AT_ONCE", 2)
+    monkeypatch.setattr(recent_keys, "LOADED_PER_KEY", 2)
     write(shop, now, *[click(f"e{place}", now) for place in range(5)])
     keys, new = RecentKeys(), [digest("new")]
     assert keys.to_ask(connection, "20260301", new) == [("20260314", new)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from recommender.errors import StoreError
@@ -48,9 +49,14 @@ class Checkpointer:
 
     def catch_up(self, connection: sqlite3.Connection) -> None:
         """Within the writers' lock, and outside a transaction: carry over the rest where the log has become long."""
-        if self._long:
-            self._long = False
+        if not self._long:
+            return
+        # What is to be committed does not need it: if it fails, the log grows until it can be done.
+        with suppress(sqlite3.Error):
             connection.execute(_CHECKPOINT).fetchone()
+        with self._changed:
+            self._long = False
+            self._changed.notify()
 
     def close(self) -> None:
         """End the thread, once the checkpoint that it is at is done."""
@@ -74,7 +80,8 @@ class Checkpointer:
 
     def _is_due(self) -> bool:
         with self._changed:
-            while self._rows < DUE_ROWS and not self._closing:
+            # A checkpoint of this thread would keep the writer from catching up.
+            while (self._rows < DUE_ROWS or self._long) and not self._closing:
                 self._changed.wait()
             self._rows = 0
             return not self._closing

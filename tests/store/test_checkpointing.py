@@ -81,3 +81,30 @@ def test_the_writer_catches_up_only_where_the_log_is_long(shop: Store, store_pat
     checkpointer.catch_up(connection)
     assert statements == ["PRAGMA wal_checkpoint(PASSIVE)"]
     connection.close()
+
+
+def test_while_the_writer_is_to_catch_up_no_other_checkpoint_is_in_its_way(
+    shop: Store, store_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpointing, "LONG_LOG", 1)
+    write(shop, now, 1)
+    connection = connect(store_path, writer=True)
+    checkpointer = Checkpointer(store_path)
+    checkpointer.written(checkpointing.DUE_ROWS)
+    assert until(lambda: checkpointer._long)
+    checkpointer.written(checkpointing.DUE_ROWS)
+    time.sleep(0.05)
+    assert checkpointer._rows == checkpointing.DUE_ROWS
+    checkpointer.catch_up(connection)
+    assert until(lambda: checkpointer._rows == 0)
+    checkpointer.close()
+    connection.close()
+
+
+def test_a_checkpoint_that_fails_keeps_nobody_from_writing(store_path: Path, shop: Store) -> None:
+    connection = connect(store_path, writer=True)
+    connection.close()
+    checkpointer = Checkpointer(store_path)
+    checkpointer._long = True
+    checkpointer.catch_up(connection)
+    assert not checkpointer._long

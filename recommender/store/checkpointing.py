@@ -10,7 +10,7 @@ from pathlib import Path
 from recommender.errors import StoreError
 from recommender.store.connection import connect
 
-DUE_ROWS = 4_000
+DUE_ROWS = 8_000
 """Rows written since the last checkpoint after which the next one is due."""
 
 LONG_LOG = 16_384

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from recommender.store.in_lists import executing
 from recommender.store.item_reading import numbers
 
-REMEMBERED = 65_536
-"""Ids remembered, at most, about 10 MB of them; one call may bring more."""
+REMEMBERED = 131_072
+"""Ids remembered, at most, about 20 MB of them; one call may bring more."""
 
 _NEWEST_CHANGE = "SELECT max(change) FROM items"
 

@@ -45,6 +45,10 @@ class InvalidInput(RecommenderError):
         self.given = given
         self.allowed = allowed
 
+    def within(self, path: str) -> InvalidInput:
+        """The same about a field within `path`: "portion" becomes "events[3].portion"."""
+        return type(self)(f"{path}.{self.field}", self.given, self.allowed)
+
 
 class InvalidCondition(InvalidInput):
     """A filter does not parse, names an unknown field, mixes types or exceeds its bounds."""

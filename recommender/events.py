@@ -46,6 +46,9 @@ WITH_PORTION = frozenset({EventType.READ, EventType.WATCH})
 """The types that may carry `portion` and `dwell_s`."""
 
 
+_CUSTOM = EventType.CUSTOM
+
+
 class Consent(IntFlag):
     """What a person allows to be done with an event, bit by bit."""
 
@@ -122,17 +125,25 @@ class Event:
             raise InvalidInput("portion", self.portion, "a number from 0 to 1")
         if self.dwell_s is not None and not (math.isfinite(self.dwell_s) and self.dwell_s >= 0):
             raise InvalidInput("dwell_s", self.dwell_s, "seconds, 0 or more")
-        if self.type not in WITH_PORTION and (self.portion is not None or self.dwell_s is not None):
+        if (self.portion is not None or self.dwell_s is not None) and self.type not in WITH_PORTION:
             raise InvalidInput("type", self.type.name.lower(), "read or watch, when portion or dwell_s is given")
-        if bool(self.custom) != (self.type is EventType.CUSTOM):
+        if bool(self.custom) != (self.type is _CUSTOM):
             raise InvalidInput("custom", self.custom, "a name for type custom, nothing for any other type")
-        for name, limit in (("custom", LABEL_LIMIT), ("token", TOKEN_LIMIT)):
-            text = getattr(self, name)
-            if len(text) > limit or UNSTORABLE.search(text):
-                raise InvalidInput(name, text, f"at most {limit} characters, no NUL and no lone surrogate")
-        if len(self.context) > LABELS_LIMIT or any(
-            not isinstance(text, str) or len(text) > LABEL_LIMIT or UNSTORABLE.search(text)
-            for pair in self.context.items()
-            for text in pair
-        ):
-            raise InvalidInput("context", dict(self.context), f"at most {LABELS_LIMIT} pairs of texts of at most {LABEL_LIMIT} characters")
+        if self.custom:
+            _check_kept(self.custom, "custom", LABEL_LIMIT)
+        if self.token:
+            _check_kept(self.token, "token", TOKEN_LIMIT)
+        if self.context:
+            _check_context(self.context)
+
+
+def _check_kept(text: str, name: str, limit: int) -> None:
+    if len(text) > limit or UNSTORABLE.search(text):
+        raise InvalidInput(name, text, f"at most {limit} characters, no NUL and no lone surrogate")
+
+
+def _check_context(context: Mapping[str, str]) -> None:
+    if len(context) > LABELS_LIMIT or any(
+        not isinstance(text, str) or len(text) > LABEL_LIMIT or UNSTORABLE.search(text) for pair in context.items() for text in pair
+    ):
+        raise InvalidInput("context", dict(context), f"at most {LABELS_LIMIT} pairs of texts of at most {LABEL_LIMIT} characters")

@@ -101,11 +101,10 @@ class Item:
 
 def check_id(value: str, field: str) -> None:
     """Raise `InvalidInput` unless `value` is an id: 1 to 256 characters, none of them a control character."""
-    allowed = f"1 to {ID_LIMIT} characters, none of them a control character or a lone surrogate"
-    if not isinstance(value, str) or not 0 < len(value) <= ID_LIMIT:
-        raise InvalidInput(field, value, allowed)
-    if _CONTROLS.search(value):
-        raise InvalidInput(field, value, allowed)
+    # What is printable holds neither, and is told in a fraction of the time.
+    if isinstance(value, str) and 0 < len(value) <= ID_LIMIT and (value.isprintable() or not _CONTROLS.search(value)):
+        return
+    raise InvalidInput(field, value, f"1 to {ID_LIMIT} characters, none of them a control character or a lone surrogate")
 
 
 def _check_text(value: str, field: str, limit: int) -> None:

@@ -10,7 +10,6 @@ MISSING_TIME = -(2**63)
 """Stands for "no time" in int64 arrays (NumPy's own NaT value)."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 DAY_US = 86_400_000_000
 SMALLEST_SECONDS = 100_000_000
 
@@ -19,7 +18,9 @@ def to_micros(moment: datetime) -> int:
     """Microseconds since 1970-01-01T00:00Z of an aware `moment`. Raises `InvalidInput` for a naive one."""
     if moment.tzinfo is None:
         raise InvalidInput("time", moment.isoformat(), "a time with its offset, such as 2026-01-31T08:00:00Z")
-    return (moment - _EPOCH) // _MICROSECOND
+    since = moment - _EPOCH
+    # Dividing by a timedelta of one microsecond gives the same and takes three times as long.
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def from_micros(micros: int) -> datetime:

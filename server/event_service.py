@@ -14,7 +14,7 @@ from recommender.store import EventOutcome, EventStatus, Store
 from recommender.tokens import TokenSigner
 from recommender.v1 import event_pb2, event_pb2_grpc
 from server.metrics import Metrics
-from server.reading import batch_of, event_of, within
+from server.reading import batch_of, event_of
 from server.writing import event_result_message
 
 
@@ -47,13 +47,12 @@ class EventService(event_pb2_grpc.EventServiceServicer):
         places: list[int] = []
         for place, message in enumerate(request.events):
             try:
-                with within(f"events[{place}]"):
-                    event = event_of(message)
-                    self._check_token(event, numbers)
+                event = event_of(message)
+                self._check_token(event, numbers)
                 events.append(event)
                 places.append(place)
             except InvalidInput as error:
-                outcomes[place] = EventOutcome(message.id, EventStatus.REJECTED, str(error))
+                outcomes[place] = EventOutcome(message.id, EventStatus.REJECTED, str(error.within(f"events[{place}]")))
         now = self._now()
         recorded = self._store.record_events(events, now=now, consent_default=self._consent_default, oldest=now - self._late)
         for place, outcome in zip(places, recorded, strict=True):

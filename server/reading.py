@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import TypeVar
 
@@ -29,6 +29,14 @@ REASON_LIMIT = 2_000
 
 Enum = TypeVar("Enum", bound=IntEnum)
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Made once, since enumerations take longer to look up and to combine than all else of an event takes to read.
+_EVENT_TYPES = {int(kind): kind for kind in EventType}
+_CONSENTS = {
+    (bool(bits & Consent.PERSONALISE), bool(bits & Consent.TRAIN), bool(bits & Consent.MEASURE)): Consent(bits)
+    for bits in range(Consent.ALL + 1)
+}
+
 
 @contextmanager
 def within(path: str) -> Iterator[None]:
@@ -36,7 +44,7 @@ def within(path: str) -> Iterator[None]:
     try:
         yield
     except InvalidInput as error:
-        raise type(error)(f"{path}.{error.field}", error.given, error.allowed) from error
+        raise error.within(path) from error
 
 
 def enum_of(kind: type[Enum], value: int, field: str) -> Enum:
@@ -49,33 +57,30 @@ def enum_of(kind: type[Enum], value: int, field: str) -> Enum:
 
 def moment_of(message: Timestamp, field: str) -> datetime:
     """The aware UTC moment of a protobuf timestamp."""
+    seconds, nanos = message.seconds, message.nanos
     try:
-        moment = message.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        given = f"{message.seconds} s and {message.nanos} ns"
-        raise InvalidInput(field, given, "a time between the years 1 and 9999, nanos from 0 to 999999999") from None
+        moment = _EPOCH + timedelta(seconds=seconds, microseconds=nanos // 1_000)
+    except OverflowError:
+        moment = None
+    if moment is None or not 0 <= nanos < 1_000_000_000:
+        raise InvalidInput(field, f"{seconds} s and {nanos} ns", "a time between the years 1 and 9999, nanos from 0 to 999999999")
     return moment
 
 
 def subject_of(message: types_pb2.Subject, field: str = "subject") -> Subject:
     """The subject, which must be given."""
-    with within(field):
-        match message.WhichOneof("id"):
-            case "user_id":
-                return Subject.user(message.user_id)
-            case "session_id":
-                return Subject.session(message.session_id)
-    raise InvalidInput(field, "nothing", "user_id or session_id")
+    given = message.WhichOneof("id")
+    if given is None:
+        raise InvalidInput(field, "nothing", "user_id or session_id")
+    try:
+        return Subject.user(message.user_id) if given == "user_id" else Subject.session(message.session_id)
+    except InvalidInput as error:
+        raise error.within(field) from error
 
 
 def consent_of(message: types_pb2.Consent) -> Consent:
     """The three flags as one value."""
-    flags = ((message.personalise, Consent.PERSONALISE), (message.train, Consent.TRAIN), (message.measure, Consent.MEASURE))
-    consent = Consent.NONE
-    for given, flag in flags:
-        if given:
-            consent |= flag
-    return consent
+    return _CONSENTS[message.personalise, message.train, message.measure]
 
 
 def item_of(message: types_pb2.Item) -> Item:
@@ -116,7 +121,7 @@ def event_of(message: event_pb2.Event) -> Event:
     """The event. Raises `InvalidInput` naming the field."""
     return Event(
         id=message.id,
-        type=enum_of(EventType, message.type, "type"),
+        type=_EVENT_TYPES.get(message.type) or enum_of(EventType, message.type, "type"),
         subject=subject_of(message.subject),
         item_id=message.item_id,
         at=moment_of(message.at, "at") if message.HasField("at") else None,

@@ -106,6 +106,21 @@ class ColumnPicker:
         """Columns that were ignored, at most 100."""
         return tuple(self._unknown)
 
+    @property
+    def constants(self) -> Mapping[str, object]:
+        """What holds for every row, by our columns."""
+        return self._mapping.constants
+
+    def notice(self, columns: Iterable[str]) -> None:
+        """Take note of the columns that a row has, as `pick` does."""
+        for theirs in columns:
+            if theirs not in self._ours:
+                self._names_for(theirs)
+
+    def sources(self) -> dict[str, str]:
+        """The foreign column of each of ours that the rows so far had."""
+        return {ours: theirs for theirs, names in self._ours.items() for ours in names}
+
     def pick(self, values: Mapping[str, object]) -> dict[str, object]:
         """Our columns of one row; those that are empty are left out."""
         picked = dict(self._mapping.defaults)

@@ -19,6 +19,10 @@ from recommender.settings import Settings
 from recommender.store import Store, open_store
 
 DEFAULT_LIMIT = RejectLimit(share=0.01)
+ITEMS_PER_WRITE = 5_000
+EVENTS_PER_WRITE = 20_000
+"""The more events are written at a time, the more of them share one change of a person's state; others who write wait for about
+half a second."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class ImportRequest:
     mapping: ColumnMap
     rejects: Path | None = None
     limit: RejectLimit = DEFAULT_LIMIT
-    batch: int = 5_000
+    batch: int = ITEMS_PER_WRITE
     dry_run: bool = False
 
     def __post_init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pyarrow as pa
@@ -28,18 +28,36 @@ def read_parquet(file: ImportFile) -> Iterator[Table]:
             if twice:
                 raise InvalidInput(file.name, ", ".join(twice), "each column named once")
             done = [0]
-            yield Table(tuple(names), _rows(parquet, done), untyped=False, position=lambda: done[0] / total if total else 1.0)
+            yield Table(
+                tuple(names),
+                _rows(parquet, done),
+                untyped=False,
+                position=lambda: done[0] / total if total else 1.0,
+                batches=lambda size: _batches(parquet, size, done),
+            )
     except (pa.ArrowException, OSError) as error:
         raise InvalidInput("file", file.name, f"an undamaged Parquet file ({error})") from error
 
 
+def rows_of(batch: pa.RecordBatch, lines: Sequence[int]) -> Iterator[Row]:
+    """The rows of `batch`, which have the numbers `lines` in their file."""
+    names = batch.schema.names
+    columns = [_values(column) for column in batch.columns]
+    for line, *values in zip(lines, *columns, strict=True):
+        yield Row(line, dict(zip(names, values, strict=True)))
+
+
 def _rows(parquet: pq.ParquetFile, done: list[int]) -> Iterator[Row | BadRow]:
     for batch in parquet.iter_batches(batch_size=BATCH_ROWS):
-        names = batch.schema.names
-        columns = [_values(column) for column in batch.columns]
-        for values in zip(*columns, strict=True):
+        for row in rows_of(batch, range(done[0] + 1, done[0] + len(batch) + 1)):
             done[0] += 1
-            yield Row(done[0], dict(zip(names, values, strict=True)))
+            yield row
+
+
+def _batches(parquet: pq.ParquetFile, size: int, done: list[int]) -> Iterator[pa.RecordBatch]:
+    for batch in parquet.iter_batches(batch_size=size):
+        done[0] += len(batch)
+        yield batch
 
 
 def _values(column: pa.Array) -> list[object]:

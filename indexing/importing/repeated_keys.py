@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +17,10 @@ class Keys:
         self._digests = bytearray()
         self._ordinals = array("Q")
 
-    def add(self, ordinal: int, key: str) -> None:
-        """Remember the key of row number `ordinal`."""
-        self._digests += xxh3_128_digest(key.encode())
-        self._ordinals.append(ordinal)
+    def extend(self, ordinals: Iterable[int], keys: Iterable[str]) -> None:
+        """Remember the keys of the rows with these numbers."""
+        self._digests += b"".join([xxh3_128_digest(key.encode()) for key in keys])
+        self._ordinals.extend(ordinals)
 
     def overruled(self, *, latest_wins: bool) -> npt.NDArray[np.uint64]:
         """Ordinals of the rows that yield to another row of the same key, shape (r,), ascending.

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import pyarrow as pa
+
 RECORD_LIMIT = 4 * 1024 * 1024
 """Characters that one line or one CSV record may have: the longest text allowed, fully escaped, with a vector beside it."""
 
@@ -31,10 +33,12 @@ class Table:
 
     `columns`: the names found; in JSONL those of the first rows only, empty when there are no rows to tell by. `rows` can be gone through
     once. `untyped`: every value is text, so that types must be guessed where the schema leaves them open. `position`: the
-    part of the file that was read so far, 0 to 1.
+    part of the file that was read so far, 0 to 1. `batches`: the rows in columns, in batches of at most so many rows, where the
+    format has columns; either these or `rows` are gone through.
     """
 
     columns: tuple[str, ...]
     rows: Iterator[Row | BadRow]
     untyped: bool
     position: Callable[[], float]
+    batches: Callable[[int], Iterator[pa.RecordBatch]] | None = None

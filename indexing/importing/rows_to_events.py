@@ -9,10 +9,12 @@ from xxhash import xxh3_128_hexdigest
 
 from indexing.importing import values as read
 from recommender.errors import InvalidInput
-from recommender.events import Consent, Event, EventType, Subject
+from recommender.events import Consent, Event, EventType, Subject, SubjectKind
 from recommender.times import to_micros
 
 _TYPES = {type.name.lower(): type for type in EventType}
+_TYPE_NAMES = {int(type): type.name for type in EventType}
+_KIND_NAMES = {int(kind): kind.name for kind in SubjectKind}
 _FLAGS = {"personalise": Consent.PERSONALISE, "train": Consent.TRAIN, "measure": Consent.MEASURE}
 _FLAG_COLUMNS = {f"consent.{name}": name for name in _FLAGS}
 _CONSENT_ALLOWED = f"all, none, or some of {', '.join(_FLAGS)} separated by commas"
@@ -52,13 +54,24 @@ def stable_id(subject: Subject, item_id: str, type: EventType, at: datetime, cus
 
     So a file without ids can be imported again and nothing counts twice.
     """
+    return id_of_parts(int(subject.kind), subject.id, item_id, int(type), to_micros(at), custom)
+
+
+def id_of_parts(kind: int, subject_id: str, item_id: str, type: int, at: int, custom: str = "") -> str:
+    """`stable_id` of plain values: `SubjectKind`, `EventType` and a time in µs."""
     # Ids hold no control characters, so the separator cannot occur in them; the only part that could hold one stands last.
-    parts = (subject.kind.name, subject.id, item_id, type.name, str(to_micros(at)), custom)
-    return "auto-" + xxh3_128_hexdigest("\x1f".join(parts).encode())
+    return "auto-" + xxh3_128_hexdigest(
+        f"{_KIND_NAMES[kind]}\x1f{subject_id}\x1f{item_id}\x1f{_TYPE_NAMES[type]}\x1f{at}\x1f{custom}".encode()
+    )
+
+
+def type_named(name: str) -> EventType | None:
+    """The type of that name, None where there is none."""
+    return _TYPES.get(name.strip().lower())
 
 
 def _type(name: str) -> EventType:
-    type = _TYPES.get(name.strip().lower())
+    type = type_named(name)
     if type is None:
         raise InvalidInput("type", name, ", ".join(_TYPES))
     return type
@@ -93,15 +106,20 @@ def _consent(values: read.Values) -> Consent | None:
     return _sum(name for column, name in _FLAG_COLUMNS.items() if read.flag(values, column))
 
 
+def consent_of_text(text: str) -> Consent:
+    """The consent that `text` names. Raises `InvalidInput`."""
+    word = text.strip().lower()
+    if word in ("all", "none"):
+        return Consent.ALL if word == "all" else Consent.NONE
+    return _sum(part.strip().lower() for part in word.split(","))
+
+
 def _whole_consent(given: object) -> Consent:
     if isinstance(given, Mapping):
         flags = {f"consent.{name}": allowed for name, allowed in given.items() if allowed is not None}
         return _sum(name.removeprefix("consent.") for name in flags if read.flag(flags, name))
     if isinstance(given, str):
-        word = given.strip().lower()
-        if word in ("all", "none"):
-            return Consent.ALL if word == "all" else Consent.NONE
-        return _sum(part.strip().lower() for part in word.split(","))
+        return consent_of_text(given)
     if isinstance(given, list | tuple):
         return _sum(str(part).strip().lower() for part in given)
     raise InvalidInput("consent", given, _CONSENT_ALLOWED)

@@ -7,37 +7,26 @@ the batch, and by 24 bytes per row for finding repeated keys.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from pyroaring import BitMap
 
 from indexing.importing.column_map import ColumnMap, ColumnPicker, check_columns, check_mapped
 from indexing.importing.files import FileIdentity, ImportFile, identity_of
 from indexing.importing.open_table import open_table
+from indexing.importing.parts import parts
 from indexing.importing.rejects import Problem, RejectLimit, Rejects
 from indexing.importing.repeated_keys import Keys
 from indexing.importing.report import ImportReport, reason_lines
-from indexing.importing.rows import BadRow, Row, Table
+from indexing.importing.rows import BadRow, Row
 from indexing.importing.targets import Target
 from indexing.progress import Reporter
 from recommender.errors import ImportRefused, InvalidInput
 from recommender.store import Store
 
-BATCH_BYTES = 32 * 1024 * 1024
-"""A batch ends early when its records take about this much."""
-
 R = TypeVar("R")
-
-
-class Entry(NamedTuple, Generic[R]):
-    """One row with its place among all rows of the import, and either the record it makes or the problem with it."""
-
-    ordinal: int
-    row: Row | BadRow
-    record: R | None = None
-    problem: Problem | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +79,16 @@ def check(
         with open_table(file) as table, reporter.stage(f"checking {file.path.name}") as stage:
             if table.columns:
                 check_columns(table.columns, mapping, file)
-            for entries in _batches(table, picker, target, first=rows, batch=batch, skip=BitMap()):
-                for entry in _with_batch_problems(target, entries):
-                    if entry.problem is not None:
-                        skip.add(entry.ordinal)
-                        rejects.add(file, entry.row.line, entry.problem, _shown(entry.row))
-                    elif entry.record is not None:
-                        keys.add(entry.ordinal, target.key(entry.record))
-                rows = entries[-1].ordinal + 1
+            for part in parts(table, picker, target, first=rows, size=batch):
+                good = [(place, record) for place, record in enumerate(part.records) if record is not None]
+                found = target.problems([record for _, record in good])
+                problems = {**part.problems, **{good[index][0]: problem for index, problem in found.items()}}
+                for place in sorted(problems):
+                    _set_aside(rejects, file, part.row(place), problems[place])
+                skip.update([part.first + place for place in problems])
+                good = [(place, record) for place, record in good if place not in problems] if found else good
+                keys.extend([part.first + place for place, _ in good], [target.key(record) for _, record in good])
+                rows = part.end
                 stage(rows - before, _estimate(rows - before, table.position()))
             stage(rows - before, rows - before)
         _check_same(file, identity, written=0)
@@ -129,16 +120,20 @@ def write(checked: Checked[R], store: Store, rejects: Rejects, *, reporter: Repo
         before = first
         _check_same(file, identity, written=written)
         with open_table(file) as table, reporter.stage(f"importing {file.path.name}") as stage:
-            for entries in _batches(table, ColumnPicker(checked.mapping), target, first=first, batch=checked.batch, skip=checked.skip):
+            for part in parts(table, ColumnPicker(checked.mapping), target, first=first, size=checked.batch):
                 _check_same(file, identity, written=written)
-                good = [(entry, entry.record) for entry in entries if entry.record is not None]
+                skipped = checked.skip & BitMap(range(part.first, part.end))
+                good = [
+                    (place, record)
+                    for place, record in enumerate(part.records)
+                    if record is not None and (not skipped or part.first + place not in skipped)
+                ]
                 outcome = target.write(store, [record for _, record in good])
                 counts.update(outcome.counts)
-                for place, problem in outcome.refused.items():
-                    row = good[place][0].row
-                    rejects.add(file, row.line, problem, _shown(row))
+                for index, problem in outcome.refused.items():
+                    _set_aside(rejects, file, part.row(good[index][0]), problem)
                 written += len(good) - len(outcome.refused)
-                first = entries[-1].ordinal + 1
+                first = part.end
                 stage(first - before, rows)
         _check_same(file, identity, written=written)
     return report(checked, rejects, counts=_all_counts(checked, counts), dry_run=False)
@@ -168,46 +163,13 @@ def _all_counts(checked: Checked[R], counts: Counter[str]) -> dict[str, int]:
     return named
 
 
-def _batches(table: Table, picker: ColumnPicker, target: Target[R], *, first: int, batch: int, skip: BitMap) -> Iterator[list[Entry[R]]]:
-    """Entries in lists of at most `batch` rows and about `BATCH_BYTES`; rows in `skip` come without record or problem."""
-    entries: list[Entry[R]] = []
-    weight = 0
-    for ordinal, row in enumerate(table.rows, start=first):
-        entry = Entry[R](ordinal, row) if ordinal in skip else _entry(ordinal, row, picker, target, untyped=table.untyped)
-        entries.append(entry)
-        weight += target.weight(entry.record) if entry.record is not None else len(row.raw) if isinstance(row, BadRow) else 0
-        if len(entries) >= batch or weight >= BATCH_BYTES:
-            yield entries
-            entries, weight = [], 0
-    if entries:
-        yield entries
-
-
-def _entry(ordinal: int, row: Row | BadRow, picker: ColumnPicker, target: Target[R], *, untyped: bool) -> Entry[R]:
-    if isinstance(row, BadRow):
-        return Entry(ordinal, row, problem=Problem(row.problem, row.problem))
-    try:
-        return Entry(ordinal, row, record=target.record(picker.pick(row.values), untyped=untyped))
-    except InvalidInput as error:
-        return Entry(ordinal, row, problem=Problem.of(error))
-
-
-def _with_batch_problems(target: Target[R], entries: list[Entry[R]]) -> Iterator[Entry[R]]:
-    good = [(entry, entry.record) for entry in entries if entry.record is not None]
-    problems = target.problems([record for _, record in good])
-    found = {good[place][0].ordinal: problem for place, problem in problems.items()}
-    for entry in entries:
-        problem = found.get(entry.ordinal)
-        yield entry if problem is None else Entry(entry.ordinal, entry.row, problem=problem)
-
-
 def _estimate(rows: int, position: float) -> int | None:
     """How many rows a file will turn out to have, by the part of its bytes that `rows` took; None before anything is known."""
     return max(rows, round(rows / position)) if position > 0 else None
 
 
-def _shown(row: Row | BadRow) -> dict[str, object] | str:
-    return row.raw if isinstance(row, BadRow) else dict(row.values)
+def _set_aside(rejects: Rejects, file: ImportFile, row: Row | BadRow, problem: Problem) -> None:
+    rejects.add(file, row.line, problem, row.raw if isinstance(row, BadRow) else dict(row.values))
 
 
 def _check_same(file: ImportFile, identity: FileIdentity, *, written: int) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol, TypeVar
 
+import pyarrow as pa
+
+from indexing.importing.columns_to_events import ordinary_events
 from indexing.importing.rejects import Problem
 from indexing.importing.rows_to_events import event_from_row
 from indexing.importing.rows_to_items import item_from_row
 from indexing.importing.schema import EVENTS, ITEMS, Schema
 from indexing.importing.values import Values
 from recommender.errors import InvalidInput
-from recommender.events import Consent, Event
+from recommender.events import Consent
 from recommender.items import Item
-from recommender.store import EventStatus, Store, UpsertStatus
+from recommender.store import EventRow, EventStatus, Store, UpsertStatus, row_of
+from recommender.times import to_micros
 
 R = TypeVar("R")
 
@@ -30,14 +34,22 @@ class Written:
 
 
 class Target(Protocol[R]):
-    """Where rows go. `outcomes` names the counts that `write` gives; `latest_wins`: of records with one key, the last holds."""
+    """Where rows go. `outcomes` names the counts that `write` gives; `latest_wins`: of records with one key, the last holds.
+    `by_columns`: whether `records` is worth asking. `least_weight`: what `weight` gives at least."""
 
     schema: Schema
     outcomes: tuple[str, ...]
     latest_wins: bool
+    by_columns: bool
+    least_weight: int
 
     def record(self, values: Values, *, untyped: bool) -> R:
         """The record of one row. Raises `InvalidInput`."""
+        ...
+
+    def records(self, batch: pa.RecordBatch, sources: Mapping[str, str], constants: Mapping[str, object]) -> list[R | None]:
+        """The records of those rows of `batch` that need no second look, None for the others; `sources` tells the column of each
+        of ours, `constants` what holds for every row."""
         ...
 
     def key(self, record: R) -> str:
@@ -63,6 +75,8 @@ class ItemTarget:
     schema = ITEMS
     outcomes: tuple[str, ...] = ("created", "updated", "unchanged")
     latest_wins = True
+    by_columns = False
+    least_weight = 1_000
 
     def __init__(self, *, now: datetime) -> None:
         self._now = now
@@ -72,13 +86,17 @@ class ItemTarget:
         """See `Target`."""
         return item_from_row(values, untyped=untyped)
 
+    def records(self, batch: pa.RecordBatch, sources: Mapping[str, str], constants: Mapping[str, object]) -> list[Item | None]:
+        """See `Target`."""
+        return [None] * len(batch)
+
     def key(self, record: Item) -> str:
         """See `Target`."""
         return record.id
 
     def weight(self, record: Item) -> int:
         """See `Target`."""
-        return 1_000 + len(record.title) + len(record.text) + (record.embedding.nbytes if record.embedding is not None else 0)
+        return self.least_weight + len(record.title) + len(record.text) + (record.embedding.nbytes if record.embedding is not None else 0)
 
     def problems(self, records: Sequence[Item]) -> dict[int, Problem]:
         """Vectors of another length than the first one of the import: no index can hold both."""
@@ -106,43 +124,53 @@ class EventTarget:
     schema = EVENTS
     outcomes: tuple[str, ...] = ("accepted", "duplicates")
     latest_wins = False
+    by_columns = True
+    least_weight = 500
 
     def __init__(self, store: Store, *, now: datetime, consent_default: Consent, future_tolerance_s: float) -> None:
         self._store = store
         self._now = now
-        self._latest = now + timedelta(seconds=future_tolerance_s)
+        self._latest = to_micros(now) + round(future_tolerance_s * 1_000_000)
         self._consent_default = consent_default
 
-    def record(self, values: Values, *, untyped: bool) -> Event:
+    def record(self, values: Values, *, untyped: bool) -> EventRow:
         """See `Target`."""
         event = event_from_row(values)
-        if event.at is not None and event.at > self._latest:
+        if event.at is None:
+            raise InvalidInput("at", None, "a time in every row")
+        row = row_of(event, to_micros(event.at))
+        if row.at > self._latest:
             raise InvalidInput("at", event.at.isoformat(), "a time that is not in the future")
-        return event
+        return row
 
-    def key(self, record: Event) -> str:
+    def records(self, batch: pa.RecordBatch, sources: Mapping[str, str], constants: Mapping[str, object]) -> list[EventRow | None]:
+        """See `Target`."""
+        rows = ordinary_events(batch, sources, constants)
+        return [None if row is None or row.at > self._latest else row for row in rows]
+
+    def key(self, record: EventRow) -> str:
         """See `Target`."""
         return record.id
 
-    def weight(self, record: Event) -> int:
+    def weight(self, record: EventRow) -> int:
         """See `Target`."""
-        return 500
+        return self.least_weight
 
-    def problems(self, records: Sequence[Event]) -> dict[int, Problem]:
+    def problems(self, records: Sequence[EventRow]) -> dict[int, Problem]:
         """Items that the catalogue does not have."""
-        known = self._store.item_numbers(list({event.item_id for event in records}))
+        known = self._store.item_numbers(list({event.item for event in records}))
         allowed = "the id of an item in the catalogue (import items first)"
         return {
-            place: Problem.of(InvalidInput("item_id", event.item_id, allowed))
+            place: Problem.of(InvalidInput("item_id", event.item, allowed))
             for place, event in enumerate(records)
-            if event.item_id not in known
+            if event.item not in known
         }
 
-    def write(self, store: Store, records: Sequence[Event]) -> Written:
+    def write(self, store: Store, records: Sequence[EventRow]) -> Written:
         """See `Target`."""
         counts: Counter[str] = Counter()
         refused = {}
-        outcomes = store.record_events(records, now=self._now, consent_default=self._consent_default)
+        outcomes = store.record_rows(records, now=self._now, consent_default=self._consent_default)
         for place, outcome in enumerate(outcomes):
             if outcome.status is EventStatus.REJECTED:
                 refused[place] = Problem(outcome.message, "refused by the store while writing")

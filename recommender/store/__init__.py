@@ -5,6 +5,7 @@ Open it with `open_store`; `Store` documents every operation. What a write metho
 
 from __future__ import annotations
 
+from recommender.store.event_rows import NOTHING_SAID, EventRow, row_of
 from recommender.store.migration import migrate_store
 from recommender.store.records import (
     Change,
@@ -21,10 +22,12 @@ from recommender.store.schema import SCHEMA_VERSION
 from recommender.store.store import Store, open_store
 
 __all__ = [
+    "NOTHING_SAID",
     "SCHEMA_VERSION",
     "Change",
     "Decision",
     "EventOutcome",
+    "EventRow",
     "EventStatus",
     "PersonRead",
     "Store",
@@ -34,4 +37,5 @@ __all__ = [
     "Upserted",
     "migrate_store",
     "open_store",
+    "row_of",
 ]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from recommender.errors import StoreBusy, StoreError
+from recommender.store.checkpointing import Checkpointer
 from recommender.store.connection import closed, connect, store_error
 from recommender.store.filelock import LOCK_TIMEOUT_S, FileLock
 
@@ -46,6 +47,7 @@ class Committer:
         self._path = path
         self._lock_timeout_s = lock_timeout_s
         self._lock = FileLock(path)
+        self._checkpointer = Checkpointer(path)
         self._connection: sqlite3.Connection | None = None
         self._waiting: deque[_Job] = deque()
         self._changed = threading.Condition()
@@ -84,6 +86,7 @@ class Committer:
             self._changed.notify()
         # Bounded, since another process may hold the lock for ever; the jobs' callers have given up by then.
         self._thread.join(timeout=2 * self._lock_timeout_s)
+        self._checkpointer.close()
         if not already and not self._thread.is_alive():
             self._lock.close()
 
@@ -120,6 +123,7 @@ class Committer:
             return
         try:
             connection = self._opened()
+            self._checkpointer.catch_up(connection)
             connection.execute("BEGIN IMMEDIATE")
             done = [job for job in group if self._done(connection, job)]
             connection.execute("COMMIT")
@@ -128,6 +132,7 @@ class Committer:
             raise
         for job in done:
             job.future.set_result(job.result)
+        self._checkpointer.written(sum(job.weight for job in done))
 
     def _done(self, connection: sqlite3.Connection, job: _Job) -> bool:
         """Whether the job succeeded; raises where the whole transaction is lost."""
@@ -148,6 +153,8 @@ class Committer:
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = connect(self._path, writer=True)
+            # Checkpoints are the checkpointer's, so that no caller waits for one.
+            self._connection.execute("PRAGMA wal_autocheckpoint = 0")
         return self._connection
 
     def _discard(self) -> None:

@@ -2,45 +2,54 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from xxhash import xxh3_128_digest
 
 from recommender.errors import InvalidInput
-from recommender.events import Consent, Event, Subject
+from recommender.events import WITH_PORTION, Consent, Event
 from recommender.store import people
 from recommender.store.counting import take
+from recommender.store.event_rows import NOTHING_SAID, EventRow, row_of
 from recommender.store.in_lists import executing, rows_in
-from recommender.store.item_reading import numbers
+from recommender.store.item_numbers import ItemNumbers
 from recommender.store.partitions import day_of, day_text, make_events, storable_micros
-from recommender.store.profiles import HistoryRow, after_events, history_row
+from recommender.store.profiles import HistoryRow, after_events
+from recommender.store.recent_keys import RecentKeys
 from recommender.store.records import EventOutcome, EventStatus
-from recommender.times import MISSING_TIME
+from recommender.times import MISSING_TIME, from_micros
 
 _COLUMNS = "sequence, key, id, person, item, type, value, portion, dwell_s, at, consent, custom, token, context"
-_MARKS = ", ".join("?" * len(_COLUMNS.split(", ")))
+# What a row lacks comes as NaN, which SQLite stores as NULL, and as "": the driver is slow to bind None.
+_MARKS = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), nullif(?, ''), nullif(?, '')"
 _PARTITIONS = "SELECT day FROM event_partitions WHERE day IN ({})"
-_RECENT_PARTITIONS = "SELECT day FROM event_partitions WHERE day >= ?"
 _COUNT = """
     INSERT INTO event_partitions (day, rows, first_sequence, last_sequence) VALUES (?, ?, ?, ?)
     ON CONFLICT (day) DO UPDATE SET rows = rows + excluded.rows, last_sequence = excluded.last_sequence
 """
+_WITH_PORTION = frozenset(map(int, WITH_PORTION))
+_PERSONALISE = int(Consent.PERSONALISE)
 
 
 class Arrival(NamedTuple):
-    """An event whose time may be taken: its place in the call, time in µs, UTC day, and digest of its id."""
+    """An event whose time may be taken: its place in the call, UTC day, and digest of its id."""
 
     place: int
-    event: Event
-    at: int
+    row: EventRow
     day: str
     key: bytes
+
+
+class Memory:
+    """What recording remembers from one call to the next; to be used by one thread."""
+
+    def __init__(self) -> None:
+        self.items = ItemNumbers()
+        self.recent_keys = RecentKeys()
 
 
 def first_recent_day(now: datetime, dedup_days: int) -> str:
@@ -49,27 +58,38 @@ def first_recent_day(now: datetime, dedup_days: int) -> str:
     return day_text(today - timedelta(days=min(dedup_days, today.toordinal() - 1)))
 
 
+def rows_of(events: Sequence[Event], *, now: datetime) -> tuple[list[tuple[int, EventRow]], dict[int, EventOutcome]]:
+    """The rows of `events` by their place in the call, and the outcomes of those whose time cannot be kept at all."""
+    arrived_at = storable_micros(now, "now")
+    rows: list[tuple[int, EventRow]] = []
+    refused: dict[int, EventOutcome] = {}
+    for place, event in enumerate(events):
+        try:
+            rows.append((place, row_of(event, arrived_at if event.at is None else storable_micros(event.at, "at"))))
+        except InvalidInput as error:
+            refused[place] = EventOutcome(event.id, EventStatus.REJECTED, str(error))
+    return rows, refused
+
+
 def prepare(
-    events: Sequence[Event], *, now: datetime, tolerance_s: float, oldest: datetime | None
+    rows: Iterable[tuple[int, EventRow]], *, now: datetime, tolerance_s: float, oldest: datetime | None
 ) -> tuple[list[Arrival], dict[int, EventOutcome]]:
     """The events whose time may be taken, and the outcomes of the others by their place in the call."""
     arrived_at = storable_micros(now, "now")
     latest = arrived_at + round(tolerance_s * 1_000_000)
-    earliest = None if oldest is None else storable_micros(oldest, "oldest")
+    # An event without a time has the time of its arrival, which is never too old.
+    earliest = None if oldest is None else min(storable_micros(oldest, "oldest"), arrived_at)
     arrivals: list[Arrival] = []
     refused: dict[int, EventOutcome] = {}
-    for place, event in enumerate(events):
-        try:
-            at = arrived_at if event.at is None else storable_micros(event.at, "at")
-            if at > latest:
-                allowed = f"at most {tolerance_s:g} s after this server's time, which is {now.isoformat()}"
-                raise InvalidInput("at", "" if event.at is None else event.at.isoformat(), allowed)
-            if earliest is not None and oldest is not None and event.at is not None and at < earliest:
-                raise InvalidInput("at", event.at.isoformat(), f"{oldest.isoformat()} or later; older events can be imported")
-        except InvalidInput as error:
-            refused[place] = EventOutcome(event.id, EventStatus.REJECTED, str(error))
+    for place, row in rows:
+        at = row.at
+        if at > latest or (earliest is not None and at < earliest):
+            allowed = f"at most {tolerance_s:g} s after this server's time, which is {now.isoformat()}"
+            if at <= latest and oldest is not None:
+                allowed = f"{oldest.isoformat()} or later; older events can be imported"
+            refused[place] = EventOutcome(row.id, EventStatus.REJECTED, str(InvalidInput("at", from_micros(at).isoformat(), allowed)))
             continue
-        arrivals.append(Arrival(place, event, at, day_of(at), xxh3_128_digest(event.id.encode())))
+        arrivals.append(Arrival(place, row, day_of(at), xxh3_128_digest(row.id.encode())))
     return arrivals, refused
 
 
@@ -78,68 +98,92 @@ def record(
     arrivals: Sequence[Arrival],
     refused: dict[int, EventOutcome],
     recent: str,
+    memory: Memory,
     consent_default: Consent,
 ) -> list[EventOutcome]:
     """Keep what is new among `arrivals` and apply it to the people's state; outcomes of all events, `refused` ones included, in order."""
     outcomes = dict(refused)
-    items = numbers(executing(connection), list({arrival.event.item_id for arrival in arrivals}))
-    stored = _Stored(connection, arrivals, recent)
+    items = memory.items.numbers(connection, {arrival.row.item for arrival in arrivals})
+    anywhere, on_day = _stored(connection, arrivals, recent, memory.recent_keys)
     accepted: list[Arrival] = []
     for arrival in arrivals:
-        event = arrival.event
-        if event.item_id not in items:
-            problem = InvalidInput("item_id", event.item_id, "the id of an item in the catalogue")
-            outcomes[arrival.place] = EventOutcome(event.id, EventStatus.REJECTED, str(problem))
-        elif stored.has(arrival):
-            outcomes[arrival.place] = EventOutcome(event.id, EventStatus.DUPLICATE)
+        place, row, day, key = arrival
+        if row.item not in items:
+            problem = InvalidInput("item_id", row.item, "the id of an item in the catalogue")
+            outcomes[place] = EventOutcome(row.id, EventStatus.REJECTED, str(problem))
+        elif key in anywhere or (day, key) in on_day:
+            outcomes[place] = EventOutcome(row.id, EventStatus.DUPLICATE)
         else:
-            stored.add(arrival)
+            anywhere.add(key)
             accepted.append(arrival)
-            outcomes[arrival.place] = EventOutcome(event.id, EventStatus.ACCEPTED)
+            outcomes[place] = EventOutcome(row.id, EventStatus.ACCEPTED)
     if accepted:
-        _keep(connection, accepted, items, consent_default)
+        for day, last in _keep(connection, accepted, items, int(consent_default)):
+            memory.recent_keys.added(day, [arrival.key for arrival in accepted if arrival.day == day], last)
     return [outcomes[place] for place in range(len(outcomes))]
 
 
-class _Stored:
-    """Which ids of a call are there already: in the call so far, on the event's own day, or on a recent day."""
-
-    def __init__(self, connection: sqlite3.Connection, arrivals: Sequence[Arrival], recent: str) -> None:
-        keys_by_day: defaultdict[str, list[bytes]] = defaultdict(list)
-        for arrival in arrivals:
-            keys_by_day[arrival.day].append(arrival.key)
-        execute = executing(connection)
-        recent_days = {day for (day,) in execute(_RECENT_PARTITIONS, (recent,))}
-        older_days = {day for (day,) in rows_in(execute, _PARTITIONS, [day for day in keys_by_day if day < recent])}
-        all_keys = [arrival.key for arrival in arrivals]
-        self._anywhere = {key for day in recent_days for key in _keys(connection, day, all_keys)}
-        self._on_day = {(day, key) for day in older_days for key in _keys(connection, day, keys_by_day[day])}
-
-    def has(self, arrival: Arrival) -> bool:
-        return arrival.key in self._anywhere or (arrival.day, arrival.key) in self._on_day
-
-    def add(self, arrival: Arrival) -> None:
-        self._anywhere.add(arrival.key)
+def _stored(
+    connection: sqlite3.Connection, arrivals: Sequence[Arrival], recent: str, recent_keys: RecentKeys
+) -> tuple[set[bytes], set[tuple[str, bytes]]]:
+    """Which ids of a call are there already: on a recent day, and on an event's own day from before."""
+    keys_by_day: defaultdict[str, list[bytes]] = defaultdict(list)
+    for _, _, day, key in arrivals:
+        keys_by_day[day].append(key)
+    execute = executing(connection)
+    older_days = [day for (day,) in rows_in(execute, _PARTITIONS, [day for day in keys_by_day if day < recent])]
+    asked = recent_keys.to_ask(connection, recent, [key for _, _, _, key in arrivals])
+    anywhere = {key for day, keys in asked for key in _keys(connection, day, keys)}
+    return anywhere, {(day, key) for day in older_days for key in _keys(connection, day, keys_by_day[day])}
 
 
 def _keys(connection: sqlite3.Connection, day: str, keys: Sequence[bytes]) -> Iterable[bytes]:
-    return (key for (key,) in rows_in(executing(connection), f"SELECT key FROM events_{day} WHERE key IN ({{}})", keys))
+    wanted = [bytearray(key) for key in keys]
+    return (key for (key,) in rows_in(executing(connection), f"SELECT key FROM events_{day} WHERE key IN ({{}})", wanted))
 
 
-def _keep(connection: sqlite3.Connection, accepted: Sequence[Arrival], items: dict[str, int], consent_default: Consent) -> None:
-    by_person: defaultdict[Subject, list[Arrival]] = defaultdict(list)
+def _keep(
+    connection: sqlite3.Connection, accepted: Sequence[Arrival], items: Mapping[str, int], consent_default: int
+) -> list[tuple[str, int]]:
+    """Write the events and their people's new state; the days that they lie on, each with its newest sequence value."""
+    by_person: defaultdict[people.Key, list[Arrival]] = defaultdict(list)
     for arrival in accepted:
-        by_person[arrival.event.subject].append(arrival)
+        row = arrival.row
+        by_person[row.kind, row.subject].append(arrival)
     known = people.found_or_new(connection, by_person)
-    changed, consents = [], dict[int, Consent]()
-    for subject, arrivals in by_person.items():
-        given, person = _consents(known[subject], arrivals, consent_default)
-        consents.update(given)
-        changed.append(_applied(person, arrivals, given, items))
-    rows_by_day: defaultdict[str, list[tuple[object, ...]]] = defaultdict(list)
-    for sequence, arrival in zip(take(connection, "sequence", len(accepted)), accepted, strict=True):
-        number = known[arrival.event.subject].number
-        rows_by_day[arrival.day].append(_row(sequence, arrival, number, items[arrival.event.item_id], consents[arrival.place]))
+    changed, told = [], dict[int, tuple[int, int]]()
+    for key, arrivals in by_person.items():
+        before = known[key]
+        consents, person = _consented(before, arrivals, consent_default)
+        for (place, _, _, _), consent in zip(arrivals, consents, strict=True):
+            told[place] = before.number, consent
+        personal = [
+            _history_row(row, items[row.item]) for (_, row, _, _), consent in zip(arrivals, consents, strict=True) if consent & _PERSONALISE
+        ]
+        changed.append((key, person._replace(state=after_events(person.state, personal)) if personal else person))
+    rows_by_day: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    for sequence, (place, row, day, digest) in zip(take(connection, "sequence", len(accepted)), accepted, strict=True):
+        event_id, _, _, item, kind, at, value, portion, dwell_s, _, custom, token, context = row
+        number, consent = told[place]
+        rows_by_day[day].append(
+            (
+                sequence,
+                # The driver binds byte arrays at once, while it looks for a way to adapt bytes each time.
+                bytearray(digest),
+                event_id,
+                number,
+                items[item],
+                kind,
+                value,
+                portion,
+                dwell_s,
+                at,
+                consent,
+                custom,
+                token,
+                context,
+            )
+        )
     existing = {day for (day,) in rows_in(executing(connection), _PARTITIONS, list(rows_by_day))}
     for day, rows in rows_by_day.items():
         if day not in existing:
@@ -147,57 +191,37 @@ def _keep(connection: sqlite3.Connection, accepted: Sequence[Arrival], items: di
         connection.executemany(f"INSERT INTO events_{day} ({_COLUMNS}) VALUES ({_MARKS})", rows)
     connection.executemany(_COUNT, [(day, len(rows), rows[0][0], rows[-1][0]) for day, rows in rows_by_day.items()])
     people.write(connection, changed)
+    return [(day, rows[-1][0]) for day, rows in rows_by_day.items()]
 
 
-def _row(sequence: int, arrival: Arrival, person: int, item: int, consent: Consent) -> tuple[object, ...]:
-    event = arrival.event
-    return (
-        sequence,
-        arrival.key,
-        event.id,
-        person,
-        item,
-        int(event.type),
-        event.value,
-        event.portion,
-        event.dwell_s,
-        arrival.at,
-        int(consent),
-        event.custom or None,
-        event.token or None,
-        json.dumps(dict(event.context), sort_keys=True) if event.context else None,
-    )
+def _history_row(row: EventRow, item: int) -> HistoryRow:
+    """What the history keeps of an event: for read and watch the portion, for other types the value; NaN where absent.
+
+    The value of a read or watch, such as a rating or a price, is no portion, and must not be taken for one.
+    """
+    kind = row.type
+    return item, kind, row.portion if kind in _WITH_PORTION else row.value, row.at
 
 
-def _consents(known: people.KnownPerson, arrivals: Sequence[Arrival], default: Consent) -> tuple[dict[int, Consent], people.KnownPerson]:
-    """The consent of each arrival by its place, and the person with the consent that holds after them.
+def _consented(known: people.Known, arrivals: Sequence[Arrival], default: int) -> tuple[list[int], people.Known]:
+    """The consent of each arrival, and the person with the consent that holds after them.
 
     An event that says nothing follows what the person last said by then, or `default` for somebody who never said anything: a
     sender that forgets the field must not undo a refusal. Of an event from before their last word it is not known which
     earlier word held then, if any: it gets what `default` and everything that they ever said allow, so never more than held.
     """
-    consent, consent_at, floor = known.person.consent, known.consent_at, known.consent_floor
+    number, consent_at, floor, consent, state, new = known
     if consent_at == MISSING_TIME:
         consent = default
-    consents: dict[int, Consent] = {}
-    for arrival in sorted(arrivals, key=lambda arrival: arrival.at):
-        said = arrival.event.consent
-        if said is None:
-            consents[arrival.place] = consent if arrival.at >= consent_at else default & floor
+    times = [row.at for _, row, _, _ in arrivals]
+    consents = [consent] * len(arrivals)
+    for index in sorted(range(len(times)), key=times.__getitem__) if len(times) > 1 else (0,):
+        at, said = times[index], arrivals[index].row.consent
+        if said == NOTHING_SAID:
+            consents[index] = consent if at >= consent_at else default & floor
             continue
-        consents[arrival.place] = said
+        consents[index] = said
         floor &= said
-        if arrival.at >= consent_at:
-            consent, consent_at = said, arrival.at
-    return consents, replace(known, person=replace(known.person, consent=consent), consent_at=consent_at, consent_floor=floor)
-
-
-def _applied(
-    known: people.KnownPerson, arrivals: Sequence[Arrival], consents: dict[int, Consent], items: dict[str, int]
-) -> people.KnownPerson:
-    personal: list[HistoryRow] = [
-        history_row(arrival.event, items[arrival.event.item_id], arrival.at)
-        for arrival in arrivals
-        if Consent.PERSONALISE in consents[arrival.place]
-    ]
-    return replace(known, person=after_events(known.person, personal, known.person.consent)) if personal else known
+        if at >= consent_at:
+            consent, consent_at = said, at
+    return consents, people.Known(number, consent_at, floor, consent, state, new)

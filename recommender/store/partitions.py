@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import date, datetime
+from functools import lru_cache
 
 from recommender.errors import InvalidInput
 from recommender.times import DAY_US, to_micros
@@ -61,7 +62,12 @@ def storable_micros(moment: datetime, field: str) -> int:
 
 def day_of(micros: int) -> str:
     """The UTC day, as YYYYMMDD, of a moment in µs since 1970; days compare as text."""
-    return day_text(date.fromordinal(_EPOCH_ORDINAL + micros // DAY_US))
+    return _day_text_after(micros // DAY_US)
+
+
+@lru_cache(maxsize=4_096)
+def _day_text_after(days: int) -> str:
+    return day_text(date.fromordinal(_EPOCH_ORDINAL + days))
 
 
 def day_text(day: date) -> str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from pyroaring import BitMap
 
 from recommender.events import Consent, Subject, SubjectKind
 from recommender.people import HISTORY_DTYPE, SEEN_DTYPE, Person
 from recommender.store.connection import Readers, Row
 from recommender.store.counting import take
 from recommender.store.in_lists import executing, rows_in
+from recommender.store.profiles import State, bitmap
 from recommender.store.records import PersonRead
 from recommender.times import MISSING_TIME
 
@@ -22,30 +22,36 @@ _READ = f"SELECT (SELECT max(change) FROM items), consent_at, {_STATE} FROM (SEL
 _KNOWN = f"SELECT id, number, consent_at, consent_floor, {_STATE} FROM people WHERE kind = ? AND id IN ({{}})"
 _WALK = f"SELECT number, kind, id, {_STATE} FROM people WHERE number > ? ORDER BY number LIMIT ?"
 _WALK_KIND = f"SELECT number, kind, id, {_STATE} FROM people WHERE number > ? AND kind = ? ORDER BY number LIMIT ?"
-_WRITE = """
-    INSERT INTO people (number, kind, id, consent, consent_at, consent_floor, history, consumed, dismissed, seen)
+_ADD = """
+    INSERT INTO people (consent, consent_at, consent_floor, history, consumed, dismissed, seen, kind, id, number)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (number) DO UPDATE SET
-        consent = excluded.consent, consent_at = excluded.consent_at, consent_floor = excluded.consent_floor,
-        history = excluded.history, consumed = excluded.consumed, dismissed = excluded.dismissed, seen = excluded.seen
+"""
+# Leaves kind and id alone, so that their index is not looked at.
+_CHANGE = """
+    UPDATE people SET consent = ?, consent_at = ?, consent_floor = ?, history = ?, consumed = ?, dismissed = ?, seen = ? WHERE number = ?
 """
 
 WALK_BATCH = 1_000
 
 
-@dataclass(frozen=True, eq=False)
-class KnownPerson:
-    """A person's row: number, state, and what they said about consent.
+Key = tuple[int, str]
+"""Kind and id of a person."""
 
-    `consent_at`: event time (µs) of their last word, which is the state's consent; `MISSING_TIME` where they never said
-    anything. `consent_floor`: what everything they ever said allows; `Consent.ALL` where they never said anything.
+
+class Known(NamedTuple):
+    """A person's row: permanent `number`, state, and what they said about consent; `new` where there is no row yet.
+
+    `consent`: what they last said, by the event's time, or the deployment's default as of the last event. `consent_at`: event
+    time (µs) of that word; `MISSING_TIME` where they never said anything. `consent_floor`: what everything they ever said
+    allows; all where they never said anything.
     """
 
     number: int
-    subject: Subject
-    person: Person
     consent_at: int
-    consent_floor: Consent
+    consent_floor: int
+    consent: int
+    state: State
+    new: bool = False
 
 
 def read(readers: Readers, subject: Subject) -> PersonRead:
@@ -71,56 +77,42 @@ def walk(readers: Readers, *, kind: SubjectKind | None, limit: int | None) -> It
         left = None if left is None else left - len(rows)
 
 
-def found_or_new(connection: sqlite3.Connection, subjects: Iterable[Subject]) -> dict[Subject, KnownPerson]:
-    """Rows of the different `subjects`; those not heard of before get a number, and are not written yet."""
-    wanted = list(subjects)
-    found: dict[Subject, KnownPerson] = {}
-    for kind in SubjectKind:
-        ids = [subject.id for subject in wanted if subject.kind is kind]
-        for row in rows_in(executing(connection), _KNOWN, ids, before=(int(kind),)):
-            subject = Subject(kind, row[0])
-            found[subject] = KnownPerson(row[1], subject, _person(row[4:]), consent_at=row[2], consent_floor=Consent(row[3]))
-    new = [subject for subject in wanted if subject not in found]
-    for subject, number in zip(new, take(connection, "person", len(new)), strict=True):
-        found[subject] = KnownPerson(number, subject, Person.unknown(), MISSING_TIME, Consent.ALL)
+def found_or_new(connection: sqlite3.Connection, keys: Iterable[Key]) -> dict[Key, Known]:
+    """Rows of the people with the different `keys`; those not heard of before get a number, and are not written yet."""
+    wanted = list(keys)
+    found: dict[Key, Known] = {}
+    for kind in map(int, SubjectKind):
+        ids = [key[1] for key in wanted if key[0] == kind]
+        for person_id, number, consent_at, consent_floor, consent, *state in rows_in(executing(connection), _KNOWN, ids, before=(kind,)):
+            found[kind, person_id] = Known(number, consent_at, consent_floor, consent, State(*state))
+    new = [key for key in wanted if key not in found]
+    for key, number in zip(new, take(connection, "person", len(new)), strict=True):
+        found[key] = Known(number, MISSING_TIME, int(Consent.ALL), int(Consent.ALL), State(), new=True)
     return found
 
 
-def write(connection: sqlite3.Connection, people: Iterable[KnownPerson]) -> None:
-    """Write the rows of `people`."""
-    connection.executemany(_WRITE, [_row(known) for known in people])
+def write(connection: sqlite3.Connection, people: Iterable[tuple[Key, Known]]) -> None:
+    """Write the rows of `people`, by number, as neighbours lie on one page."""
+    ordered = sorted(people, key=lambda pair: pair[1].number)
+    added = [(*_columns(known), *key, known.number) for key, known in ordered if known.new]
+    changed = [(*_columns(known), known.number) for _, known in ordered if not known.new]
+    if added:
+        connection.executemany(_ADD, added)
+    if changed:
+        connection.executemany(_CHANGE, changed)
 
 
-def _row(known: KnownPerson) -> tuple[object, ...]:
-    person, subject = known.person, known.subject
-    return (
-        known.number,
-        int(subject.kind),
-        subject.id,
-        int(person.consent),
-        known.consent_at,
-        int(known.consent_floor),
-        person.history.tobytes(),
-        _blob(person.consumed),
-        _blob(person.dismissed),
-        person.seen.tobytes(),
-    )
+def _columns(known: Known) -> tuple[object, ...]:
+    # The driver binds byte arrays at once, while it looks for a way to adapt bytes each time.
+    return (known.consent, known.consent_at, known.consent_floor, *map(bytearray, known.state))
 
 
 def _person(state: Row) -> Person:
     consent, history, consumed, dismissed, seen = state
     return Person(
         history=np.frombuffer(history, dtype=HISTORY_DTYPE),
-        consumed=_bitmap(consumed),
-        dismissed=_bitmap(dismissed),
+        consumed=bitmap(consumed),
+        dismissed=bitmap(dismissed),
         seen=np.frombuffer(seen, dtype=SEEN_DTYPE),
         consent=Consent(consent),
     )
-
-
-def _blob(numbers: BitMap) -> bytes:
-    return numbers.serialize() if numbers else b""
-
-
-def _bitmap(blob: bytes) -> BitMap:
-    return BitMap.deserialize(blob) if blob else BitMap()

@@ -16,6 +16,7 @@ from recommender.people import Person
 from recommender.store import counting, decisions, event_reading, events, item_reading, items, keys, people
 from recommender.store.committer import Committer
 from recommender.store.connection import Readers, closing_connection
+from recommender.store.event_rows import EventRow
 from recommender.store.migration import migrate_store
 from recommender.store.records import Change, Decision, EventOutcome, PersonRead, StoreCounts, StoredItem, Upserted
 from recommender.store.schema import SCHEMA_VERSION, check_current, check_not_newer, stored_version
@@ -60,6 +61,8 @@ class Store:
         self._future_tolerance_s = future_tolerance_s
         self._readers = Readers(path)
         self._committer = Committer(path)
+        # Used by the committer's thread only.
+        self._memory = events.Memory()
 
     def __enter__(self) -> Store:
         return self
@@ -143,11 +146,12 @@ class Store:
         """
         if not events_given:
             return []
-        arrivals, outcomes = events.prepare(events_given, now=now, tolerance_s=self._future_tolerance_s, oldest=oldest)
-        recent = events.first_recent_day(now, self._dedup_days)
-        return self._committer.run(
-            lambda connection: events.record(connection, arrivals, outcomes, recent, consent_default), weight=len(events_given)
-        )
+        rows, refused = events.rows_of(events_given, now=now)
+        return self._record(rows, refused, now=now, consent_default=consent_default, oldest=oldest)
+
+    def record_rows(self, rows: Sequence[EventRow], *, now: datetime, consent_default: Consent) -> list[EventOutcome]:
+        """What `record_events` does, for many checked events that are there as plain values."""
+        return self._record(list(enumerate(rows)), {}, now=now, consent_default=consent_default, oldest=None) if rows else []
 
     def iter_events(self, *, upto: int, since: int = 0, batch: int = 100_000) -> Iterator[pa.RecordBatch]:
         """Events with `since` < sequence ≤ `upto`, by UTC day of their time, then by sequence, in batches of at most `batch` rows.
@@ -164,6 +168,22 @@ class Store:
     def event_days(self) -> list[date]:
         """The UTC days that hold events, oldest first."""
         return event_reading.days(self._readers)
+
+    def _record(
+        self,
+        rows: Sequence[tuple[int, EventRow]],
+        refused: dict[int, EventOutcome],
+        *,
+        now: datetime,
+        consent_default: Consent,
+        oldest: datetime | None,
+    ) -> list[EventOutcome]:
+        arrivals, outcomes = events.prepare(rows, now=now, tolerance_s=self._future_tolerance_s, oldest=oldest)
+        outcomes.update(refused)
+        recent = events.first_recent_day(now, self._dedup_days)
+        return self._committer.run(
+            lambda connection: events.record(connection, arrivals, outcomes, recent, self._memory, consent_default), weight=len(rows)
+        )
 
     # People
 

@@ -10,6 +10,7 @@ import click
 import pytest
 
 from indexing.importing.command import import_group
+from indexing.importing.import_files import EVENTS_PER_WRITE, ITEMS_PER_WRITE
 from indexing.importing.schema import EVENTS, ITEMS, Schema
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "import.md").read_text(encoding="utf-8")
@@ -63,7 +64,7 @@ def test_the_options_in_the_document_are_those_of_the_commands() -> None:
 
     assert documented.keys() == options.keys()
     assert documented["--max-rejects"] == options["--max-rejects"]
-    assert documented["--batch"] == str(options["--batch"])
+    assert documented["--batch"] == f"{ITEMS_PER_WRITE:,} items, {EVENTS_PER_WRITE:,} events"
 
 
 @pytest.mark.parametrize("language", ["csv", "jsonl"])

@@ -4,14 +4,11 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from recommender.events import CONSUMING, Consent, Event, EventType, Subject, SubjectKind
 from recommender.items import Item, ItemKind
 from recommender.people import HISTORY_LIMIT, SEEN_LIMIT, Person
 from recommender.store import Store
-from recommender.store.profiles import HistoryRow, after_events
 from recommender.times import to_micros
 
 ANN = Subject.user("ann")
@@ -107,13 +104,6 @@ def test_the_most_recently_seen_stay_when_there_are_too_many(diary: Diary) -> No
     person = diary.write(*[diary.event(EventType.IMPRESSION, item, ago=item * MINUTE) for item in range(1, 551)])
     assert len(person.seen) == SEEN_LIMIT
     assert sorted(person.seen["item"].tolist()) == list(range(1, SEEN_LIMIT + 1))
-
-
-def test_a_seen_count_stops_at_its_highest_value() -> None:
-    row: HistoryRow = (1, int(EventType.IMPRESSION), float("nan"), 5)
-    person = after_events(Person.unknown(), [row] * 65_530, Consent.ALL)
-    person = after_events(person, [row] * 10, Consent.ALL)
-    assert person.seen["count"].tolist() == [65_535]
 
 
 def test_a_like_takes_an_item_back_out_of_the_dismissed(diary: Diary) -> None:
@@ -214,21 +204,6 @@ def test_nothing_handed_out_can_be_written_into(diary: Diary) -> None:
     person = diary.write(diary.event(EventType.CLICK, 1))
     with pytest.raises(ValueError, match="read-only"):
         person.history["item"] = 2
-
-
-rows = st.tuples(st.integers(1, 5), st.sampled_from([int(kind) for kind in EventType]), st.just(1.0), st.integers(0, 40))
-
-
-@given(st.lists(rows, max_size=60, unique_by=lambda row: row[3]), st.integers(0, 60))
-def test_however_events_are_split_into_calls_the_state_is_the_same(arrived: list[HistoryRow], cut: int) -> None:
-    at_once = after_events(Person.unknown(), arrived, Consent.ALL) if arrived else Person.unknown()
-    in_two = Person.unknown()
-    for part in (arrived[:cut], arrived[cut:]):
-        in_two = after_events(in_two, part, Consent.ALL) if part else in_two
-    assert in_two.history.tolist() == at_once.history.tolist()
-    assert in_two.consumed == at_once.consumed
-    assert in_two.dismissed == at_once.dismissed
-    assert in_two.seen.tolist() == at_once.seen.tolist()
 
 
 def test_items_that_came_later_get_the_next_numbers_in_histories(diary: Diary) -> None:

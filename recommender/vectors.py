@@ -14,7 +14,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from recommender.halves import nearest, widened
+from recommender.halves import nearest, products, widened
 from recommender.recall import cosines_with, drawn_queries, recalls, thresholds
 
 FAST_SCAN = "IVF1,PQ{segments}x4fs,Refine(SQfp16)"
@@ -179,7 +179,9 @@ class VectorIndex:
         bitmap = np.packbits(allowed, bitorder="little")
         base = faiss.IVFSearchParameters(nprobe=1, sel=faiss.IDSelectorBitmap(bitmap))
         parameters = faiss.IndexRefineSearchParameters(k_factor=max(factor, factor * LEAST_ASKED / k), base_index_params=base)
-        cosines, labels = self._index.search(np.ascontiguousarray(queries, dtype=np.float32), k, params=parameters)
+        _, labels = self._index.search(np.ascontiguousarray(queries, dtype=np.float32), k, params=parameters)
         rows = labels.astype(np.int32)
+        # Summed up as everywhere else, so that equal vectors have equal cosines however they were found.
+        cosines = np.stack([products(self._halves, line, query[None])[0] for line, query in zip(rows, queries, strict=True)])
         order = np.lexsort((rows, -cosines), axis=1)
         return np.take_along_axis(rows, order, axis=1), np.take_along_axis(cosines, order, axis=1)

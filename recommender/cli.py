@@ -48,6 +48,7 @@ BENCH_SHORT_HELPS = MappingProxyType(
         "quality": "Judge the default profile on the sets of a folder, beside what is published on them.",
         "world": "Write a synthetic world to FOLDER as import files.",
         "serve": "Measure what a server costs and how long it takes to answer.",
+        "search": "Measure how many of the nearest vectors a search finds, and what it costs.",
     }
 )
 """One line on each sub-command of `recommender bench`."""

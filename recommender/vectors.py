@@ -18,7 +18,7 @@ from recommender.halves import nearest, products, widened
 from recommender.recall import cosines_with, drawn_queries, recalls, thresholds
 
 FAST_SCAN = "IVF1,PQ{segments}x4fs,Refine(SQfp16)"
-FACTORS = (4.0, 8.0, 16.0, 32.0, 64.0, float("inf"))
+FACTORS = (4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0, float("inf"))
 """The compressed list proposes one of these times what is asked for; infinity stands for an index whose proposals are never enough."""
 LEAST_ASKED = 250
 """Whoever asks for fewer gets proposals as for so many; with four times ten, one in ten of the true neighbours would be missed."""
@@ -29,7 +29,7 @@ ROWS_PER_PROPOSAL = 3
 
 WANTED_RECALL = 0.997
 """Proposals are enough when so many of the true neighbours are found, on average over measured queries, at every selectivity."""
-MEASURED_QUERIES = 32
+MEASURED_QUERIES = 64
 MEASURED_SIZES = (100, 500)
 CELLS = 16
 """Recall is also measured among the vectors of half of so many cells, as filters tend to leave what is alike."""

@@ -20,6 +20,8 @@ from recommender.recall import cosines_with, drawn_queries, recalls, thresholds
 FAST_SCAN = "IVF1,PQ{segments}x4fs,Refine(SQfp16)"
 FACTORS = (4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0, float("inf"))
 """The compressed list proposes one of these times what is asked for; infinity stands for an index whose proposals are never enough."""
+UNMEASURED = 8.0
+"""The same of an index in a file of an earlier version, which did not measure."""
 LEAST_ASKED = 250
 """Whoever asks for fewer gets proposals as for so many; with four times ten, one in ten of the true neighbours would be missed."""
 SCANNED_PER_ROW = 8
@@ -57,7 +59,8 @@ class VectorIndex:
         codes = faiss.rev_swig_ptr(storage.codes.data(), storage.codes.size()) if index.ntotal else np.zeros(0, dtype=np.uint8)
         # The numbers' bits rather than float16: inside a memory-mapped file they need not be aligned.
         self._halves: npt.NDArray[np.int16] = codes.view(np.int16).reshape(index.ntotal, index.d)
-        self._factor = index.k_factor if self._refined else float("inf")
+        measured = index.k_factor if self._refined else float("inf")
+        self._factor = measured if measured >= FACTORS[0] else UNMEASURED
 
     @classmethod
     def build(cls, vectors: Floats, *, exact_limit: int, seed: int, near: int = 0) -> VectorIndex:
@@ -182,6 +185,8 @@ class VectorIndex:
         _, labels = self._index.search(np.ascontiguousarray(queries, dtype=np.float32), k, params=parameters)
         rows = labels.astype(np.int32)
         # Summed up as everywhere else, so that equal vectors have equal cosines however they were found.
-        cosines = np.stack([products(self._halves, line, query[None])[0] for line, query in zip(rows, queries, strict=True)])
+        cosines = np.empty(rows.shape, dtype=np.float32)
+        for place, line in enumerate(rows):
+            cosines[place] = products(self._halves, line, queries[place : place + 1])
         order = np.lexsort((rows, -cosines), axis=1)
         return np.take_along_axis(rows, order, axis=1), np.take_along_axis(cosines, order, axis=1)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from recommender.halves import nearest
+from recommender.halves import nearest, widened
 from recommender.segments.delta import Delta, Numbers
 from recommender.vectors import Floats, Mask, VectorIndex
 
@@ -26,15 +27,23 @@ class SegmentedIndex:
         self.numbers = numbers
         self.delta = delta
         changed = np.concatenate([delta.numbers, delta.removed])
-        rows = np.searchsorted(numbers, changed)
-        there = rows < len(numbers)
-        rows, changed = rows[there], changed[there]
+        rows, there = _places(numbers, changed)
         self.standing: Mask = np.ones(len(numbers), dtype=np.bool_)
-        self.standing[rows[numbers[rows] == changed]] = False
+        self.standing[rows[there]] = False
 
     def with_delta(self, delta: Delta) -> SegmentedIndex:
         """The same base under another delta: all that changed since, not only what is new."""
         return SegmentedIndex(self.base, self.numbers, delta)
+
+    def gather(self, numbers: Numbers) -> Floats:
+        """The vectors that items have now, shape (len(numbers), d), float32; zeros for those without one, unknown and removed ones."""
+        found = np.zeros((len(numbers), self.base.dimension), dtype=np.float32)
+        rows, there = _places(self.numbers, numbers)
+        there[there] = self.standing[rows[there]]
+        found[there] = self.base.gather(rows[there])
+        rows, there = _places(self.delta.numbers, numbers)
+        found[there] = widened(self.delta.halves[rows[there]])
+        return found
 
     def search(self, queries: Floats, k: int, allowed: Mask, allowed_new: Mask) -> tuple[Numbers, Floats, str]:
         """The `k` nearest allowed items of each query, best first, ties by item number.
@@ -53,3 +62,11 @@ class SegmentedIndex:
         cosines = np.concatenate([cosines, more], axis=1)
         order = np.lexsort((found, -cosines), axis=1)[:, :k]
         return np.take_along_axis(found, order, axis=1), np.take_along_axis(cosines, order, axis=1), mode
+
+
+def _places(numbers: Numbers, wanted: Numbers) -> tuple[npt.NDArray[np.int64], Mask]:
+    """Where each of `wanted` would stand in ascending `numbers`, and whether it does."""
+    places = np.searchsorted(numbers, wanted)
+    there: Mask = places < len(numbers)
+    there[there] = numbers[places[there]] == wanted[there]
+    return places, there

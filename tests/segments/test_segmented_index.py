@@ -57,6 +57,8 @@ def test_any_changes_give_what_brute_force_finds(
     loaded = segments.load()
     assert loaded.refused == ()
     index = SegmentedIndex(base, NUMBERS, loaded.delta(D))
+    stored = [held.get(number, np.zeros(D)).astype(np.float16) for number in range(60)]
+    np.testing.assert_array_equal(index.gather(np.arange(60, dtype=np.uint32)), np.stack(stored).astype(np.float32))
     rng = np.random.default_rng(seed)
     chosen = {number for number in range(51) if rng.random() < share}
     queries = unit(rng.normal(size=(2, D)))

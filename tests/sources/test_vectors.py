@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import faiss
 import numpy as np
 import numpy.typing as npt
 import pytest
 from handmade import unit
 
-from recommender.vectors import FACTORS, VectorIndex
+from recommender.vectors import FACTORS, FAST_SCAN, UNMEASURED, VectorIndex
 
 N, D = 24_000, 256
 
@@ -138,6 +139,20 @@ def test_what_was_measured_survives_a_file(tmp_path: Path) -> None:
     index = VectorIndex.build(near_duplicates(20, 200, 16, 0.3), exact_limit=1_000, seed=0)
     index.write(tmp_path / "index")
     assert VectorIndex.read(tmp_path / "index").factor == index.factor in FACTORS
+
+
+def test_a_file_that_says_nothing_of_proposals_gets_more_than_it_asks_for(tmp_path: Path) -> None:
+    vectors = text_like(6_000, 32)
+    index = faiss.index_factory(32, FAST_SCAN.format(segments=16), faiss.METRIC_INNER_PRODUCT)
+    index.train(vectors)
+    index.add(vectors)
+    faiss.write_index(index, str(tmp_path / "index"))
+    assert VectorIndex.read(tmp_path / "index").factor == UNMEASURED
+
+
+def test_no_query_gets_no_answer(compressed: VectorIndex) -> None:
+    for allowed in (np.ones(N, dtype=np.bool_), np.arange(N) < 50):
+        assert compressed.search(np.zeros((0, D), dtype=np.float32), 7, allowed)[0].shape == (0, 7)
 
 
 def test_vectors_that_are_all_zero_are_indexed_all_the_same() -> None:

@@ -24,10 +24,10 @@ UNMEASURED = 8.0
 """The same of an index in a file of an earlier version, which did not measure."""
 LEAST_ASKED = 250
 """Whoever asks for fewer gets proposals as for so many; with four times ten, one in ten of the true neighbours would be missed."""
-SCANNED_PER_ROW = 8
+SCANNED_PER_ROW = 16
 """The compressed list looks at so many rows in the time that comparing with one vector takes."""
-ROWS_PER_PROPOSAL = 3
-"""Keeping one proposal and comparing with its vector, wherever it lies, takes as long as comparing with so many in order."""
+ROWS_PER_PROPOSAL = 2
+"""Keeping one proposal and comparing with its vector, wherever it lies, takes as long as comparing with so many that are allowed."""
 
 WANTED_RECALL = 0.997
 """Proposals are enough when so many of the true neighbours are found, on average over measured queries, at every selectivity."""

@@ -49,6 +49,7 @@ BENCH_SHORT_HELPS = MappingProxyType(
         "world": "Write a synthetic world to FOLDER as import files.",
         "serve": "Measure what a server costs and how long it takes to answer.",
         "store": "Measure how fast a store records events and reads people.",
+        "search": "Measure how many of the nearest vectors a search finds, and what it costs.",
     }
 )
 """One line on each sub-command of `recommender bench`."""

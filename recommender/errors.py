@@ -9,6 +9,7 @@
     ├── NotFound                 a named thing does not exist
     ├── NoGeneration             nothing has been published yet
     ├── CorruptGeneration        a generation's files are not what its manifest says
+    ├── CorruptSegment           a delta segment is damaged, or belongs to another generation
     ├── RefusedGeneration        a generation did not pass its gate
     ├── ImportRefused            too many bad rows; nothing was changed
     ├── Locked                   another process holds the writer's lock
@@ -77,6 +78,15 @@ class CorruptGeneration(RecommenderError):
     def __init__(self, generation_id: str, file: str, why: str) -> None:
         super().__init__(f"generation {generation_id} is refused: {file}: {why}")
         self.generation_id = generation_id
+        self.file = file
+
+
+class CorruptSegment(RecommenderError):
+    """A delta segment is missing, damaged, of an unknown format, or of another generation or embedder."""
+
+    def __init__(self, name: str, file: str, why: str) -> None:
+        super().__init__(f"delta segment {name} is refused: {file}: {why}")
+        self.name = name
         self.file = file
 
 

@@ -1,7 +1,9 @@
 """Embedding vectors inside a FAISS index: stored once, searched with filters, and read back row by row.
 
 Unit vectors are kept in half precision, so that inner product is cosine similarity within about 1e-3. Up to a size given at
-build time all are scanned; above, a compressed fast-scan list proposes and the half-precision vectors decide.
+build time all that are allowed are compared; above, a compressed fast-scan list proposes and the half-precision vectors decide. How
+many it must propose depends on the vectors: it cannot tell near-duplicates apart. That is measured when the index is built, on
+some of its vectors; where fewer are allowed, or so many would have to be proposed that comparing all is cheaper, all are compared.
 """
 
 from __future__ import annotations
@@ -12,22 +14,33 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from recommender.best import best_places
-from recommender.kernels import widened
+from recommender.halves import nearest, products, widened
+from recommender.recall import cosines_with, drawn_queries, recalls, thresholds
 
 FAST_SCAN = "IVF1,PQ{segments}x4fs,Refine(SQfp16)"
-REFINE_FACTOR = 4
-REFINE_LEAST = 1_000
-"""The compressed list proposes `REFINE_FACTOR` times what is asked for and at least so many; with four times ten, one in ten
-of the true neighbours would be missed."""
-GATHER_LIMIT = 4_096
-"""With at most so many rows allowed, scoring just those beats any search."""
+FACTORS = (4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0, float("inf"))
+"""The compressed list proposes one of these times what is asked for; infinity stands for an index whose proposals are never enough."""
+UNMEASURED = 8.0
+"""The same of an index in a file of an earlier version, which did not measure."""
+LEAST_ASKED = 250
+"""Whoever asks for fewer gets proposals as for so many; with four times ten, one in ten of the true neighbours would be missed."""
+SCANNED_PER_ROW = 16
+"""The compressed list looks at so many rows in the time that comparing with one vector takes."""
+ROWS_PER_PROPOSAL = 2
+"""Keeping one proposal and comparing with its vector, wherever it lies, takes as long as comparing with so many that are allowed."""
 
+WANTED_RECALL = 0.997
+"""Proposals are enough when so many of the true neighbours are found, on average over measured queries, at every selectivity."""
+MEASURED_QUERIES = 64
+MEASURED_SIZES = (100, 500)
+CELLS = 16
+"""Recall is also measured among the vectors of half of so many cells, as filters tend to leave what is alike."""
 ROWS_AT_ONCE = 1_024
 """Rows whose neighbours are searched for together."""
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
 
 
 class VectorIndex:
@@ -44,8 +57,10 @@ class VectorIndex:
         storage = faiss.downcast_index(index.refine_index) if self._refined else index
         # FAISS hands out no typed pointer to nothing.
         codes = faiss.rev_swig_ptr(storage.codes.data(), storage.codes.size()) if index.ntotal else np.zeros(0, dtype=np.uint8)
-        # Bits rather than float16, which compiled loops do not know; inside a memory-mapped file they need not be aligned.
-        self._codes: npt.NDArray[np.int16] = codes.view(np.int16).reshape(index.ntotal, index.d)
+        # The numbers' bits rather than float16: inside a memory-mapped file they need not be aligned.
+        self._halves: npt.NDArray[np.int16] = codes.view(np.int16).reshape(index.ntotal, index.d)
+        measured = index.k_factor if self._refined else float("inf")
+        self._factor = measured if measured >= FACTORS[0] else UNMEASURED
 
     @classmethod
     def build(cls, vectors: Floats, *, exact_limit: int, seed: int, near: int = 0) -> VectorIndex:
@@ -64,9 +79,15 @@ class VectorIndex:
             index = faiss.IndexScalarQuantizer(d, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
             index.train(vectors[:1])
         index.add(vectors)
+        if not compressed:
+            return cls(index)
+        index.k_factor = FACTORS[0]
         made = cls(index)
-        if compressed and near:
-            made.near = made._nearest(np.any(vectors != 0, axis=1), near)
+        there = np.any(vectors != 0, axis=1)
+        if near:
+            made.near = made._nearest(there, near)
+        # FAISS keeps it in the file.
+        index.k_factor = made._factor = made._factor_needed(vectors, np.flatnonzero(there).astype(np.int32), seed)
         return made
 
     @classmethod
@@ -74,8 +95,8 @@ class VectorIndex:
         """Map the index file into memory; processes that do so share its pages."""
         return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC), near)
 
-    def _nearest(self, there: npt.NDArray[np.bool_], most: int) -> Rows:
-        """The `most` nearest other rows of each row that is `there`, shape (n, most)."""
+    def _nearest(self, there: Mask, most: int) -> Rows:
+        """The `most` nearest other rows of each row that is `there`, shape (n, most), as far as few proposals tell."""
         near = np.full((len(there), most), -1, dtype=np.int32)
         rows = np.flatnonzero(there).astype(np.int32)
         for start in range(0, len(rows), ROWS_AT_ONCE):
@@ -86,6 +107,31 @@ class VectorIndex:
             others[others.all(axis=1), -1] = False
             near[part, : found.shape[1] - 1] = found[others].reshape(len(part), -1)
         return near
+
+    def _factor_needed(self, vectors: Floats, there: Rows, seed: int) -> float:
+        """The least of `FACTORS` with which what a search finds of `vectors`, shape (n, d), is what is nearest.
+
+        Where the search with a factor compares with all that are allowed, it needs no larger one.
+        """
+        if not len(there):
+            return FACTORS[0]
+        rng = np.random.default_rng(seed)
+        queries = drawn_queries(vectors, there, MEASURED_QUERIES, rng)
+        cosines = cosines_with(vectors, queries)
+        cell = cosines_with(vectors, vectors[rng.choice(there, CELLS)]).argmax(axis=0)
+        everywhere = np.isin(np.arange(self.size), there)
+        masks = (everywhere, everywhere & (cell < CELLS // 2), everywhere & (rng.random(self.size) < 0.5))
+        asked = [(mask, k, thresholds(cosines, mask, k)) for mask in masks for k in MEASURED_SIZES if mask.sum() >= k]
+
+        def enough(factor: float) -> bool:
+            for mask, k, kth in asked:
+                if self._proposing(k, int(mask.sum()), factor):
+                    rows, _ = self._proposed(queries, k, mask, factor)
+                    if recalls(cosines, kth, rows).mean() < WANTED_RECALL:
+                        return False
+            return True
+
+        return next(factor for factor in FACTORS if enough(factor))
 
     def write(self, path: Path) -> None:
         """Write the index to one file."""
@@ -108,37 +154,43 @@ class VectorIndex:
 
     def gather(self, rows: npt.NDArray[np.integer]) -> Floats:
         """The vectors of `rows`, shape rows.shape + (d,), float32."""
-        return widened(self._codes, rows.ravel().astype(np.int32, copy=False)).reshape(*rows.shape, self.dimension)
+        return widened(self._halves, rows)
 
     def cosines(self, rows: Rows, vectors: Floats) -> Floats:
         """Cosines of `rows`, shape (r,), int32, with unit `vectors`, shape (k, d), float32: shape (r, k)."""
-        return self.gather(rows) @ vectors.T
+        return products(self._halves, rows, vectors).T
 
-    def search(self, queries: Floats, k: int, allowed: npt.NDArray[np.bool_]) -> tuple[Rows, Floats, str]:
-        """The `k` nearest allowed rows of each query, best first.
+    @property
+    def factor(self) -> float:
+        """How many times what is asked for the compressed list proposes; infinity where all that are allowed are compared."""
+        return self._factor
 
-        `queries`: shape (q, d); `allowed`: shape (n,). Returns rows and cosines, both of shape (q, ≤ k), row -1 where fewer are
-        allowed, and how they were found: "exact" (every allowed vector compared) or "index".
+    def search(self, queries: Floats, k: int, allowed: Mask) -> tuple[Rows, Floats, str]:
+        """The `k` nearest allowed rows of each query, best first, ties by row.
+
+        `queries`: shape (q, d); `allowed`: shape (n,). Returns rows and cosines, both of shape (q, min(k, number of allowed rows)), and
+        how they were found: "exact" (every allowed vector compared) or "index".
         """
         passing = int(np.count_nonzero(allowed))
         k = min(k, passing)
-        if k == 0:
-            empty = (len(queries), 0)
-            return np.zeros(empty, dtype=np.int32), np.zeros(empty, dtype=np.float32), "exact"
-        if passing <= GATHER_LIMIT:
-            places = np.flatnonzero(allowed)
-            cosines = queries @ self.gather(places).T
-            best = np.stack([best_places(line, k) for line in cosines])
-            rows = places[best].astype(np.int32)
-            found = np.take_along_axis(cosines, best, axis=1)
-            order = np.lexsort((rows, -found), axis=1)
-            return np.take_along_axis(rows, order, axis=1), np.take_along_axis(found, order, axis=1), "exact"
+        if k and self._proposing(k, passing, self._factor):
+            return *self._proposed(queries, k, allowed, self._factor), "index"
+        return *nearest(self._halves, np.flatnonzero(allowed).astype(np.int32), queries, k), "exact"
+
+    def _proposing(self, k: int, passing: int, factor: float) -> bool:
+        """Whether the compressed list is cheaper than comparing with all vectors that are allowed."""
+        return passing > self.size / SCANNED_PER_ROW + ROWS_PER_PROPOSAL * factor * max(k, LEAST_ASKED)
+
+    def _proposed(self, queries: Floats, k: int, allowed: Mask, factor: float) -> tuple[Rows, Floats]:
+        """The `k` best of what the compressed list proposes."""
         bitmap = np.packbits(allowed, bitorder="little")
-        selector = faiss.IDSelectorBitmap(bitmap)
-        if self._refined:
-            base = faiss.IVFSearchParameters(nprobe=1, sel=selector)
-            parameters = faiss.IndexRefineSearchParameters(k_factor=max(REFINE_FACTOR, REFINE_LEAST / k), base_index_params=base)
-        else:
-            parameters = faiss.SearchParameters(sel=selector)
-        found, labels = self._index.search(np.ascontiguousarray(queries, dtype=np.float32), k, params=parameters)
-        return labels.astype(np.int32), found, "exact" if self.exact else "index"
+        base = faiss.IVFSearchParameters(nprobe=1, sel=faiss.IDSelectorBitmap(bitmap))
+        parameters = faiss.IndexRefineSearchParameters(k_factor=max(factor, factor * LEAST_ASKED / k), base_index_params=base)
+        _, labels = self._index.search(np.ascontiguousarray(queries, dtype=np.float32), k, params=parameters)
+        rows = labels.astype(np.int32)
+        # Summed up as everywhere else, so that equal vectors have equal cosines however they were found.
+        cosines = np.empty(rows.shape, dtype=np.float32)
+        for place, line in enumerate(rows):
+            cosines[place] = products(self._halves, line, queries[place : place + 1])
+        order = np.lexsort((rows, -cosines), axis=1)
+        return np.take_along_axis(rows, order, axis=1), np.take_along_axis(cosines, order, axis=1)

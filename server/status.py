@@ -6,6 +6,7 @@ from grpc import StatusCode
 
 from recommender.errors import (
     CorruptGeneration,
+    CorruptSegment,
     ImportRefused,
     InvalidInput,
     Locked,
@@ -25,6 +26,7 @@ CODES: dict[type[RecommenderError], StatusCode] = {
     NotFound: StatusCode.NOT_FOUND,
     NoGeneration: StatusCode.UNAVAILABLE,
     CorruptGeneration: StatusCode.FAILED_PRECONDITION,
+    CorruptSegment: StatusCode.FAILED_PRECONDITION,
     RefusedGeneration: StatusCode.FAILED_PRECONDITION,
     ImportRefused: StatusCode.INVALID_ARGUMENT,
     Locked: StatusCode.UNAVAILABLE,

@@ -88,18 +88,22 @@ class Catalogue:
 def vectors(catalogue: Catalogue, *, part: int = 65_536) -> Iterator[Floats]:
     """The items' unit vectors, shape (m, d), float32, in parts of at most `part` items, in order."""
     shape = catalogue.shape
-    rng, d = shape.rng("centres"), shape.dimension
-    spread = 1 / np.sqrt(1.0 + np.arange(d)) ** (2 * SPECTRUM)
-    spread = (spread / np.linalg.norm(spread)).astype(np.float32)
-    of_category = rng.standard_normal((shape.categories, d), dtype=np.float32) * spread
-    of_topic = rng.standard_normal((shape.topics, d), dtype=np.float32) * spread
-    own = 1 - VARIANCE_OF_CATEGORY - VARIANCE_OF_TOPIC
     for number, start in enumerate(range(0, shape.items, part)):
         chosen = slice(start, start + part)
-        topic, category = catalogue.topic[chosen], catalogue.category[chosen]
-        made = shape.rng("vectors", number).standard_normal((len(topic), d), dtype=np.float32) * spread
-        made *= np.float32(np.sqrt(own))
-        made += of_category[category] * np.float32(np.sqrt(VARIANCE_OF_CATEGORY))
-        made += of_topic[topic] * np.float32(np.sqrt(VARIANCE_OF_TOPIC))
-        made /= np.linalg.norm(made, axis=1, keepdims=True)
-        yield made
+        yield vectors_about(shape, catalogue.topic[chosen], catalogue.category[chosen], shape.rng("vectors", number))
+
+
+def vectors_about(shape: Shape, topic: Ints, category: Ints, rng: np.random.Generator) -> Floats:
+    """Unit vectors of items of each `topic` and `category`, both of shape (m,), in a world of `shape`: shape (m, d), float32."""
+    centres, d = shape.rng("centres"), shape.dimension
+    spread = 1 / np.sqrt(1.0 + np.arange(d)) ** (2 * SPECTRUM)
+    spread = (spread / np.linalg.norm(spread)).astype(np.float32)
+    of_category = centres.standard_normal((shape.categories, d), dtype=np.float32) * spread
+    of_topic = centres.standard_normal((shape.topics, d), dtype=np.float32) * spread
+    own = 1 - VARIANCE_OF_CATEGORY - VARIANCE_OF_TOPIC
+    made: Floats = rng.standard_normal((len(topic), d), dtype=np.float32) * spread
+    made *= np.float32(np.sqrt(own))
+    made += of_category[category] * np.float32(np.sqrt(VARIANCE_OF_CATEGORY))
+    made += of_topic[topic] * np.float32(np.sqrt(VARIANCE_OF_TOPIC))
+    made /= np.linalg.norm(made, axis=1, keepdims=True)
+    return made

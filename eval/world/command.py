@@ -16,19 +16,27 @@ import click
 @click.option("--seed", type=int, default=1, show_default=True, help="Same shape and seed, same world.")
 @click.option("--dimension", type=int, default=384, show_default=True, help="Length of the items' vectors.")
 @click.option("--days", type=int, default=120, show_default=True, help="How long the history takes.")
-def world(folder: Path, items: int, users: int, events: int, seed: int, dimension: int, days: int) -> None:
+@click.option("--deltas", type=int, default=0, show_default=True, help="Files of what changes after the history's end.")
+@click.option(
+    "--delta-items", type=int, default=1_000, show_default=True, help="Items in each of them, one in five of which was there before."
+)
+def world(folder: Path, items: int, users: int, events: int, seed: int, dimension: int, days: int, deltas: int, delta_items: int) -> None:
     """Write a synthetic world to FOLDER as import files.
 
     A few items draw most of the attention, people's interests cluster and drift, news age fast and films slowly, and every item
     brings a vector, so that no model is needed. The same options give the same files. A folder that holds the world already is
     left as it is.
     """
-    from eval.world.files import EVENTS, ITEMS, write_world
+    from eval.world.files import EVENTS, ITEMS, write_deltas, write_world
     from eval.world.shape import Shape
     from indexing.progress import reporter
 
-    made = write_world(Shape(items, users, events, seed, dimension, days), folder, reporter(sys.stderr))
+    progress = reporter(sys.stderr)
+    made = write_world(Shape(items, users, events, seed, dimension, days), folder, progress)
+    changes = write_deltas(made, deltas, delta_items, progress)
     click.echo(f"{items:,} items, {events:,} events of {made.people:,} people, {made.shape.start:%Y-%m-%d} to {made.shape.end:%Y-%m-%d}")
     click.echo(f"recommender import items {folder / ITEMS}")
     click.echo(f"recommender import events {folder / EVENTS}")
     click.echo("recommender reindex")
+    for path in changes[:1]:
+        click.echo(f"recommender import items {path}" + (f", and {len(changes) - 1} more such files" if changes[1:] else ""))

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 from recommender.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from recommender.durable_files import FileEntry
     from recommender.generation.contents import Contents
     from recommender.generation.folder import Generation, Generations
-    from recommender.generation.manifest import FileEntry, GateCheck, Manifest, Metric
+    from recommender.generation.manifest import GateCheck, Manifest, Metric
 
 __all__ = ["Contents", "FileEntry", "GateCheck", "Generation", "Generations", "Manifest", "Metric"]
 
@@ -18,6 +19,7 @@ __getattr__ = lazy_names(
         "Contents": "recommender.generation.contents",
         "Generation": "recommender.generation.folder",
         "Generations": "recommender.generation.folder",
-        **dict.fromkeys(("FileEntry", "GateCheck", "Manifest", "Metric"), "recommender.generation.manifest"),
+        "FileEntry": "recommender.durable_files",
+        **dict.fromkeys(("GateCheck", "Manifest", "Metric"), "recommender.generation.manifest"),
     },
 )

@@ -29,9 +29,10 @@ from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 
+from recommender.durable_files import FileEntry, difference, sync_folder, synced_sha256, write_durably
 from recommender.errors import CorruptGeneration, NotFound, RecommenderError, RefusedGeneration
 from recommender.generation.contents import Contents, file_names
-from recommender.generation.manifest import FORMAT_VERSION, FileEntry, Manifest
+from recommender.generation.manifest import FORMAT_VERSION, Manifest
 from recommender.profile import BuildSettings
 
 MANIFEST = "manifest.json"
@@ -103,7 +104,7 @@ class Generations:
         for name, entry in manifest.files.items():
             path = folder / name
             try:
-                why = _difference(path, entry)
+                why = difference(path, entry)
             except OSError as error:
                 raise _unreadable(generation_id, name, error, folder) from error
             if why:
@@ -151,20 +152,20 @@ class Generations:
             # So FAISS tells that it could not write.
             raise OSError(str(error).strip().splitlines()[-1]) from error
         with ThreadPoolExecutor(2) as pool:
-            sums = list(pool.map(lambda name: _synced_sha256(unfinished / name), file_names()))
+            sums = list(pool.map(lambda name: synced_sha256(unfinished / name), file_names()))
         files = {
             name: FileEntry(sha256=digest, size=(unfinished / name).stat().st_size) for name, digest in zip(file_names(), sums, strict=True)
         }
         digest = hashlib.sha256("".join(sums).encode()).hexdigest()[:8]
         manifest = describe(f"{now:%Y%m%dT%H%M%S}-{digest}", files)
         write_durably(unfinished / MANIFEST, manifest.model_dump_json(indent=2))
-        _sync_folder(unfinished)
+        sync_folder(unfinished)
         finished = self.root / manifest.id
         if finished.exists():
             shutil.rmtree(unfinished)
             return self.manifest(manifest.id)
         unfinished.rename(finished)
-        _sync_folder(self.root)
+        sync_folder(self.root)
         return manifest
 
     def activate(self, generation_id: str, *, now: datetime, reason: str = "") -> str | None:
@@ -285,7 +286,7 @@ class Generations:
                 for generation_id in removed:
                     (self.root / generation_id).rename(self.root / f"{REMOVED}{generation_id}")
                 if removed:
-                    _sync_folder(self.root)
+                    sync_folder(self.root)
             for generation_id in removed:
                 shutil.rmtree(self.root / f"{REMOVED}{generation_id}")
         return removed
@@ -321,49 +322,6 @@ def _unreadable(generation_id: str, file: str, error: Exception, folder: Path) -
     return CorruptGeneration(generation_id, file, f"cannot be read ({why})")
 
 
-def _difference(path: Path, entry: FileEntry) -> str:
-    """How the file differs from what the manifest says, empty where it does not. Raises OSError when it cannot be read."""
-    try:
-        size = path.stat().st_size
-    except FileNotFoundError:
-        return "is missing"
-    if not path.is_file():
-        return "is not a file"
-    if size != entry.size:
-        return f"has {size} bytes, the manifest says {entry.size}"
-    return "" if _sha256(path) == entry.sha256 else "has another checksum than the manifest says"
-
-
 def _up_to(generation_id: str | None, stack: list[str]) -> list[str]:
     """`stack` up to where `generation_id` stands last, with it; all of it where it does not."""
     return stack[: len(stack) - stack[::-1].index(generation_id)] if generation_id in stack else stack
-
-
-def write_durably(path: Path, text: str) -> None:
-    """Replace the file `path` by `text` in one step that survives a power cut."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _synced_sha256(path: Path) -> str:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-        return hashlib.file_digest(file, "sha256").hexdigest()

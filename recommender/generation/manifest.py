@@ -7,18 +7,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from recommender.durable_files import FileEntry
+
 FORMAT_VERSION = 6
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FileEntry(_Record):
-    """Checksum (hex) and size in bytes of one file."""
-
-    sha256: str
-    size: int
 
 
 class Metric(_Record):

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from eval.world import Shape, write_world
 from eval.world.catalogue import Catalogue, vectors
 from eval.world.command import world
+from eval.world.files import write_deltas
 from eval.world.history import History
 from indexing.progress import Lines
 from recommender.cli import run
@@ -151,3 +152,54 @@ def test_the_command_says_what_to_run_next(tmp_path: Path) -> None:
     result = CliRunner().invoke(world, [str(tmp_path), "--items", "200", "--users", "20", "--events", "300", "--dimension", "8"])
     assert result.exit_code == 0
     assert f"recommender import events {tmp_path / 'events.parquet'}" in result.stdout
+
+
+def test_deltas_bring_new_items_and_change_old_ones_and_do_not_depend_on_how_many_there_are(tmp_path: Path) -> None:
+    folders = [tmp_path / "few", tmp_path / "many"]
+    for folder, count in zip(folders, (2, 3), strict=True):
+        world = write_world(SMALL, folder, Lines(io.StringIO()))
+        write_deltas(world, count, 50, Lines(io.StringIO()))
+    names = [path.name for path in sorted((folders[1] / "deltas").iterdir())]
+    assert names == ["50-00001.parquet", "50-00002.parquet", "50-00003.parquet"]
+    for name in names[:2]:
+        assert (folders[0] / "deltas" / name).read_bytes() == (folders[1] / "deltas" / name).read_bytes()
+    before = set(pq.read_table(folders[1] / "items.parquet").column("id").to_pylist())
+    parts = [pq.read_table(folders[1] / "deltas" / name) for name in names]
+    seen: set[str] = set()
+    for part in parts:
+        ids = part.column("id").to_pylist()
+        assert len(set(ids)) == 50
+        assert len(before & set(ids)) == 10
+        assert not (set(ids) - before) & seen
+        seen |= set(ids) - before
+    np.testing.assert_allclose(np.linalg.norm(parts[0].column("embedding").to_pylist(), axis=1), 1, atol=1e-5)
+
+
+def test_items_of_a_delta_are_about_what_they_were_about(written: Path, tmp_path: Path) -> None:
+    world = write_world(SMALL, tmp_path, Lines(io.StringIO()))
+    (path,) = write_deltas(world, 1, 100, Lines(io.StringIO()))
+    before = {row["id"]: row for row in pq.read_table(written / "items.parquet").to_pylist()}
+    changed = [row for row in pq.read_table(path).to_pylist() if row["id"] in before]
+    for row in changed:
+        old = before[row["id"]]
+        assert (row["tags"], row["published_at"], row["author"]) == (old["tags"], old["published_at"], old["author"])
+        assert row["embedding"] != old["embedding"]
+    assert np.mean([np.dot(row["embedding"], before[row["id"]]["embedding"]) for row in changed]) == pytest.approx(0.5, abs=0.15)
+
+
+@pytest.mark.parametrize(("option", "value"), [("--deltas", "-1"), ("--delta-items", "0"), ("--delta-items", "201")])
+def test_deltas_that_could_not_be_drawn_are_refused_by_name(option: str, value: str, tmp_path: Path) -> None:
+    options = ["--items", "200", "--users", "20", "--events", "300", "--dimension", "8", "--deltas", "1", option, value]
+    result = CliRunner().invoke(world, [str(tmp_path), *options])
+    assert isinstance(result.exception, InvalidInput)
+    assert result.exception.field == option[2:]
+
+
+def test_the_ordinary_import_takes_deltas(tmp_path: Path) -> None:
+    options = ["--items", "200", "--users", "20", "--events", "300", "--dimension", "8", "--deltas", "2", "--delta-items", "20"]
+    result = CliRunner().invoke(world, [str(tmp_path / "world"), *options])
+    assert f"recommender import items {tmp_path / 'world' / 'deltas' / '20-00001.parquet'}, and 1 more such files" in result.stdout
+    for path in (tmp_path / "world" / "items.parquet", *sorted((tmp_path / "world" / "deltas").iterdir())):
+        assert run(["import", "items", str(path), "--data", str(tmp_path / "data"), "--max-rejects", "0"]) == 0
+    with open_store(tmp_path / "data" / "store.sqlite") as store:
+        assert store.counts().items_live == 232

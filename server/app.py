@@ -29,6 +29,7 @@ from server.event_service import EventService
 from server.feed_service import FeedService
 from server.generation_service import GenerationService
 from server.interceptor import CallInterceptor
+from server.lanes import Lane
 from server.listeners import Listener
 from server.live import Live
 from server.logs import LOGGER_NAME
@@ -50,6 +51,9 @@ ADMIN_MESSAGE_BYTES = 256 * 2**20
 
 STREAM_SHARE = 4
 """One in so many threads of a listener may be taken by a streaming call."""
+
+EVENT_WAIT_S = 1.0
+"""Seconds that events may wait for their turn: losing them is worse than being late."""
 
 ID_BYTES = 16
 
@@ -118,6 +122,7 @@ class Server:
         catalogue = CatalogService(store, self.live, now)
         builds = GenerationService(generations, self.live, now)
         streams = max(1, settings.threads // STREAM_SHARE)
+        feeds_lane, events_lane = Lane("feeds", settings.threads, settings.wait_s), Lane("events", settings.threads, EVENT_WAIT_S)
         self._front = Listener(
             "listen",
             Address.parse(settings.listen, "listen"),
@@ -126,7 +131,8 @@ class Server:
                 EVENT: partial(event_pb2_grpc.add_EventServiceServicer_to_server, events),
                 **({FLOOR: add_floor} if floor else {}),
             },
-            CallInterceptor(self.metrics, StreamLimit(streams)),
+            CallInterceptor(self.metrics, StreamLimit(streams), {FEED: feeds_lane, FLOOR: feeds_lane, EVENT: events_lane}),
+            lanes=(feeds_lane, events_lane),
             threads=settings.threads,
             message_bytes=FRONT_MESSAGE_BYTES,
         )

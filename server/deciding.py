@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import grpc
@@ -17,20 +17,18 @@ from recommender.store import Store
 from recommender.tokens import TokenSigner
 from server.answering import Decided
 from server.asking import Asker, Moment, basis_of
+from server.deadlines import LONG_AGO, Usual, engine_deadline, remaining_of
 from server.decisions import DecisionWriter, Served
 from server.live import Live
 from server.metrics import Metrics
 
-REPLY_MARGIN_S = 0.005
-"""Kept of a call's deadline for writing the answer and sending it."""
-
-NO_DEADLINE_S = 86_400.0
-"""gRPC gives calls without a deadline one that lies years ahead."""
+METHODS = ("GetFeed", "GetSimilar", "GetPopular", "Rank")
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What feeds are made with. `new_id` gives 16 random bytes; `page_age` is how old a page token may be."""
+    """What feeds are made with. `new_id` gives 16 random bytes; `page_age` is how old a page token may be; `usual` says for each method
+    how long its answers take."""
 
     store: Store
     live: Live
@@ -42,6 +40,7 @@ class Tools:
     page_age: timedelta
     now: Callable[[], datetime]
     new_id: Callable[[], bytes]
+    usual: Mapping[str, Usual] = field(default_factory=lambda: {method: Usual() for method in METHODS})
 
 
 def decide(
@@ -58,7 +57,14 @@ def decide(
 
     `moment`: what shaped the query's history beside the asker's own; None where the history is not the asker's at all.
     """
-    [feed] = engine.feeds([query], now=now, deadline=deadline_of(context))
+    usual, started = tools.usual[method], time.perf_counter()
+    # Without a fallback an answer for which no source was asked would be an empty one.
+    deadline = engine_deadline(remaining_of(context), usual, short=query.placement.fallback != "none" or query.candidates is not None)
+    [feed] = engine.feeds([query], now=now, deadline=deadline)
+    if deadline == LONG_AGO:
+        usual.was_short()
+    else:
+        usual.took(time.perf_counter() - started, whole=not feed.degraded)
     basis = Basis.CONTEXTUAL if moment is None else basis_of(asker, moment, feed, engine)
     decision_id = tools.new_id()
     # A query may bend its placement's settings; what is named is the configured placement.
@@ -91,11 +97,3 @@ def count_answer(metrics: Metrics, method: str, basis: Basis, degraded: Sequence
     metrics.answers.labels(method, basis.name).inc()
     for entry in degraded:
         metrics.degraded.labels(entry.what, entry.why).inc()
-
-
-def deadline_of(context: grpc.ServicerContext) -> float | None:
-    """When the engine must be done, as a `time.monotonic()` value; None for a call without a deadline."""
-    remaining = context.time_remaining()
-    if remaining is None or remaining > NO_DEADLINE_S:
-        return None
-    return time.monotonic() + remaining - REPLY_MARGIN_S

@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,10 @@ from typing import Any, Literal, get_args, get_origin
 import click
 
 from recommender.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+from server.heap import keep_little
+
+SWITCH_S = 0.001
+"""Seconds after which a thread that computes in Python makes room for another one: the one that takes calls in should not wait for long."""
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -45,6 +50,8 @@ def run_server(ready_file: Path | None, floor: bool, **flags: Any) -> None:
     # Native libraries read these when they are loaded, which the imports below do: one thread per call, no pools inside.
     for variable in THREAD_VARIABLES:
         os.environ[variable] = "1"
+    keep_little()
+    sys.setswitchinterval(SWITCH_S)
     asked_to_stop = threading.Event()
     with _without_collections():
         from server.app import Server

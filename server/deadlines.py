@@ -7,7 +7,6 @@ from its turn on, and who has less time left gets the short answer at once: no s
 from __future__ import annotations
 
 import threading
-import time
 
 import grpc
 
@@ -26,7 +25,7 @@ STEP = 0.05
 DEVIATIONS = 2.0
 """What counts as usual lies so many mean deviations above the mean: a little more than nine in ten answers come within it."""
 
-FORGETTING = 0.99
+FORGETTING = 0.995
 """What a short answer leaves of what is believed of full ones, so that they are tried again when things have changed."""
 
 
@@ -48,18 +47,21 @@ class Usual:
         """What most full answers come within; 0 before the first."""
         return self._mean + DEVIATIONS * self._deviation
 
-    def took(self, seconds: float, *, whole: bool = True) -> None:
-        """Note a full answer, or one that not all sources could be asked for: a full one would have taken at least as long."""
+    def took(self, seconds: float, *, whole: bool = True, left: float | None = None) -> None:
+        """Note an answer from sources. Where not all could be asked, not `whole`, a full one would have taken at least as long.
+
+        `left`: what there was time for when it was begun. One that took longer came too late, and once is enough to learn from that.
+        """
         with self._lock:
-            if not whole and seconds < self._mean:
-                return
-            if not self._mean:
+            if left is not None and seconds > left:
+                self._mean = max(self._mean, seconds)
+            elif not self._mean:
                 self._mean = seconds
-                return
-            # An answer that took many times as long met with something else, which is not usual.
-            seconds = min(seconds, 4 * self._mean)
-            self._deviation += STEP * (abs(seconds - self._mean) - self._deviation)
-            self._mean += STEP * (seconds - self._mean)
+            elif whole or seconds > self._mean:
+                # An answer that took many times as long met with something else, which is not usual.
+                seconds = min(seconds, 4 * self._mean)
+                self._deviation += STEP * (abs(seconds - self._mean) - self._deviation)
+                self._mean += STEP * (seconds - self._mean)
 
     def was_short(self) -> None:
         """Note that there was not time enough for a full answer."""
@@ -68,12 +70,7 @@ class Usual:
             self._deviation *= FORGETTING
 
 
-def engine_deadline(remaining: float | None, usual: Usual, *, short: bool) -> float | None:
-    """When the engine must be done, as a `time.monotonic()` value; None for any time.
-
-    `LONG_AGO` where less than the usual time remains and there is a `short` answer, one without any source.
-    """
-    if remaining is None:
-        return None
-    left = remaining - REPLY_MARGIN_S
-    return LONG_AGO if short and left < usual.seconds else time.monotonic() + left
+def seconds_left(context: grpc.ServicerContext) -> float | None:
+    """Seconds that may be spent on the answer of a call; None for any time."""
+    remaining = remaining_of(context)
+    return None if remaining is None else remaining - REPLY_MARGIN_S

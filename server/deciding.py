@@ -17,7 +17,7 @@ from recommender.store import Store
 from recommender.tokens import TokenSigner
 from server.answering import Decided
 from server.asking import Asker, Moment, basis_of
-from server.deadlines import LONG_AGO, Usual, engine_deadline, remaining_of
+from server.deadlines import LONG_AGO, Usual, seconds_left
 from server.decisions import DecisionWriter, Served
 from server.live import Live
 from server.metrics import Metrics
@@ -57,14 +57,16 @@ def decide(
 
     `moment`: what shaped the query's history beside the asker's own; None where the history is not the asker's at all.
     """
-    usual, started = tools.usual[method], time.perf_counter()
+    usual, started, left = tools.usual[method], time.monotonic(), seconds_left(context)
     # Without a fallback an answer for which no source was asked would be an empty one.
-    deadline = engine_deadline(remaining_of(context), usual, short=query.placement.fallback != "none" or query.candidates is not None)
+    short = left is not None and left < usual.seconds and (query.placement.fallback != "none" or query.candidates is not None)
+    deadline = LONG_AGO if short else None if left is None else started + left
     [feed] = engine.feeds([query], now=now, deadline=deadline)
-    if deadline == LONG_AGO:
+    tools.live.recent.note(query)
+    if short:
         usual.was_short()
     else:
-        usual.took(time.perf_counter() - started, whole=not feed.degraded)
+        usual.took(time.monotonic() - started, whole=not feed.degraded, left=left)
     basis = Basis.CONTEXTUAL if moment is None else basis_of(asker, moment, feed, engine)
     decision_id = tools.new_id()
     # A query may bend its placement's settings; what is named is the configured placement.

@@ -24,7 +24,7 @@ from recommender.times import to_micros
 from recommender.v1 import feed_pb2, feed_pb2_grpc, types_pb2
 from server.answering import Decided, Shown, answer_info, ranked_items
 from server.asking import Asker, Moment, meet
-from server.deadlines import REPLY_MARGIN_S, remaining_of
+from server.deadlines import seconds_left
 from server.deciding import Tools, count_answer, decide
 from server.reading import RANK_LIMIT, SEEDS_LIMIT, Context, Wanted, consent_of, ids_of, label_of, subject_of
 
@@ -115,8 +115,8 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
         taken = take_page(page, eligible, query.reasons)
         decided = Decided(page.decision_id, query.placement.name, page.placement_version, page.generation_id, page.basis)
         degraded = []
-        remaining = remaining_of(context)
-        deadline = None if remaining is None else time.monotonic() + remaining - REPLY_MARGIN_S
+        left = seconds_left(context)
+        deadline = None if left is None else time.monotonic() + left
         shown = Shown(taken.positions, taken.numbers, taken.sources, taken.probabilities, reasons=())
         if deadline is not None and time.monotonic() > deadline:
             degraded.append(Degradation("reasons", "deadline"))

@@ -26,7 +26,7 @@ Made = TypeVar("Made")
 
 
 class Lane(ThreadPoolExecutor):
-    """Threads for one kind of call, `threads` of them, and the `admission` to them, which lets nobody in to long waits (`wait_s` seconds)."""
+    """Threads for one kind of call, `threads` of them, and the `admission` to them, which lets nobody in to waits longer than `wait_s`."""
 
     def __init__(self, name: str, threads: int, wait_s: float) -> None:
         super().__init__(threads, thread_name_prefix=name)

@@ -19,6 +19,7 @@ from handmade import NOW, checkerboard, contents_of, engine_of, feed_of, some_it
 from recommender.errors import CorruptGeneration, NotFound, RecommenderError, RefusedGeneration
 from recommender.feeds import Query
 from recommender.generation import Contents, FileEntry, GateCheck, Generations, Manifest
+from recommender.generation.checked import NOTE
 from recommender.generation.contents import file_names
 from recommender.generation.manifest import FORMAT_VERSION
 from recommender.placements import Placement
@@ -492,4 +493,4 @@ def test_processes_that_activate_at_once_leave_one_that_loads(generations: Gener
     assert generations.current_id() == entries[-1]["id"]
     assert all(entry["previous"] == before["id"] for before, entry in pairwise(entries))
     assert generations.load(str(generations.current_id())).contents.catalogue.n == 12
-    assert sorted(path.name for path in generations.root.iterdir()) == sorted([*ids, "CURRENT", "ACTIVATIONS.jsonl"])
+    assert sorted(path.name for path in generations.root.iterdir()) == sorted([*ids, "CURRENT", "ACTIVATIONS.jsonl", NOTE])

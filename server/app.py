@@ -23,7 +23,8 @@ from recommender.v1 import catalog_pb2_grpc, event_pb2_grpc, feed_pb2_grpc, gene
 from server.addresses import Address
 from server.bench.floor import FLOOR, add_floor
 from server.catalog_service import CatalogService
-from server.deciding import Tools
+from server.deadlines import Usual
+from server.deciding import METHODS, Tools
 from server.decisions import DecisionWriter
 from server.event_service import EventService
 from server.feed_service import FeedService
@@ -104,6 +105,7 @@ class Server:
         decisions = DecisionWriter(store, self.metrics, limit=settings.decisions_queue)
         undo.callback(decisions.close)
         self.live = Live(generations, store, self.metrics, now=now, poll_s=settings.generation_poll_s, on_serving=self._feeds_serve)
+        self.usual = {method: Usual() for method in METHODS}
         feeds = FeedService(
             Tools(
                 store=store,
@@ -116,6 +118,7 @@ class Server:
                 page_age=timedelta(hours=settings.page_token_hours),
                 now=now,
                 new_id=new_id,
+                usual=self.usual,
             )
         )
         events = EventService(store, signer, self.metrics, consent_default, now, late=timedelta(days=settings.late_days))

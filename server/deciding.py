@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import grpc
@@ -23,6 +23,7 @@ from server.live import Live
 from server.metrics import Metrics
 
 METHODS = ("GetFeed", "GetSimilar", "GetPopular", "Rank")
+"""The methods whose answers are decided here."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Tools:
     page_age: timedelta
     now: Callable[[], datetime]
     new_id: Callable[[], bytes]
-    usual: Mapping[str, Usual] = field(default_factory=lambda: {method: Usual() for method in METHODS})
+    usual: Mapping[str, Usual]
 
 
 def decide(

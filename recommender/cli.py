@@ -48,6 +48,7 @@ BENCH_SHORT_HELPS = MappingProxyType(
         "quality": "Judge the default profile on the sets of a folder, beside what is published on them.",
         "world": "Write a synthetic world to FOLDER as import files.",
         "serve": "Measure what a server costs and how long it takes to answer.",
+        "results": "Run all benchmarks and write what they reached beside what they should.",
     }
 )
 """One line on each sub-command of `recommender bench`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -156,6 +157,7 @@ class Server:
         undo.callback(page.close)
         self.addresses = Addresses(str(self._front.address), str(self._admin.address), str(page.address))
         self._undo = undo
+        self.first_look_s = 0.0
 
     @classmethod
     def start(
@@ -194,8 +196,10 @@ class Server:
         self._admin.serving("", CATALOG, GENERATION)
         self._front.start()
         self._admin.start()
+        began = time.perf_counter()
         self.live.start()
         self.live.wait_for_first_look()
+        self.first_look_s = time.perf_counter() - began
         # After all that the first feed without a filter needs, and long before the next generation.
         Thread(target=warm_filters, name="filters", daemon=True).start()
         _LOG.info("listening", extra=asdict(self.addresses))

@@ -83,5 +83,5 @@ def retry_after_of(error: grpc.RpcError) -> float | None:
     """
     if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
         return None
-    told = next((str(value) for key, value in error.trailing_metadata() or () if key == PUSHBACK), "")
+    told = next((str(entry.value) for entry in error.trailing_metadata() or () if entry.key == PUSHBACK), "")
     return int(told) / 1e3 if told.isascii() and told.isdigit() else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sqlite3
@@ -151,7 +152,7 @@ def _run(copy: Path, plan: Plan, traffic: Traffic, pool: ProcessPoolExecutor, nu
         full = int(outcomes.good.sum()) / outcomes.seconds
         told(f"saturated at {full:,.0f} calls a second")
         figures = {
-            "start": {"seconds to serving": start_s},
+            "start": {"seconds to serving": start_s, **_start_parts(log)},
             "methods": methods,
             "saturation": {
                 "calls/s": full,
@@ -261,6 +262,15 @@ class _Driving:
     def _other(self, wanted: Wanted) -> Wanted:
         self._part += 1
         return Wanted(wanted.method, wanted.asker, wanted.events, self._part)
+
+
+def _start_parts(log: Path) -> Figures:
+    """Of what the start consisted, as the last server that wrote to `log` tells: seconds by the clock, and of processor time in all."""
+    names = {"interpreter": "interpreter_s", "imports": "imports_s", "generation": "generation_s", "rest": "rest_s"}
+    names["processor seconds in all"] = "processor_s"
+    records = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+    told = [record for record in records if record.get("message") == "started"]
+    return {name: told[-1][key] for name, key in names.items()} if told else {}
 
 
 def _latency_row(outcomes: Outcomes) -> Figures:

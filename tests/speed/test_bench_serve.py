@@ -58,6 +58,10 @@ def test_a_run_tells_every_figure_of_answered_calls_and_leaves_the_store_alone(b
     assert all(row["p50 ms"] > 0 for row in figures["latency"].values())
     assert figures["saturation"]["calls/s"] > 0
     assert figures["events in batches"]["events/s"] > 0
+    start = figures["start"]
+    parts = sum(start[part] for part in ("interpreter", "imports", "generation", "rest"))
+    # The command that starts it sees a little more: that the process is there, and that it has written its addresses.
+    assert 0.5 * start["seconds to serving"] < parts <= start["seconds to serving"] + 0.1
     assert list(figures["overload"]) == ["callers wait 250 ms", "callers wait 30 ms"]
     for row in figures["overload"].values():
         assert row["offered/s"] == pytest.approx(2 * figures["saturation"]["calls/s"], rel=0.2)

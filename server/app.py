@@ -158,6 +158,7 @@ class Server:
         self.addresses = Addresses(str(self._front.address), str(self._admin.address), str(page.address))
         self._undo = undo
         self.first_look_s = 0.0
+        self._filters = Thread(target=warm_filters, name="filters", daemon=True)
 
     @classmethod
     def start(
@@ -201,11 +202,15 @@ class Server:
         self.live.wait_for_first_look()
         self.first_look_s = time.perf_counter() - began
         # After all that the first feed without a filter needs, and long before the next generation.
-        Thread(target=warm_filters, name="filters", daemon=True).start()
+        self._filters.start()
         _LOG.info("listening", extra=asdict(self.addresses))
 
     def _feeds_serve(self) -> None:
         self._front.serving("", FEED)
+
+    def wait_for_filters(self) -> None:
+        """Return when all is there that filters need; feeds without filters do not wait for it."""
+        self._filters.join()
 
     def stop(self) -> None:
         """Take no more calls, let the running ones end within `grace_s`, write what waits, and close everything."""

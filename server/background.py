@@ -11,7 +11,7 @@ NICENESS = 5
 """How far the thread stands back: on a busy processor it gets about a third of the time of one that answers."""
 
 PAUSE_S = 0.005
-"""Between two pieces of work, so that whoever waits for the interpreter gets it."""
+"""The shortest pause between two pieces of work."""
 
 
 def stand_back() -> None:
@@ -22,6 +22,13 @@ def stand_back() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
-def pause() -> None:
-    """Let go of the interpreter for a moment."""
-    time.sleep(PAUSE_S)
+class Pauses:
+    """Called between two pieces of work, it lets go of the interpreter for as long as the last piece took, so that whoever answers calls
+    gets at least half of the time."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    def __call__(self) -> None:
+        time.sleep(max(PAUSE_S, time.perf_counter() - self._since))
+        self._since = time.perf_counter()

@@ -76,6 +76,8 @@ def run_server(ready_file: Path | None, floor: bool, **flags: Any) -> None:
     with started as server:
         if ready_file is not None:
             _write_addresses(ready_file, vars(server.addresses))
+        server.wait_for_filters()
+        gc.freeze()
         asked_to_stop.wait()
 
 
@@ -90,11 +92,15 @@ def _seconds_since_start() -> float:
 
 @contextmanager
 def _without_collections() -> Iterator[None]:
-    """Next to nothing is garbage while modules are imported; looking for it would take a fifth of the time to the start."""
+    """Next to nothing is garbage while modules are imported; looking for it would take a fifth of the time to the start.
+
+    What has been made then stays, and is not looked at again: it would stop all threads for a tenth of a second now and then.
+    """
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
 
 

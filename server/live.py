@@ -20,7 +20,7 @@ from recommender.engine import Recommender
 from recommender.errors import CorruptGeneration, NoGeneration, RecommenderError
 from recommender.generation import Generations
 from recommender.store import Store
-from server.background import pause, stand_back
+from server.background import Pauses, stand_back
 from server.logs import LOGGER_NAME
 from server.metrics import Metrics
 from server.recent import RecentQueries
@@ -171,7 +171,7 @@ class Live:
         generation = self._generations.load(generation_id)
         engine = Recommender.of(generation)
         first = self._engine is None
-        warm(engine, self._now(), self.recent.newest_first(), pause=_nothing if first else pause)
+        warm(engine, self._now(), self.recent.newest_first(), pause=_nothing if first else Pauses())
         with self._building:
             engine = self._with_changes(engine, engine.change)
             self._retired, self._engine = self._engine, engine

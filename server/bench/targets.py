@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,7 @@ def at(part: str, *path: str) -> Callable[[Measured], float]:
             if not isinstance(found, Mapping) or name not in found:
                 raise NotThere(f"`bench {part}` does not tell {' / '.join(path)}")
             found = found[name]
-        if not isinstance(found, int | float):
+        if not isinstance(found, int | float) or not math.isfinite(found):
             raise NotThere(f"`bench {part}` gives no number for {' / '.join(path)}")
         return float(found)
 

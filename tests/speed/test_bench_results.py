@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,10 @@ def test_a_bound_is_kept_from_the_side_that_is_good() -> None:
 
 
 def test_figures_are_divided_and_added() -> None:
-    measured = {"p": {"x": 3, "y": {"z": 6}, "name": "text"}}
+    measured = {"p": {"x": 3, "y": {"z": 6}, "name": "text", "none": math.nan}}
     assert over(at("p", "y", "z"), at("p", "x"))(measured) == 2
     assert total(at("p", "y", "z"), at("p", "x"))(measured) == 9
-    for path in (("q",), ("p", "nothing"), ("p", "x", "deeper"), ("p", "name")):
+    for path in (("q",), ("p", "nothing"), ("p", "x", "deeper"), ("p", "name"), ("p", "none")):
         with pytest.raises(NotThere):
             at(*path)(measured)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import sqlite3
 import tempfile
 import time
@@ -22,6 +23,7 @@ from typing import Any
 from recommender.client import Client
 from recommender.errors import InvalidInput
 from recommender.generation import Generations
+from recommender.generation.checked import NOTE
 from recommender.generation.folder import CURRENT
 from recommender.placements import Placements
 from recommender.served_profile import served_profile
@@ -112,6 +114,7 @@ def measure(data: Path, plan: Plan, told: Callable[[str], None] = lambda sentenc
         runs = []
         for number in range(plan.runs):
             told(f"run {number + 1} of {plan.runs}")
+            _only(copy / "generations", current)
             runs.append(_run(copy, plan, traffic, pool, number, told))
     return {"inputs": inputs, **_medians(runs)}
 
@@ -127,11 +130,21 @@ def _copied(data: Path, current: str) -> Iterator[Path]:
         finally:
             source.close()
             target.close()
-        # The generations themselves are the real ones; which of them is active may change here alone.
-        (copy / "generations").mkdir()
-        (copy / "generations" / CURRENT).write_text(current + "\n", encoding="ascii")
-        (copy / "generations" / current).symlink_to((data / "generations" / current).resolve(), target_is_directory=True)
+        # The generation itself is the real one; which one is active may change here alone.
+        origin, generations = (data / "generations").resolve(), copy / "generations"
+        generations.mkdir()
+        (generations / current).symlink_to(origin / current, target_is_directory=True)
+        if (origin / NOTE).exists():
+            shutil.copy(origin / NOTE, generations)
         yield copy
+
+
+def _only(generations: Path, current: str) -> None:
+    """Make `current` the active generation, and remove those that an earlier run has made."""
+    (generations / CURRENT).write_text(current + "\n", encoding="ascii")
+    for folder in generations.iterdir():
+        if folder.is_dir() and not folder.is_symlink():
+            shutil.rmtree(folder)
 
 
 def _run(copy: Path, plan: Plan, traffic: Traffic, pool: ProcessPoolExecutor, number: int, told: Callable[[str], None]) -> Figures:

@@ -50,6 +50,7 @@ BENCH_SHORT_HELPS = MappingProxyType(
         "serve": "Measure what a server costs and how long it takes to answer.",
         "store": "Measure how fast a store records events and reads people.",
         "search": "Measure how many of the nearest vectors a search finds, and what it costs.",
+        "results": "Run all benchmarks and write what they reached beside what they should.",
     }
 )
 """One line on each sub-command of `recommender bench`."""

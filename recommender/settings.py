@@ -29,7 +29,10 @@ class Settings(BaseSettings):
     listen: str = Field(default="127.0.0.1:50051", description="Address of the feed and event services, for front ends.")
     admin_listen: str = Field(default="127.0.0.1:50052", description="Address of the catalogue and generation services, for operators.")
     metrics_listen: str = Field(default="127.0.0.1:9464", description="Address of the Prometheus metrics over HTTP.")
-    threads: int = Field(default=8, ge=2, le=256, description="Calls worked on at once, per listener.")
+    threads: int = Field(default=8, ge=2, le=256, description="Calls worked on at once, of feeds, of events and of others each.")
+    wait_s: float = Field(
+        default=0.1, gt=0, le=60, description="Seconds that a feed may wait for its turn; who would wait longer is turned away at once."
+    )
     grace_s: float = Field(default=10.0, ge=0, le=600, description="Seconds that running calls may take when the server stops.")
     generation_poll_s: float = Field(default=1.0, gt=0, le=60, description="Seconds between looks for a newly activated generation.")
     consent_default: Literal["all", "none"] = Field(

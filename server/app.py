@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -23,12 +24,14 @@ from recommender.v1 import catalog_pb2_grpc, event_pb2_grpc, feed_pb2_grpc, gene
 from server.addresses import Address
 from server.bench.floor import FLOOR, add_floor
 from server.catalog_service import CatalogService
-from server.deciding import Tools
+from server.deadlines import Usual
+from server.deciding import METHODS, Tools
 from server.decisions import DecisionWriter
 from server.event_service import EventService
 from server.feed_service import FeedService
 from server.generation_service import GenerationService
 from server.interceptor import CallInterceptor
+from server.lanes import Lane
 from server.listeners import Listener
 from server.live import Live
 from server.logs import LOGGER_NAME
@@ -50,6 +53,9 @@ ADMIN_MESSAGE_BYTES = 256 * 2**20
 
 STREAM_SHARE = 4
 """One in so many threads of a listener may be taken by a streaming call."""
+
+EVENT_WAIT_S = 1.0
+"""Seconds that events may wait for their turn: losing them is worse than being late."""
 
 ID_BYTES = 16
 
@@ -100,6 +106,7 @@ class Server:
         decisions = DecisionWriter(store, self.metrics, limit=settings.decisions_queue)
         undo.callback(decisions.close)
         self.live = Live(generations, store, self.metrics, now=now, poll_s=settings.generation_poll_s, on_serving=self._feeds_serve)
+        self.usual = {method: Usual() for method in METHODS}
         self.feeds = FeedService(
             Tools(
                 store=store,
@@ -112,12 +119,14 @@ class Server:
                 page_age=timedelta(hours=settings.page_token_hours),
                 now=now,
                 new_id=new_id,
+                usual=self.usual,
             )
         )
         events = EventService(store, signer, self.metrics, consent_default, now, late=timedelta(days=settings.late_days))
         catalogue = CatalogService(store, self.live, now)
         builds = GenerationService(generations, self.live, now)
         streams = max(1, settings.threads // STREAM_SHARE)
+        feeds_lane, events_lane = Lane("feeds", settings.threads, settings.wait_s), Lane("events", settings.threads, EVENT_WAIT_S)
         self._front = Listener(
             "listen",
             Address.parse(settings.listen, "listen"),
@@ -126,7 +135,8 @@ class Server:
                 EVENT: partial(event_pb2_grpc.add_EventServiceServicer_to_server, events),
                 **({FLOOR: add_floor} if floor else {}),
             },
-            CallInterceptor(self.metrics, StreamLimit(streams)),
+            CallInterceptor(self.metrics, StreamLimit(streams), {FEED: feeds_lane, FLOOR: feeds_lane, EVENT: events_lane}),
+            lanes=(feeds_lane, events_lane),
             threads=settings.threads,
             message_bytes=FRONT_MESSAGE_BYTES,
         )
@@ -147,6 +157,8 @@ class Server:
         undo.callback(page.close)
         self.addresses = Addresses(str(self._front.address), str(self._admin.address), str(page.address))
         self._undo = undo
+        self.first_look_s = 0.0
+        self._filters = Thread(target=warm_filters, name="filters", daemon=True)
 
     @classmethod
     def start(
@@ -185,14 +197,20 @@ class Server:
         self._admin.serving("", CATALOG, GENERATION)
         self._front.start()
         self._admin.start()
+        began = time.perf_counter()
         self.live.start()
         self.live.wait_for_first_look()
+        self.first_look_s = time.perf_counter() - began
         # After all that the first feed without a filter needs, and long before the next generation.
-        Thread(target=warm_filters, name="filters", daemon=True).start()
+        self._filters.start()
         _LOG.info("listening", extra=asdict(self.addresses))
 
     def _feeds_serve(self) -> None:
         self._front.serving("", FEED)
+
+    def wait_for_filters(self) -> None:
+        """Return when all is there that filters need; feeds without filters do not wait for it."""
+        self._filters.join()
 
     def stop(self) -> None:
         """Take no more calls, let the running ones end within `grace_s`, write what waits, and close everything."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +18,10 @@ from typing import Any, Literal, get_args, get_origin
 import click
 
 from recommender.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+from server.heap import keep_little
+
+SWITCH_S = 0.001
+"""Seconds after which a thread that computes in Python makes room for another one: the one that takes calls in should not wait for long."""
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -41,32 +48,59 @@ def run_server(ready_file: Path | None, floor: bool, **flags: Any) -> None:
 
     RECOMMENDER_CONFIG may name a TOML file of settings; the environment goes over the file, and flags over both.
     """
+    began = _seconds_since_start()
     settings = load_settings(**flags)
     # Native libraries read these when they are loaded, which the imports below do: one thread per call, no pools inside.
     for variable in THREAD_VARIABLES:
         os.environ[variable] = "1"
+    keep_little()
+    sys.setswitchinterval(SWITCH_S)
     asked_to_stop = threading.Event()
     with _without_collections():
         from server.app import Server
-        from server.logs import start_logging
+        from server.logs import LOGGER_NAME, start_logging
 
+        imported = _seconds_since_start()
         start_logging(settings.log_level)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: asked_to_stop.set())
         started = Server.start(settings, floor=floor)
+    parts = {
+        "interpreter_s": began,
+        "imports_s": imported - began,
+        "generation_s": started.first_look_s,
+        "rest_s": _seconds_since_start() - imported - started.first_look_s,
+        "processor_s": time.process_time(),
+    }
+    logging.getLogger(LOGGER_NAME).info("started", extra={name: round(seconds, 3) for name, seconds in parts.items()})
     with started as server:
         if ready_file is not None:
             _write_addresses(ready_file, vars(server.addresses))
+        server.wait_for_filters()
+        gc.freeze()
         asked_to_stop.wait()
+
+
+def _seconds_since_start() -> float:
+    """Seconds since the kernel started this process, to a hundredth; since now where it does not tell."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
 def _without_collections() -> Iterator[None]:
-    """Next to nothing is garbage while modules are imported; looking for it would take a fifth of the time to the start."""
+    """Next to nothing is garbage while modules are imported; looking for it would take a fifth of the time to the start.
+
+    What has been made then stays, and is not looked at again: it would stop all threads for a tenth of a second now and then.
+    """
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
 
 

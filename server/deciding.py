@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,20 +18,19 @@ from recommender.store import Store
 from recommender.tokens import TokenSigner
 from server.answering import Decided
 from server.asking import Asker, Moment, basis_of
+from server.deadlines import LONG_AGO, Usual, seconds_left
 from server.decisions import DecisionWriter, Served
 from server.live import Live
 from server.metrics import Metrics
 
-REPLY_MARGIN_S = 0.005
-"""Kept of a call's deadline for writing the answer and sending it."""
-
-NO_DEADLINE_S = 86_400.0
-"""gRPC gives calls without a deadline one that lies years ahead."""
+METHODS = ("GetFeed", "GetSimilar", "GetPopular", "Rank")
+"""The methods whose answers are decided here."""
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What feeds are made with. `new_id` gives 16 random bytes; `page_age` is how old a page token may be."""
+    """What feeds are made with. `new_id` gives 16 random bytes; `page_age` is how old a page token may be; `usual` says for each method
+    how long its answers take."""
 
     store: Store
     live: Live
@@ -43,6 +42,7 @@ class Tools:
     page_age: timedelta
     now: Callable[[], datetime]
     new_id: Callable[[], bytes]
+    usual: Mapping[str, Usual]
 
 
 def decide(
@@ -59,7 +59,16 @@ def decide(
 
     `moment`: what shaped the query's history beside the asker's own; None where the history is not the asker's at all.
     """
-    [feed] = engine.feeds([query], now=now, deadline=deadline_of(context))
+    usual, started, left = tools.usual[method], time.monotonic(), seconds_left(context)
+    # Without a fallback an answer for which no source was asked would be an empty one.
+    short = left is not None and left < usual.seconds and (query.placement.fallback != "none" or query.candidates is not None)
+    deadline = LONG_AGO if short else None if left is None else started + left
+    [feed] = engine.feeds([query], now=now, deadline=deadline)
+    tools.live.recent.note(query)
+    if short:
+        usual.was_short()
+    else:
+        usual.took(time.monotonic() - started, whole=not feed.degraded, left=left)
     basis = Basis.CONTEXTUAL if moment is None else basis_of(asker, moment, feed, engine)
     decision_id = tools.new_id()
     # A query may bend its placement's settings; what is named is the configured placement.
@@ -93,11 +102,3 @@ def count_answer(metrics: Metrics, method: str, basis: Basis, degraded: Sequence
     metrics.answers.labels(method, basis.name).inc()
     for entry in degraded:
         metrics.degraded.labels(entry.what, entry.why).inc()
-
-
-def deadline_of(context: grpc.ServicerContext) -> float | None:
-    """When the engine must be done, as a `time.monotonic()` value; None for a call without a deadline."""
-    remaining = context.time_remaining()
-    if remaining is None or remaining > NO_DEADLINE_S:
-        return None
-    return time.monotonic() + remaining - REPLY_MARGIN_S

@@ -25,7 +25,8 @@ from recommender.times import to_micros
 from recommender.v1 import feed_pb2, feed_pb2_grpc, types_pb2
 from server.answering import Decided, Shown, answer_info, ranked_items
 from server.asking import Asker, Moment, meet
-from server.deciding import Tools, count_answer, deadline_of, decide
+from server.deadlines import seconds_left
+from server.deciding import Tools, count_answer, decide
 from server.reading import RANK_LIMIT, SEEDS_LIMIT, Context, Wanted, consent_of, ids_of, label_of, subject_of
 
 SIMILAR = PERSONAL_SOURCES - {SourceName.TRANSITIONS}
@@ -121,7 +122,8 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
         taken = take_page(page, eligible, query.reasons)
         decided = Decided(page.decision_id, query.placement.name, page.placement_version, page.generation_id, page.basis)
         degraded = []
-        deadline = deadline_of(context)
+        left = seconds_left(context)
+        deadline = None if left is None else time.monotonic() + left
         shown = Shown(taken.positions, taken.numbers, taken.sources, taken.probabilities, reasons=())
         if deadline is not None and time.monotonic() > deadline:
             degraded.append(Degradation("reasons", "deadline"))

@@ -1,16 +1,18 @@
-"""What happens around every call: errors become status codes, and each call is counted, timed and logged."""
+"""What happens around every call: too many are turned away, errors become status codes, and each call is counted, timed and logged."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, TypeAlias, TypeVar
 from uuid import uuid4
 
 import grpc
 
 from recommender.errors import RecommenderError, StoreError
+from server.deadlines import remaining_of
+from server.lanes import Lane, OnLane, TurnedAway, turn_away
 from server.logs import LOGGER_NAME
 from server.metrics import Metrics
 from server.status import code_of, fitting, message_of
@@ -18,53 +20,104 @@ from server.streams import StreamLimit
 
 _LOG = logging.getLogger(f"{LOGGER_NAME}.calls")
 
+NO_LANES: Mapping[str, Lane] = {}
+
+LEAST_S = 0.002
+"""Whoever gives less time than this when a turn has come, after waiting for it, would get no answer in time, however little is done."""
+
 Request = TypeVar("Request")
 Response = TypeVar("Response")
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
 class CallInterceptor(grpc.ServerInterceptor):
     """Wraps every unary call; of streaming calls (reflection) it only limits number and age.
 
+    `lanes`: the lane of each service, by its full name, that has one; whoever finds it full is turned away before anything is read.
     A domain error becomes its status code with its message. Anything else becomes INTERNAL with nothing but a request id,
     under which the log holds the details.
     """
 
-    def __init__(self, metrics: Metrics, streams: StreamLimit) -> None:
+    def __init__(self, metrics: Metrics, streams: StreamLimit, lanes: Mapping[str, Lane] = NO_LANES) -> None:
         self._metrics = metrics
         self._streams = streams
+        self._lanes = lanes
+        self._wrapped: dict[str, tuple[Handler, Lane | None, Callable[[], None]]] = {}
 
     def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Request, Response] | None],
+        continuation: Callable[[grpc.HandlerCallDetails], Handler | None],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Request, Response] | None:
+    ) -> Handler | None:
         """The handler of the call with everything around it, or None where there is no such method."""
-        handler = continuation(handler_call_details)
-        if handler is not None and handler.stream_stream is not None:
-            return grpc.stream_stream_rpc_method_handler(
-                self._streams.around(handler.stream_stream), handler.request_deserializer, handler.response_serializer
+        known = self._wrapped.get(handler_call_details.method)
+        if known is None:
+            handler = continuation(handler_call_details)
+            if handler is None:
+                # Not kept: anybody may ask for any name.
+                return None
+            known = self._wrapped[handler_call_details.method] = self._wrap(handler_call_details.method, handler)
+        wrapped, lane, count_turned_away = known
+        if lane is not None:
+            retry_s = lane.admission.refusal()
+            if retry_s is not None:
+                count_turned_away()
+                return grpc.stream_unary_rpc_method_handler(TurnedAway(retry_s))
+        return wrapped
+
+    def _wrap(self, path: str, handler: Handler) -> tuple[Handler, Lane | None, Callable[[], None]]:
+        _, service, method = path.rsplit("/", 2)
+        lane = self._lanes.get(service)
+        requests = self._metrics.requests.labels(method, grpc.StatusCode.RESOURCE_EXHAUSTED.name)
+        turned_away = self._metrics.turned_away.labels(method, "wait")
+
+        def count_turned_away() -> None:
+            requests.inc()
+            turned_away.inc()
+
+        if handler.stream_stream is not None:
+            behaviour = self._streams.around(handler.stream_stream)
+            wrapped = grpc.stream_stream_rpc_method_handler(behaviour, handler.request_deserializer, handler.response_serializer)
+        elif handler.unary_unary is not None:
+            around = self._around(method, handler.unary_unary, lane)
+            wrapped = grpc.unary_unary_rpc_method_handler(
+                around if lane is None else OnLane(lane, around), handler.request_deserializer, handler.response_serializer
             )
-        if handler is None or handler.unary_unary is None:
-            return handler
-        method = handler_call_details.method.rpartition("/")[2]
-        return grpc.unary_unary_rpc_method_handler(
-            self._around(method, handler.unary_unary), handler.request_deserializer, handler.response_serializer
-        )
+        else:
+            wrapped = handler
+        return wrapped, lane, count_turned_away
 
     def _around(
-        self, method: str, behaviour: Callable[[Request, grpc.ServicerContext], Response]
+        self, method: str, behaviour: Callable[[Request, grpc.ServicerContext], Response], lane: Lane | None
     ) -> Callable[[Request, grpc.ServicerContext], Response]:
         in_flight, seconds = self._metrics.in_flight, self._metrics.seconds.labels(method)
+        waits = None if lane is None else self._metrics.waits.labels(lane.name)
+        turned_away = self._metrics.turned_away.labels(method, "deadline")
+
+        def check_in(context: grpc.ServicerContext, lane: Lane, remaining: float | None) -> float | None:
+            """Note how long the call waited and how long its caller gives; a retry delay where too little is left of that."""
+            waited = time.monotonic() - lane.entered
+            if waits is not None:
+                waits.observe(waited)
+            lane.admission.gives(None if remaining is None else waited + remaining)
+            return lane.admission.too_late() if remaining is not None and remaining < LEAST_S < waited else None
 
         def call(request: Request, context: grpc.ServicerContext) -> Response:
             started = time.perf_counter()
             in_flight.inc()
             code, error_name = grpc.StatusCode.OK, ""
             try:
+                remaining = remaining_of(context)
                 # Work that nobody waits for any more would only delay the calls behind it.
-                if not context.is_active() or _is_late(context):
+                if not context.is_active() or (remaining is not None and remaining <= 0):
                     code = grpc.StatusCode.DEADLINE_EXCEEDED
                     _abort(context, code, "the deadline had passed before the call's turn came")
+                if lane is not None:
+                    retry_s = check_in(context, lane, remaining)
+                    if retry_s is not None:
+                        code = grpc.StatusCode.RESOURCE_EXHAUSTED
+                        turned_away.inc()
+                        turn_away(context, retry_s)
                 response = behaviour(request, context)
                 code = context.code() or code  # type: ignore[attr-defined]
                 return response
@@ -85,8 +138,9 @@ class CallInterceptor(grpc.ServerInterceptor):
                 in_flight.dec()
                 seconds.observe(took)
                 self._metrics.requests.labels(method, code.name).inc()
-                # Only names and numbers: messages quote what was given, which may be somebody's id.
-                _LOG.debug("call", extra={"method": method, "code": code.name, "ms": round(took * 1e3, 3), "error": error_name})
+                if _LOG.isEnabledFor(logging.DEBUG):
+                    # Only names and numbers: messages quote what was given, which may be somebody's id.
+                    _LOG.debug("call", extra={"method": method, "code": code.name, "ms": round(took * 1e3, 3), "error": error_name})
 
         return call
 
@@ -94,8 +148,3 @@ class CallInterceptor(grpc.ServerInterceptor):
 def _abort(context: grpc.ServicerContext, code: grpc.StatusCode, message: str) -> NoReturn:
     context.abort(code, fitting(message))
     raise AssertionError("abort raises")
-
-
-def _is_late(context: grpc.ServicerContext) -> bool:
-    remaining = context.time_remaining()
-    return remaining is not None and remaining <= 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
@@ -13,9 +13,10 @@ from grpc_reflection.v1alpha import reflection
 from recommender.errors import InvalidInput
 from server.addresses import Address
 from server.interceptor import CallInterceptor
+from server.lanes import Lane
 
 WAITING_PER_THREAD = 32
-"""Calls that may wait for each thread; more are answered with RESOURCE_EXHAUSTED rather than late."""
+"""Calls that may wait for each thread; whatever their kind, more are refused, without a word on when to come again."""
 
 CONNECTION_AGE_S = 300
 """How old a connection grows. gRPC itself varies it by a tenth either way, so that not all come back at once."""
@@ -43,6 +44,7 @@ class Health(health.HealthServicer):
 class Listener:
     """One gRPC server on one address.
 
+    `lanes` are what its `interceptor` puts calls in, to end with it; what is in none has `threads`.
     `services` adds each service by its full name. Every service is NOT_SERVING in health until `serving` is told about it;
     the overall status "" is what load balancers should go by.
     """
@@ -54,15 +56,17 @@ class Listener:
         services: Mapping[str, Callable[[grpc.Server], None]],
         interceptor: CallInterceptor,
         *,
+        lanes: Collection[Lane] = (),
         threads: int,
         message_bytes: int,
     ) -> None:
         self._services = tuple(services)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=setting)
+        self._pools = (self._pool, *lanes)
         self._server = grpc.server(
             self._pool,
             interceptors=[interceptor],
-            maximum_concurrent_rpcs=threads * WAITING_PER_THREAD,
+            maximum_concurrent_rpcs=(threads + sum(lane.threads for lane in lanes)) * WAITING_PER_THREAD,
             options=[
                 # Two programs on one port would share its connections in silence; one of them must fail instead.
                 ("grpc.so_reuseport", 0),
@@ -81,7 +85,7 @@ class Listener:
         try:
             port = self._server.add_insecure_port(str(address))
         except RuntimeError as error:
-            self._pool.shutdown()
+            self._shut()
             raise InvalidInput(f"setting {setting}", str(address), "an address of this machine whose port is free") from error
         self.address = Address(address.host, port)
 
@@ -101,6 +105,10 @@ class Listener:
 
         def wait() -> None:
             stopped.wait()
-            self._pool.shutdown()
+            self._shut()
 
         return wait
+
+    def _shut(self) -> None:
+        for pool in self._pools:
+            pool.shutdown()

@@ -1,6 +1,7 @@
 """The one mutable cell of the server: the engine that answers.
 
-A new generation is loaded beside the serving one and takes its place in one assignment. Changes of the catalogue are applied
+A new generation is loaded beside the serving one, by a thread that gives way to calls, is tried on what was asked lately, and takes its
+place in one assignment; the old one is given up once the calls that began with it are over. Changes of the catalogue are applied
 by whichever request first sees them, so that a hidden item is gone with the next answer.
 """
 
@@ -19,8 +20,10 @@ from recommender.engine import Recommender
 from recommender.errors import CorruptGeneration, NoGeneration, RecommenderError
 from recommender.generation import Generations
 from recommender.store import Store
+from server.background import Pauses, stand_back
 from server.logs import LOGGER_NAME
 from server.metrics import Metrics
+from server.recent import RecentQueries
 from server.warming import warm
 
 _LOG = logging.getLogger(f"{LOGGER_NAME}.live")
@@ -64,13 +67,17 @@ class Live:
         self._poll_s = poll_s
         self._on_serving = on_serving
         self._engine: Recommender | None = None
+        self._retired: Recommender | None = None
+        self.recent = RecentQueries()
         self._building = threading.Lock()
         self._looking = threading.Lock()
         self._refused_id: str | None = None
         self._failure: _Failure | None = None
         self._why_none = NOTHING_ACTIVE
         self._stop = threading.Event()
-        self._looked = threading.Event()
+        self._wake = threading.Event()
+        self._looks = threading.Condition()
+        self._begun = self._done = 0
         self._thread = threading.Thread(target=self._poll, name="generations", daemon=True)
 
     def start(self) -> None:
@@ -79,11 +86,12 @@ class Live:
 
     def wait_for_first_look(self) -> None:
         """Return when the generation that was active at the start serves, or was found absent or refused."""
-        self._looked.wait()
+        self._wait_for_look(1)
 
     def stop(self) -> None:
         """Stop looking; the engine stays."""
         self._stop.set()
+        self._wake.set()
         self._thread.join()
 
     @property
@@ -145,18 +153,28 @@ class Live:
                 self._failure = self._failed(active, error, failure, serving)
 
     def retry(self) -> None:
-        """Look, and try a generation again that was refused before: somebody has just activated it."""
-        self._refused_id = self._failure = None
-        self.look()
+        """Have it looked for a generation, also one that was refused before, since somebody has just activated it; return when that is
+        done, or when looking has been stopped."""
+        with self._looking:
+            self._refused_id = self._failure = None
+        with self._looks:
+            # One that has begun may have read which generation is active before that changed.
+            wanted = self._begun + 1
+        self._wake.set()
+        self._wait_for_look(wanted)
+
+    def _wait_for_look(self, number: int) -> None:
+        with self._looks:
+            self._looks.wait_for(lambda: self._done >= number or self._stop.is_set())
 
     def _take(self, generation_id: str) -> None:
         generation = self._generations.load(generation_id)
         engine = Recommender.of(generation)
-        warm(engine, self._now())
+        first = self._engine is None
+        warm(engine, self._now(), self.recent.newest_first(), pause=_nothing if first else Pauses())
         with self._building:
             engine = self._with_changes(engine, engine.change)
-            first = self._engine is None
-            self._engine = engine
+            self._retired, self._engine = self._engine, engine
         manifest = generation.manifest
         self._metrics.serves(manifest.id, manifest.created_at, manifest.items)
         self._metrics.live_items.set(_live_items(engine))
@@ -185,7 +203,10 @@ class Live:
 
     def _poll(self) -> None:
         failing: tuple[object, ...] = ()
-        while True:
+        while not self._stop.is_set():
+            self._wake.clear()
+            with self._looks:
+                self._begun += 1
             try:
                 self.look()
                 failing = ()
@@ -195,9 +216,21 @@ class Live:
                 if kind != failing:
                     _LOG.exception("looking for a generation failed")
                 failing = kind
-            self._looked.set()
-            if self._stop.wait(self._poll_s):
-                return
+            with self._looks:
+                self._done += 1
+                self._looks.notify_all()
+            if self._engine is not None:
+                # Nobody waits for the second generation and those after it.
+                stand_back()
+            self._wake.wait(self._poll_s)
+            # By now the calls that began with it are over, so that none of them has to give its memory back.
+            self._retired = None
+        with self._looks:
+            self._looks.notify_all()
+
+
+def _nothing() -> None:
+    """What is done between two pieces of work while nobody is served."""
 
 
 def _live_items(engine: Recommender) -> int:

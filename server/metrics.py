@@ -37,6 +37,14 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        self.waits = Histogram(
+            "recommender_wait_seconds",
+            "Seconds from when a call came in to the start of its work.",
+            ["lane"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.turned_away = counter("recommender_turned_away", "Calls that were turned away under overload, and why.", ["method", "why"])
         self.in_flight = gauge("recommender_requests_in_flight", "Calls being worked on.")
         self.answers = counter("recommender_answers", "Answers by method and by what they rest on.", ["method", "basis"])
         self.degraded = counter("recommender_degraded", "What was left out of answers, and why.", ["what", "why"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy as np
 from recommender.columns import Columns
 from recommender.conditions import compile_condition
 from recommender.engine import Recommender
+from recommender.errors import RecommenderError
 from recommender.events import EventType
 from recommender.feeds import Query
 from recommender.generation.catalogue import FILTER_FIELDS
@@ -22,15 +25,26 @@ COSTLY_FIELDS = ("id", "title")
 """Fields with a text of its own for every item, which few filters name."""
 
 
-def warm(engine: Recommender, now: datetime) -> None:
-    """Make the columns that filters and categories go by, and whatever feeds with and without a history need, before it serves."""
+def warm(engine: Recommender, now: datetime, recent: Sequence[Query] = (), pause: Callable[[], None] = lambda: None) -> None:
+    """Make the columns that filters and categories go by, and whatever feeds with and without a history need, before it serves.
+
+    `recent` are queries as they have come lately, whose filters and items the next ones will share. `pause` is called between two
+    pieces of work.
+    """
     catalogue = engine.contents.catalogue
     for name in FILTER_FIELDS:
         if name not in COSTLY_FIELDS:
             catalogue.columns.by_name[name]
+            pause()
     catalogue.category_members  # noqa: B018
-    histories = [empty_history(), _most_popular(engine, now)]
-    engine.feeds([Query(PLACEMENT, PLACEMENT.page_size, history=history, reasons=1) for history in histories], now=now)
+    for history in (empty_history(), _most_popular(engine, now)):
+        pause()
+        engine.feeds([Query(PLACEMENT, PLACEMENT.page_size, history=history, reasons=1)], now=now)
+    for query in recent:
+        pause()
+        # A filter may name an attribute that the new generation does not have.
+        with suppress(RecommenderError):
+            engine.feeds([query], now=now)
 
 
 def warm_filters() -> None:

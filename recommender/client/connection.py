@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
@@ -11,7 +12,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from recommender.client.answers import Feed, feed_of
-from recommender.client.failures import Unavailable, failure_of
+from recommender.client.failures import Unavailable, failure_of, retry_after_of
 from recommender.client.messages import consent_message, event_message, item_message, kind_numbers, subject_of
 from recommender.events import Consent, Event
 from recommender.items import Item, ItemKind, ItemState
@@ -29,6 +30,10 @@ from recommender.v1 import (
 
 TIMEOUT_S = 5.0
 HEALTH_PAUSE_S = 0.05
+TRIES = 4
+"""How often a call is sent, at the most, that the server turns away and asks to be tried again."""
+RETRY_SPREAD = 0.25
+"""The delay that a server asks for is lengthened at random by up to this share, so that clients do not come back in step."""
 
 # Every method but activation may be repeated: reads change nothing, events count once, and an upsert of the same is no change.
 _RETRIED = ("FeedService", "EventService", "CatalogService")
@@ -54,6 +59,8 @@ Response = TypeVar("Response")
 
 class Client:
     """A connection to one server, to be shared by all threads. Every call takes at most `timeout_s` seconds, retries included.
+
+    A call that an overloaded server turns away is tried again after the delay that it asks for, where there is time for that.
 
     `target` is the front ends' address, `admin_target` the operators', needed for items and generations only. Calls raise
     `ClientError`.
@@ -277,7 +284,15 @@ class Client:
         return self._admin_channel
 
     def _call(self, method: grpc.UnaryUnaryMultiCallable[Request, Response], request: Request) -> Response:
-        try:
-            return method(request, timeout=self.timeout_s)
-        except grpc.RpcError as error:
-            raise failure_of(error) from error
+        end = time.monotonic() + self.timeout_s
+        for further in reversed(range(TRIES)):
+            try:
+                return method(request, timeout=max(end - time.monotonic(), 0))
+            except grpc.RpcError as error:
+                delay = retry_after_of(error)
+                if delay is not None:
+                    delay *= 1 + RETRY_SPREAD * random.random()
+                if not further or delay is None or time.monotonic() + delay >= end:
+                    raise failure_of(error) from error
+            time.sleep(delay)
+        raise AssertionError("the last try raises")

@@ -5,6 +5,7 @@
     generations/
         CURRENT              id of the active generation, replaced in one step
         ACTIVATIONS.jsonl    who became active when, and why
+        .checked.json        whose files have been compared with their manifests; may be lost
         <id>/                manifest.json and the files that it lists
         .new-…/              a build that is being written, or was killed; ignored and swept
         .old-…/              a generation that is being removed; likewise
@@ -31,6 +32,7 @@ from pydantic import ValidationError
 
 from recommender.durable_files import FileEntry, difference, sync_folder, synced_sha256, write_durably
 from recommender.errors import CorruptGeneration, NotFound, RecommenderError, RefusedGeneration
+from recommender.generation.checked import note_checked, was_checked
 from recommender.generation.contents import Contents, file_names
 from recommender.generation.manifest import FORMAT_VERSION, Manifest
 from recommender.profile import BuildSettings
@@ -109,15 +111,25 @@ class Generations:
                 raise _unreadable(generation_id, name, error, folder) from error
             if why:
                 raise CorruptGeneration(generation_id, name, why)
+        note_checked(self.root, generation_id, self._files(manifest), self.ids())
         return manifest
 
+    def _sound(self, generation_id: str) -> Manifest:
+        """The manifest, after `verify` unless the files were checked before and have not been touched since. Raises what that raises."""
+        manifest = self.manifest(generation_id)
+        there = set(manifest.files) >= set(file_names())
+        return manifest if there and was_checked(self.root, generation_id, self._files(manifest)) else self.verify(generation_id)
+
+    def _files(self, manifest: Manifest) -> list[Path]:
+        return [self.root / manifest.id / name for name in (MANIFEST, *manifest.files)]
+
     def load(self, generation_id: str, *, verify: bool = True) -> Generation:
-        """Load a generation, by default after checking every file.
+        """Load a generation, by default after checking every file that has not been checked since it was last touched.
 
         Raises `NotFound`, `CorruptGeneration`, and `RecommenderError` when it cannot be read now, such as for want of memory
         or file handles.
         """
-        manifest = self.verify(generation_id) if verify else self.manifest(generation_id)
+        manifest = self._sound(generation_id) if verify else self.manifest(generation_id)
         folder = self._folder(generation_id)
         try:
             contents = Contents.read(folder)

@@ -18,6 +18,7 @@ import grpc
 import numpy as np
 import numpy.typing as npt
 
+from recommender.client.failures import retry_after_of
 from recommender.v1 import feed_pb2
 from server.bench.traffic import METHODS, Call, Traffic
 
@@ -29,7 +30,9 @@ OK = grpc.StatusCode.OK.value[0]
 @dataclass(frozen=True, eq=False)
 class Outcomes:
     """What became of calls, each array of shape (c,): `method` by place in `METHODS`; `latency` in seconds from when each was due;
-    `code` of gRPC, 0 for OK; `degraded`, whether something was left out of the answer.
+    `code` of gRPC, 0 for OK; `degraded`, whether something was left out of the answer; `ended`, when it came, as a `time.monotonic()`
+    value; `retry_s`, the seconds after which the server asks to be tried again, NaN where it does not; `generation`, the id of the
+    generation that a feed is from, "" for other calls.
 
     `seconds`: from the first call to the last answer. `client_seconds`: processor time of the driving process.
     """
@@ -38,15 +41,20 @@ class Outcomes:
     latency: npt.NDArray[np.float64]
     code: npt.NDArray[np.int16]
     degraded: npt.NDArray[np.bool_]
+    ended: npt.NDArray[np.float64]
+    retry_s: npt.NDArray[np.float64]
+    generation: npt.NDArray[np.str_]
     seconds: float
     client_seconds: float
 
     def of(self, method: str) -> Outcomes:
         """Those of one method."""
-        chosen = self.method == list(METHODS).index(method)
-        return replace(
-            self, method=self.method[chosen], latency=self.latency[chosen], code=self.code[chosen], degraded=self.degraded[chosen]
-        )
+        return self.where(self.method == list(METHODS).index(method))
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> Outcomes:
+        """Those that are `chosen`, shape (c,)."""
+        arrays = ("method", "latency", "code", "degraded", "ended", "retry_s", "generation")
+        return replace(self, **{name: getattr(self, name)[chosen] for name in arrays})
 
     @property
     def good(self) -> npt.NDArray[np.bool_]:
@@ -60,15 +68,26 @@ class Outcomes:
         return [float(each) * 1e3 for each in np.percentile(answered, [50, 90, 99, 99.9])] if len(answered) else [float("nan")] * 4
 
 
+@dataclass(frozen=True)
+class _Answer:
+    code: int
+    message: bytes = b""
+    retry_s: float = float("nan")
+
+
 class _Log:
     def __init__(self) -> None:
-        self._rows: list[tuple[int, float, int, bool]] = []
+        self._rows: list[tuple[int, float, int, bool, float, float, str]] = []
         self._lock = threading.Lock()
 
-    def add(self, call: Call, latency: float, code: int, reply: bytes | None) -> None:
-        degraded = call.method == "GetFeed" and reply is not None and bool(feed_pb2.GetFeedResponse.FromString(reply).info.degraded)
+    def add(self, call: Call, latency: float, answer: _Answer) -> None:
+        ended, degraded, generation = time.monotonic(), False, ""
+        if call.method == "GetFeed" and answer.code == OK:
+            info = feed_pb2.GetFeedResponse.FromString(answer.message).info
+            degraded, generation = bool(info.degraded), info.generation_id
         with self._lock:
-            self._rows.append((list(METHODS).index(call.method), latency, code, degraded))
+            place = list(METHODS).index(call.method)
+            self._rows.append((place, latency, answer.code, degraded, ended, answer.retry_s, generation))
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -81,6 +100,9 @@ class _Log:
             latency=np.array([row[1] for row in rows], dtype=np.float64),
             code=np.array([row[2] for row in rows], dtype=np.int16),
             degraded=np.array([row[3] for row in rows], dtype=np.bool_),
+            ended=np.array([row[4] for row in rows], dtype=np.float64),
+            retry_s=np.array([row[5] for row in rows], dtype=np.float64),
+            generation=np.array([row[6] for row in rows], dtype=np.str_),
             seconds=seconds,
             client_seconds=client_seconds,
         )
@@ -139,8 +161,8 @@ def closed(address: str, traffic: Traffic, wanted: Wanted, *, connections: int, 
             if call is None:
                 return
             sent = time.perf_counter()
-            code, reply = _answer(lambda call=call: made.method(connection, call.method)(call.message, timeout=WAIT_S))  # type: ignore[misc]
-            log.add(call, time.perf_counter() - sent, code, reply)
+            answer = _answer(lambda call=call: made.method(connection, call.method)(call.message, timeout=WAIT_S))  # type: ignore[misc]
+            log.add(call, time.perf_counter() - sent, answer)
 
     started, used = time.perf_counter(), time.process_time()
     threads = [threading.Thread(target=drive, args=(place,)) for place in range(connections)]
@@ -154,10 +176,10 @@ def closed(address: str, traffic: Traffic, wanted: Wanted, *, connections: int, 
 
 
 def opened(
-    address: str, traffic: Traffic, streams: Mapping[Wanted, float], *, connections: int, seconds: float, timeout: float = WAIT_S
+    address: str, traffic: Traffic, streams: Mapping[Wanted, float], *, connections: int, seconds: float, timeout_s: float = WAIT_S
 ) -> Outcomes:
     """Send the calls of each of `streams` at its rate per second for so many `seconds`, whatever becomes of them; then wait for the last
-    answers, `timeout` for each."""
+    answers, `timeout_s` for each."""
     log, made = _Log(), Connections(address, connections)
     due = sorted(
         (
@@ -175,7 +197,7 @@ def opened(
         wait = at - time.perf_counter()
         if wait > 0:
             time.sleep(wait)
-        future = made.method(place % connections, call.method).future(call.message, timeout=timeout)
+        future = made.method(place % connections, call.method).future(call.message, timeout=timeout_s)
         future.add_done_callback(lambda done, call=call, at=at: _note(log, call, at, done))  # type: ignore[misc]
     give_up = time.monotonic() + WAIT_S + 1
     while len(log) < len(due) and time.monotonic() < give_up:
@@ -193,12 +215,12 @@ def stay_on(processor: int | None) -> None:
 
 def _note(log: _Log, call: Call, at: float, done: grpc.Future[bytes]) -> None:
     latency = time.perf_counter() - at
-    code, reply = _answer(done.result)
-    log.add(call, latency, code, reply)
+    log.add(call, latency, _answer(done.result))
 
 
-def _answer(ask: Callable[[], bytes]) -> tuple[int, bytes | None]:
+def _answer(ask: Callable[[], bytes]) -> _Answer:
     try:
-        return OK, ask()
+        return _Answer(OK, ask())
     except grpc.RpcError as error:
-        return int(error.code().value[0]), None
+        retry_s = retry_after_of(error)
+        return _Answer(int(error.code().value[0]), retry_s=float("nan") if retry_s is None else retry_s)

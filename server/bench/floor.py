@@ -1,6 +1,7 @@
-"""The floor that every call of this server stands on: an empty method, and a reply of thirty items that nobody has to work out.
+"""The floor that every call of this server stands on: an empty method, a reply of thirty items that nobody has to work out, and a
+refusal as an overloaded server gives it.
 
-`recommender serve --floor` offers both beside the real services, behind the same interceptor and thread pool, so that a benchmark
+`recommender serve --floor` offers them beside the real services, behind the same interceptor and thread pool, so that a benchmark
 can tell what a feed costs from what any reply costs.
 """
 
@@ -9,13 +10,15 @@ from __future__ import annotations
 import grpc
 
 from recommender.v1 import feed_pb2, types_pb2
+from server.admission import RETRY_LEAST_S
+from server.lanes import TurnedAway
 
 FLOOR = "recommender.bench.Floor"
 ITEMS = 30
 
 
 def add_floor(server: grpc.Server) -> None:
-    """Offer the methods `Empty` and `Canned` of the service `FLOOR`."""
+    """Offer the methods `Empty`, `Canned` and `Shed` of the service `FLOOR`."""
     canned = canned_reply()
     handlers = {
         "Empty": grpc.unary_unary_rpc_method_handler(lambda request, context: b""),
@@ -24,6 +27,7 @@ def add_floor(server: grpc.Server) -> None:
             request_deserializer=feed_pb2.GetFeedRequest.FromString,
             response_serializer=feed_pb2.GetFeedResponse.SerializeToString,
         ),
+        "Shed": grpc.stream_unary_rpc_method_handler(TurnedAway(RETRY_LEAST_S)),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(FLOOR, handlers),))
 

@@ -15,7 +15,9 @@ TITLES = {
     "latency": "Mixed calls at a constant rate, timed from when each was due",
     "events beside feeds": "One event a call, 500 a second, beside feeds at a quarter of saturation",
     "events in batches": "A hundred events a call, as many as the server can do",
-    "overload": "Mixed calls at twice the rate of saturation, callers waiting a quarter of a second",
+    "overload": "Mixed calls at twice the rate of saturation",
+    "swap": "Feeds among mixed calls at half of saturation, while a new generation takes over and without",
+    "swapped": "How the new generation took over",
     "memory": "Memory of the server in the end",
 }
 

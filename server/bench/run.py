@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import shutil
 import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,17 +20,19 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import grpc
-
 from recommender.client import Client
 from recommender.errors import InvalidInput
 from recommender.generation import Generations
+from recommender.generation.checked import NOTE
+from recommender.generation.folder import CURRENT
 from recommender.placements import Placements
 from recommender.served_profile import served_profile
 from recommender.settings import load_settings
 from recommender.store import open_store
 from server.bench.clocks import memory_of, processor_seconds
-from server.bench.driver import Outcomes, Wanted, closed, opened, stay_on
+from server.bench.driver import OK, WAIT_S, Outcomes, Wanted, closed, opened, stay_on
+from server.bench.overload import OVERLOAD, PATIENCE_S, SHED, overload_row
+from server.bench.swap import feeds_row, publish, seconds_to, twin_of
 from server.bench.traffic import FEEDS, Traffic
 from server.launching import serving
 
@@ -37,15 +41,13 @@ SHARES = (0.25, 0.5, 0.7)
 """Shares of saturation at which latencies are taken."""
 EVENTS_PER_SECOND = 500
 BATCH = 100
-OVERLOAD = 2.0
-OVERLOAD_TIMEOUT_S = 0.25
-"""Callers do not wait longer for a feed under overload."""
-SHED, LATE = grpc.StatusCode.RESOURCE_EXHAUSTED.value[0], grpc.StatusCode.DEADLINE_EXCEEDED.value[0]
+SWAP_LEAST_S, SWAP_AFTER_S, SETTLE_S = 8.0, 2.0, 3.0
 FREE = "127.0.0.1:0"
 
 SINGLE = {
     "Empty": Wanted("Empty"),
     "Canned": Wanted("Canned"),
+    "Shed": Wanted("Shed"),
     "GetFeed": Wanted("GetFeed"),
     **{f"GetFeed, {asker}": Wanted("GetFeed", asker) for asker in FEEDS},
     "GetSimilar": Wanted("GetSimilar"),
@@ -86,7 +88,7 @@ def measure(data: Path, plan: Plan, told: Callable[[str], None] = lambda sentenc
     current = generations.current_id()
     if current is None or not settings.store_path.exists():
         raise InvalidInput("data", str(data), "a folder with a store and an active generation")
-    with _copied(data) as copy, ProcessPoolExecutor(1, get_context("spawn"), stay_on, (plan.client_processor,)) as pool:
+    with _copied(data, current) as copy, ProcessPoolExecutor(1, get_context("spawn"), stay_on, (plan.client_processor,)) as pool:
         generation = generations.load(current)
         with open_store(copy / "store.sqlite") as store:
             counts = store.counts()
@@ -112,13 +114,14 @@ def measure(data: Path, plan: Plan, told: Callable[[str], None] = lambda sentenc
         runs = []
         for number in range(plan.runs):
             told(f"run {number + 1} of {plan.runs}")
+            _only(copy / "generations", current)
             runs.append(_run(copy, plan, traffic, pool, number, told))
     return {"inputs": inputs, **_medians(runs)}
 
 
 @contextmanager
-def _copied(data: Path) -> Iterator[Path]:
-    """A folder with a copy of the store, since load writes events, and with the same generations."""
+def _copied(data: Path, current: str) -> Iterator[Path]:
+    """A folder with a copy of the store, since load writes events, and with the generation `current`."""
     with tempfile.TemporaryDirectory(dir=data, prefix="bench-") as name:
         copy = Path(name)
         source, target = sqlite3.connect(data / "store.sqlite"), sqlite3.connect(copy / "store.sqlite")
@@ -127,8 +130,21 @@ def _copied(data: Path) -> Iterator[Path]:
         finally:
             source.close()
             target.close()
-        (copy / "generations").symlink_to((data / "generations").resolve(), target_is_directory=True)
+        # The generation itself is the real one; which one is active may change here alone.
+        origin, generations = (data / "generations").resolve(), copy / "generations"
+        generations.mkdir()
+        (generations / current).symlink_to(origin / current, target_is_directory=True)
+        if (origin / NOTE).exists():
+            shutil.copy(origin / NOTE, generations)
         yield copy
+
+
+def _only(generations: Path, current: str) -> None:
+    """Make `current` the active generation, and remove those that an earlier run has made."""
+    (generations / CURRENT).write_text(current + "\n", encoding="ascii")
+    for folder in generations.iterdir():
+        if folder.is_dir() and not folder.is_symlink():
+            shutil.rmtree(folder)
 
 
 def _run(copy: Path, plan: Plan, traffic: Traffic, pool: ProcessPoolExecutor, number: int, told: Callable[[str], None]) -> Figures:
@@ -149,7 +165,7 @@ def _run(copy: Path, plan: Plan, traffic: Traffic, pool: ProcessPoolExecutor, nu
         full = int(outcomes.good.sum()) / outcomes.seconds
         told(f"saturated at {full:,.0f} calls a second")
         figures = {
-            "start": {"seconds to serving": start_s},
+            "start": {"seconds to serving": start_s, **_start_parts(log)},
             "methods": methods,
             "saturation": {
                 "calls/s": full,
@@ -164,16 +180,12 @@ def _run(copy: Path, plan: Plan, traffic: Traffic, pool: ProcessPoolExecutor, nu
         figures["events beside feeds"] = _latency_row(beside.of("RecordEvents"))
         _, batches = driving.closed(Wanted("RecordEvents", events=BATCH), plan.seconds)
         figures["events in batches"] = {"events/s": BATCH * int(batches.good.sum()) / batches.seconds, "failed": int((~batches.good).sum())}
-        over = driving.opened({Wanted(): OVERLOAD * full}, timeout=OVERLOAD_TIMEOUT_S)
-        in_time = int(over.good.sum())
         figures["overload"] = {
-            "offered/s": OVERLOAD * full,
-            "goodput over saturation": in_time / max(over.seconds, plan.seconds) / full,
-            "degraded": int(over.degraded.sum()),
-            "shed": int((over.code == SHED).sum()),
-            "late": int((over.code == LATE).sum()),
-            "failed otherwise": int((~over.good & (over.code != SHED) & (over.code != LATE)).sum()),
+            label: overload_row(driving.opened({Wanted(): OVERLOAD * full}, timeout_s=patience), plan.seconds, full)
+            for label, patience in PATIENCE_S.items()
         }
+        told("a new generation takes over")
+        figures["swap"], figures["swapped"] = driving.swapped({Wanted(): 0.5 * full}, copy / "generations")
         memory = memory_of(server.pid)
         figures["memory"] = {"resident MB": memory.resident, "private MB": memory.private, "shared MB": memory.shared}
         return figures
@@ -205,26 +217,56 @@ class _Driving:
         used, outcomes = self.closed(wanted, self._plan.seconds)
         calls = max(len(outcomes.code), 1)
         p50, _, p99, _ = outcomes.percentiles()
+        expected = SHED if wanted.method == "Shed" else OK
         return {
             "server ms": max(used - idle * outcomes.seconds, 0) * 1e3 / calls,
             "client ms": outcomes.client_seconds * 1e3 / calls,
             "p50 ms": p50,
             "p99 ms": p99,
             "calls/s": calls / outcomes.seconds,
-            "failed": int((~outcomes.good).sum()),
+            "failed": int((outcomes.code != expected).sum()),
         }
 
     def opened(self, streams: dict[Wanted, float], **options: float) -> Outcomes:
         """Calls at constant rates."""
+        return self._opening(streams, **options).result()
+
+    def _opening(self, streams: dict[Wanted, float], *, seconds: float | None = None, timeout_s: float = WAIT_S) -> Future[Outcomes]:
         return self._pool.submit(
             opened,
             self._address,
             self._traffic,
             {self._other(wanted): rate for wanted, rate in streams.items()},
             connections=self._plan.connections,
-            seconds=self._plan.seconds,
-            **options,
-        ).result()
+            seconds=self._plan.seconds if seconds is None else seconds,
+            timeout_s=timeout_s,
+        )
+
+    def swapped(self, streams: dict[Wanted, float], generations: Path) -> tuple[Figures, Figures]:
+        """Feeds while nothing else happens and while a new generation takes over, and how the change went.
+
+        The process's memory is taken again `SETTLE_S` after the last call.
+        """
+        twin = twin_of(generations, (generations / CURRENT).read_text(encoding="ascii").strip())
+        seconds = max(self._plan.seconds, SWAP_LEAST_S)
+        before = memory_of(self._pid)
+        usual = self._opening(streams, seconds=seconds).result().of("GetFeed")
+        coming = self._opening(streams, seconds=seconds)
+        # Not before the calls have begun, and with time enough for the change to end while they go on.
+        time.sleep(SWAP_AFTER_S)
+        published = time.monotonic()
+        publish(generations, twin)
+        feeds = coming.result().of("GetFeed")
+        time.sleep(SETTLE_S)
+        after = memory_of(self._pid)
+        p99 = usual.percentiles()[2] / 1e3
+        return {"without": feeds_row(usual, p99), "while it takes over": feeds_row(feeds, p99)}, {
+            "seconds to the first feed": seconds_to(feeds, twin, published),
+            "resident MB before": before.resident,
+            "resident MB after": after.resident,
+            "private MB before": before.private,
+            "private MB after": after.private,
+        }
 
     def latencies(self, streams: dict[Wanted, float]) -> Figures:
         """How long calls at constant rates take."""
@@ -233,6 +275,15 @@ class _Driving:
     def _other(self, wanted: Wanted) -> Wanted:
         self._part += 1
         return Wanted(wanted.method, wanted.asker, wanted.events, self._part)
+
+
+def _start_parts(log: Path) -> Figures:
+    """Of what the start consisted, as the last server that wrote to `log` tells: seconds by the clock, and of processor time in all."""
+    names = {"interpreter": "interpreter_s", "imports": "imports_s", "generation": "generation_s", "rest": "rest_s"}
+    names["processor seconds in all"] = "processor_s"
+    records = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+    told = [record for record in records if record.get("message") == "started"]
+    return {name: told[-1][key] for name, key in names.items()} if told else {}
 
 
 def _latency_row(outcomes: Outcomes) -> Figures:

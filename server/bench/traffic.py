@@ -39,6 +39,7 @@ METHODS = MappingProxyType(
     {
         "Empty": f"/{FLOOR}/Empty",
         "Canned": f"/{FLOOR}/Canned",
+        "Shed": f"/{FLOOR}/Shed",
         "GetFeed": FEED + "GetFeed",
         "GetSimilar": FEED + "GetSimilar",
         "GetPopular": FEED + "GetPopular",
@@ -103,7 +104,7 @@ class Traffic:
         match method:
             case "Empty":
                 return Call(method, b"")
-            case "GetFeed" | "Canned":
+            case "GetFeed" | "Canned" | "Shed":
                 return Call(method, self._feed(rng, asker or str(rng.choice(list(FEEDS), p=list(FEEDS.values())))))
             case "GetSimilar":
                 return Call(method, feed_pb2.GetSimilarRequest(item_ids=[self._item(rng)], page_size=PAGE).SerializeToString())

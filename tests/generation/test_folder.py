@@ -19,6 +19,7 @@ from handmade import NOW, checkerboard, contents_of, engine_of, feed_of, some_it
 from recommender.errors import CorruptGeneration, NotFound, RecommenderError, RefusedGeneration
 from recommender.feeds import Query
 from recommender.generation import Contents, FileEntry, GateCheck, Generations, Manifest
+from recommender.generation.checked import NOTE, was_checked
 from recommender.generation.contents import file_names
 from recommender.generation.manifest import FORMAT_VERSION
 from recommender.placements import Placement
@@ -492,4 +493,55 @@ def test_processes_that_activate_at_once_leave_one_that_loads(generations: Gener
     assert generations.current_id() == entries[-1]["id"]
     assert all(entry["previous"] == before["id"] for before, entry in pairwise(entries))
     assert generations.load(str(generations.current_id())).contents.catalogue.n == 12
-    assert sorted(path.name for path in generations.root.iterdir()) == sorted([*ids, "CURRENT", "ACTIVATIONS.jsonl"])
+    assert sorted(path.name for path in generations.root.iterdir()) == sorted([*ids, "CURRENT", "ACTIVATIONS.jsonl", NOTE])
+
+
+def files_of(generations: Generations, generation_id: str) -> list[Path]:
+    return [path for path in (generations.root / generation_id).iterdir() if path.is_file()]
+
+
+def test_files_that_were_checked_count_as_sound_until_they_are_touched(generations: Generations) -> None:
+    first, second = add(generations), add(generations, 1)
+    assert not was_checked(generations.root, first, files_of(generations, first)), "writing is not checking"
+    generations.activate(first, now=NOW)
+    generations.verify(second)
+    assert was_checked(generations.root, first, files_of(generations, first))
+    assert was_checked(generations.root, second, files_of(generations, second))
+
+    (generations.root / first / "popularity.npy").touch()
+
+    assert not was_checked(generations.root, first, files_of(generations, first))
+    assert was_checked(generations.root, second, files_of(generations, second))
+
+
+def test_a_file_damaged_with_its_times_put_back_is_refused_all_the_same(generations: Generations) -> None:
+    only = add(generations)
+    generations.activate(only, now=NOW)
+    path = generations.root / only / "popularity.npy"
+    before, content = path.stat(), bytearray(path.read_bytes())
+    content[-1] ^= 0xFF
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    with pytest.raises(CorruptGeneration, match=r"popularity\.npy: has another checksum"):
+        generations.load(only)
+
+
+@pytest.mark.parametrize("note", ["", "{", "[]", '{"other": {}}'])
+def test_a_note_that_is_lost_or_damaged_costs_only_another_check(generations: Generations, note: str) -> None:
+    only = add(generations)
+    generations.activate(only, now=NOW)
+    (generations.root / NOTE).write_text(note, encoding="utf-8")
+
+    assert generations.load(only).contents.catalogue.n == 12
+    assert was_checked(generations.root, only, files_of(generations, only))
+
+
+def test_what_is_remembered_goes_with_the_generation(generations: Generations) -> None:
+    ids = [add(generations, day) for day in range(4)]
+    for generation_id in ids:
+        generations.activate(generation_id, now=NOW)
+    generations.prune(1)
+    generations.verify(ids[-1])
+
+    assert set(json.loads((generations.root / NOTE).read_text())) == set(generations.ids())

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import grpc
 import pytest
 from click.testing import CliRunner
 
-from recommender.client import Client, ClientError, DeadlinePassed, InvalidArgument, Missing, Unavailable
+from recommender.client import Client, ClientError, DeadlinePassed, InvalidArgument, Missing, Overloaded, Unavailable
+from recommender.client.connection import TRIES
+from recommender.client.failures import PUSHBACK
 from recommender.events import EventType
 from recommender.items import ItemKind
 from server.feed_command import feed as feed_command
@@ -123,3 +127,69 @@ def test_the_command_tells_what_is_wrong(live: Deployment) -> None:
 
     assert (neither.exit_code, "either --user or --session" in neither.output) == (2, True)
     assert (bad.exit_code, "filter: given" in bad.output, "INVALID_ARGUMENT" in bad.output) == (1, True, True)
+
+
+class Busy(grpc.GenericRpcHandler):
+    """Turns calls away `times` times, asking for the delay `told` where it is given, and then answers with an empty feed."""
+
+    def __init__(self, times: int, told: str | None) -> None:
+        self.times, self.told, self.calls = times, told, 0
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+        def behaviour(request: bytes, context: grpc.ServicerContext) -> bytes:
+            self.calls += 1
+            if self.calls <= self.times:
+                if self.told is not None:
+                    context.set_trailing_metadata(((PUSHBACK, self.told),))
+                context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "not just now")
+            return b"\x1a\x02\x18\x03"
+
+        return grpc.unary_unary_rpc_method_handler(behaviour)
+
+
+@pytest.fixture
+def asking() -> Iterator[Callable[[Busy], Client]]:
+    """Starts a server of a handler and gives a client of it."""
+    closing = ExitStack()
+
+    def start(handler: Busy) -> Client:
+        server = grpc.server(ThreadPoolExecutor(1))
+        server.add_generic_rpc_handlers((handler,))
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        closing.callback(lambda: server.stop(0).wait())
+        return closing.enter_context(Client(f"127.0.0.1:{port}", timeout_s=20))
+
+    with closing:
+        yield start
+
+
+def test_a_call_that_is_turned_away_is_tried_again_after_the_delay(asking: Callable[[Busy], Client]) -> None:
+    busy = Busy(2, "20")
+    assert asking(busy).get_feed(user="ann").items == ()
+    assert busy.calls == 3
+
+
+def test_tries_are_bounded(asking: Callable[[Busy], Client]) -> None:
+    busy = Busy(100, "1")
+    with pytest.raises(Overloaded) as caught:
+        asking(busy).get_feed(user="ann")
+    assert busy.calls == TRIES
+    assert caught.value.retry_after_s == 0.001
+
+
+def test_a_delay_longer_than_the_call_may_take_is_told_and_not_waited_for(asking: Callable[[Busy], Client]) -> None:
+    busy = Busy(100, "60000")
+    with pytest.raises(Overloaded, match="not just now") as caught:
+        asking(busy).get_feed(user="ann")
+    assert busy.calls == 1
+    assert caught.value.retry_after_s == 60
+
+
+@pytest.mark.parametrize("told", [None, "-1", "soon"])
+def test_without_a_delay_to_go_by_nothing_is_tried_again(asking: Callable[[Busy], Client], told: str | None) -> None:
+    busy = Busy(100, told)
+    with pytest.raises(Overloaded) as caught:
+        asking(busy).get_feed(user="ann")
+    assert busy.calls == 1
+    assert caught.value.retry_after_s is None

@@ -1,0 +1,135 @@
+"""What a deployment must reach and aims at, and where the benchmarks' figures tell whether it does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Figures = Mapping[str, Any]
+"""The figures of one benchmark, as its JSON holds them."""
+Measured = Mapping[str, Figures]
+"""The figures of each part that was measured, by its name."""
+
+SERVE, MILLION, SEARCH, BUILD = "serve", "serve-million", "search", "build"
+"""Parts: serving at 100 thousand items and at a million, search, and a whole build."""
+
+
+class NotThere(LookupError):
+    """A figure is missing; the text says why."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A figure with its bounds. `read` takes it from what was measured and raises `NotThere`; `at_most` says which way is better."""
+
+    title: str
+    unit: str
+    must: float
+    aim: float
+    read: Callable[[Measured], float]
+    at_most: bool = True
+
+    def bound(self, value: float) -> str:
+        """A bound in words."""
+        return f"{'≤' if self.at_most else '≥'} {shown(value)}{self.unit}"
+
+    def verdict(self, value: float) -> str:
+        """How a figure stands to the bounds."""
+        for bound, words in ((self.aim, "aim reached"), (self.must, "must reached")):
+            if value <= bound if self.at_most else value >= bound:
+                return words
+        return "missed"
+
+
+def shown(value: float) -> str:
+    """A number with three digits or so."""
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
+
+
+def at(part: str, *path: str) -> Callable[[Measured], float]:
+    """Reads the figure at `path` of a part."""
+
+    def read(measured: Measured) -> float:
+        if part not in measured:
+            raise NotThere(part)
+        found: Any = measured[part]
+        for name in path:
+            if not isinstance(found, Mapping) or name not in found:
+                raise NotThere(f"`bench {part}` does not tell {' / '.join(path)}")
+            found = found[name]
+        if not isinstance(found, int | float) or not math.isfinite(found):
+            raise NotThere(f"`bench {part}` gives no number for {' / '.join(path)}")
+        return float(found)
+
+    return read
+
+
+def over(one: Callable[[Measured], float], other: Callable[[Measured], float]) -> Callable[[Measured], float]:
+    """One figure over another one."""
+    return lambda measured: one(measured) / other(measured)
+
+
+def total(*reads: Callable[[Measured], float]) -> Callable[[Measured], float]:
+    """The sum of figures."""
+    return lambda measured: sum(read(measured) for read in reads)
+
+
+def _feed(part: str) -> Callable[[Measured], float]:
+    return at(part, "methods", "GetFeed", "server ms")
+
+
+def _scaled(read: Callable[[Measured], float], factor: float) -> Callable[[Measured], float]:
+    return lambda measured: read(measured) * factor
+
+
+_TAKES_OVER = ("swap", "while it takes over")
+_OVER, _HURRIED = ("overload", "callers wait 250 ms"), ("overload", "callers wait 30 ms")
+_EVENTS, _EXPORT = ("events in batches", "events/s"), ("export", "feeds/s of processor time")
+
+TARGETS = (
+    Target("Processor time of the server for a feed of 30 items, every stage on, 100k items", " ms", 2.0, 0.8, _feed(SERVE)),
+    Target("The same over a canned reply, same run", "×", 11, 5, at(SERVE, "methods", "GetFeed", "times the canned reply")),
+    Target("The same at 1M items over 100k", "×", 2, 1.3, over(_feed(MILLION), _feed(SERVE))),
+    Target("p99 at half of saturation, 100k items", " ms", 15, 8, at(SERVE, "latency", "50% of saturation", "p99 ms")),
+    Target("Feeds a second and core", "", 500, 1_200, at(SERVE, "saturation", "feeds/s alone"), at_most=False),
+    Target("Processor time of GetSimilar", " ms", 0.8, 0.3, at(SERVE, "methods", "GetSimilar", "server ms")),
+    Target("Processor time of GetPopular", " ms", 0.8, 0.3, at(SERVE, "methods", "GetPopular", "server ms")),
+    Target("One event a call, durable, 500 a second beside feeds: p99", " ms", 50, 20, at(SERVE, "events beside feeds", "p99 ms")),
+    Target("Durable events a second, a hundred a call", "", 10_000, 30_000, at(SERVE, *_EVENTS), at_most=False),
+    Target("Lowest recall@500 of all filters and vectors", "", 0.99, 0.995, at(SEARCH, "worst", "recall@500"), at_most=False),
+    Target("Start to SERVING, 100k items", " s", 2, 1, at(SERVE, "start", "seconds to serving")),
+    Target("Private memory of a server process, 100k items", " MB", 300, 150, at(SERVE, "memory", "private MB")),
+    Target("Private memory of a server process, 1M items", " MB", 300, 150, at(MILLION, "memory", "private MB")),
+    Target("Generation on disk, 100k items", " MB", 600, 300, at(SERVE, "inputs", "megabytes on disk")),
+    Target("Generation on disk, 1M items", " MB", 6_000, 3_000, at(MILLION, "inputs", "megabytes on disk")),
+    Target(
+        "Feeds that fail or take over twice the usual p99 while a generation takes over",
+        "",
+        0,
+        0,
+        total(at(SERVE, *_TAKES_OVER, "failed"), at(SERVE, *_TAKES_OVER, "over twice the usual p99")),
+    ),
+    Target(
+        "Answered in time at twice saturation, over saturation", "", 0.9, 0.9, at(SERVE, *_OVER, "goodput over saturation"), at_most=False
+    ),
+    Target("Exported feeds a second and core", "", 700, 2_500, at(BUILD, *_EXPORT), at_most=False),
+    Target("Full build", " min", 20, 8, _scaled(at(BUILD, "build", "wall s"), 1 / 60)),
+    Target("Memory of a full build", " GB", 8, 4, _scaled(at(BUILD, "build", "peak MB"), 1e-3)),
+)
+"""In the order of the table."""
+
+BESIDE = (
+    ("Degraded, of feeds answered at twice saturation, callers waiting 250 ms", at(SERVE, *_OVER, "degraded share")),
+    ("Late, of calls at twice saturation, callers waiting 250 ms", at(SERVE, *_OVER, "late share")),
+    (
+        "Degraded, of feeds answered at twice saturation, callers waiting 30 ms",
+        at(SERVE, *_HURRIED, "degraded share"),
+    ),
+    ("Late, of calls at twice saturation, callers waiting 30 ms", at(SERVE, *_HURRIED, "late share")),
+    ("Processor time of a call that is turned away (ms)", at(SERVE, "methods", "Shed", "server ms")),
+    ("Processor time of an empty call (ms)", at(SERVE, "methods", "Empty", "server ms")),
+    ("Seconds from publishing to the first feed of the new generation", at(SERVE, "swapped", "seconds to the first feed")),
+)
+"""Figures without bounds that belong beside them."""

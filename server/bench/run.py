@@ -29,6 +29,7 @@ from recommender.placements import Placements
 from recommender.served_profile import served_profile
 from recommender.settings import load_settings
 from recommender.store import open_store
+from server.bench.breakdown import stages_of_a_feed
 from server.bench.clocks import memory_of, processor_seconds
 from server.bench.driver import OK, WAIT_S, Outcomes, Wanted, closed, opened, stay_on
 from server.bench.overload import OVERLOAD, PATIENCE_S, SHED, overload_row
@@ -43,6 +44,8 @@ EVENTS_PER_SECOND = 500
 BATCH = 100
 SWAP_LEAST_S, SWAP_AFTER_S, SETTLE_S = 8.0, 2.0, 3.0
 FREE = "127.0.0.1:0"
+PROFILED = 2_000
+"""Feeds whose stages are told apart."""
 
 SINGLE = {
     "Empty": Wanted("Empty"),
@@ -70,6 +73,8 @@ class Plan:
     seed: int = 1
     server_processor: int | None = None
     client_processor: int | None = None
+    profile: bool = False
+    """Whether the stages of a feed are told apart as well."""
 
     @classmethod
     def with_processors(cls, **given: Any) -> Plan:
@@ -116,7 +121,21 @@ def measure(data: Path, plan: Plan, told: Callable[[str], None] = lambda sentenc
             told(f"run {number + 1} of {plan.runs}")
             _only(copy / "generations", current)
             runs.append(_run(copy, plan, traffic, pool, number, told))
-    return {"inputs": inputs, **_medians(runs)}
+        figures = {"inputs": inputs, **_medians(runs)}
+        if plan.profile:
+            told("the stages of a feed")
+            _only(copy / "generations", current)
+            figures["profile"] = _profile(copy, plan, traffic, 1e3 * figures["methods"]["GetFeed, known"]["server ms"])
+    return figures
+
+
+def _profile(copy: Path, plan: Plan, traffic: Traffic, whole: float) -> Figures:
+    """The stages of a feed for a known person, and what gRPC and threads around the handler take of the `whole`, in µs."""
+    single_threaded()
+    with ProcessPoolExecutor(1, get_context("spawn"), stay_on, (plan.server_processor,)) as pool:
+        stages = pool.submit(stages_of_a_feed, copy, traffic, PROFILED).result()
+    stages["gRPC, threads, and work beside it"] = whole - sum(stages.values())
+    return {stage: {"µs": each, "share": each / whole} for stage, each in stages.items()} | {"whole": {"µs": whole, "share": 1.0}}
 
 
 @contextmanager

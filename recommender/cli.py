@@ -34,6 +34,7 @@ SHORT_HELPS = MappingProxyType(
         "store": "Make, upgrade and look into the store.",
         "serve": "Serve feeds over gRPC until SIGTERM or SIGINT; then finish what is running and exit with 0.",
         "feed": "Ask a running server for a feed and print it.",
+        "export": "Write everybody's feed to a file.",
         "eval": "Judge the engine on held-out time.",
         "tune": "Search build settings on held-out parts of the training data.",
         "bench": "Measure quality and speed, and draw worlds to measure on.",

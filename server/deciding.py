@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import grpc
 
+from recommender.asker import Asker
 from recommender.engine import Recommender
 from recommender.events import Consent
 from recommender.feeds import Basis, Degradation, Feed, Query
@@ -16,7 +17,7 @@ from recommender.placements import Placements
 from recommender.store import Store
 from recommender.tokens import TokenSigner
 from server.answering import Decided
-from server.asking import Asker, Moment, basis_of
+from server.asking import Moment, basis_of
 from server.decisions import DecisionWriter, Served
 from server.live import Live
 from server.metrics import Metrics

@@ -49,6 +49,7 @@ BENCH_SHORT_HELPS = MappingProxyType(
         "quality": "Judge the default profile on the sets of a folder, beside what is published on them.",
         "world": "Write a synthetic world to FOLDER as import files.",
         "serve": "Measure what a server costs and how long it takes to answer.",
+        "build": "Measure a nightly build: what each stage takes, what it leaves on disk, and everybody's feed made from it.",
     }
 )
 """One line on each sub-command of `recommender bench`."""

@@ -74,7 +74,7 @@ def test_what_is_served_is_what_was_trained(blocks: int, heads: int, factors: in
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(1)
         trained = NextItem(np.random.default_rng(0).normal(size=(12, width)).astype(np.float32), options).eval()
-        for values in trained.parameters():
+        for values in (trained.items, trained.bias, *trained.parameters()):
             values += 0.3 * torch.randn(values.shape)
         rows = np.arange(0, 24, 2)
         served = trained.served(rows, 24, seed=0)
@@ -83,8 +83,8 @@ def test_what_is_served_is_what_was_trained(blocks: int, heads: int, factors: in
             # Nothing at the front, as where histories of several lengths are read together.
             padded = np.concatenate([np.full(7 - length, 12), history])
             asked = served.encode(rows[history].astype(np.int32))
-            np.testing.assert_allclose(asked, trained(torch.from_numpy(padded)[None])[0, -1].numpy(), rtol=1e-4, atol=1e-4)
-            np.testing.assert_allclose(asked, trained(torch.from_numpy(history)[None])[0, -1].numpy(), rtol=1e-4, atol=1e-4)
+            np.testing.assert_allclose(asked, trained(torch.from_numpy(padded)[None], trained.items)[0, -1].numpy(), rtol=1e-4, atol=1e-4)
+            np.testing.assert_allclose(asked, trained(torch.from_numpy(history)[None], trained.items)[0, -1].numpy(), rtol=1e-4, atol=1e-4)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others(tables: Any, model: SequenceModel) -> None:

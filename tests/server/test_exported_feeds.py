@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.server.conftest import Deployment, World
 
 HOME = Placement(name="home")
-UNUSUAL = "Zoë 🦊 \u202eקורא"
+UNUSUAL = "Zoë 🦊 \u202e\u05e7\u05d5\u05e8\u05d0"
 
 
 def exported(world: World, output: Path, **more: object) -> tuple[Exported, list[dict[str, object]]]:

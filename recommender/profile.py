@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -335,6 +336,13 @@ class BuildSettings(_Settings):
     """Name or folder of a sentence-transformers model; "auto" takes the MiniLM weights of the installed package."""
     embed_precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with `update` in place of what was set; as in the base class, but for what was worked out from the old settings."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("weight_table", "hash"):
+            copied.__dict__.pop(name, None)
+        return copied
 
     @cached_property
     def weight_table(self) -> npt.NDArray[np.float32]:

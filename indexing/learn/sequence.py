@@ -53,8 +53,8 @@ def sequence_model(
     `earlier`: a model of some of these events alone. Where there are more next items than can be learnt from as often as `passes` says,
     learning starts from there, and from a share of them; where there are fewer, it makes no difference.
 
-    Four numbers of 4 bytes are held for every
-    number of the model, and as much again while singular vectors are made; besides, memory grows with events only by their sorting.
+    Four numbers of 4 bytes are held for every number of the model, and as much again while singular vectors are made; besides, memory
+    grows with events only by their sorting. What a step takes goes by the items that it touches, however many there are.
     """
     n, options = catalogue.n, settings.sequence
     visits = Visits.of(events, catalogue, settings)

@@ -12,7 +12,7 @@ from indexing.embedding import embed_items, find_embedder
 from indexing.fitting import fit
 from indexing.gate import check_contents, check_feeds, check_judgement, check_vectors
 from indexing.learning import learn
-from indexing.progress import Reporter
+from indexing.progress import Reporter, within
 from indexing.snapshot import Snapshot, read_snapshot
 from indexing.twin import TwinReport, judge_twin
 from indexing.writer_lock import writer_lock
@@ -89,15 +89,20 @@ def reindex(
                 placement,
                 parent=_settings_of(parent) if parent else None,
                 progress=advance,
+                part=within(report.part, "twin"),
             )
         with report.stage("learn") as advance:
             if twin.comparison is None:
-                contents = fit(snapshot.catalogue, vectors, embedded.has_vector, snapshot.events, build, placement).contents
+                contents = fit(
+                    snapshot.catalogue, vectors, embedded.has_vector, snapshot.events, build, placement, part=report.part
+                ).contents
             else:
                 # Where the newest events are too few to learn a blend from, the one that was judged is published.
                 learnt = twin.learnt or twin.judged_with
                 blend = learnt.blend if learnt else None
-                contents = learn(snapshot.catalogue, vectors, embedded.has_vector, snapshot.events, build, blend)
+                contents = learn(
+                    snapshot.catalogue, vectors, embedded.has_vector, snapshot.events, build, blend, earlier=twin.sequence, part=report.part
+                )
             advance(1, 1)
         with report.stage("check"):
             checks = [check_vectors(embedded), *_checks(contents, build, placement, parent, snapshot, twin, now)]

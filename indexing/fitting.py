@@ -20,6 +20,7 @@ from indexing.interactions import interaction_matrix, positive_part
 from indexing.learn.local_ridge import like_items
 from indexing.learn.sequence import settings_of_parts
 from indexing.learning import learn
+from indexing.progress import Part, untold, within
 from recommender.engine import Recommender
 from recommender.errors import InvalidInput
 from recommender.event_table import EventTable
@@ -76,21 +77,29 @@ def fit(
     placement: Placement,
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    part: Part = untold,
 ) -> Fitted:
-    """Learn the blend on inner cuts of `events`, then everything else on all of them."""
+    """Learn the blend on inner cuts of `events`, then everything else on all of them. `part` is told of each learner."""
     cuts = inner_cuts(catalogue, events, settings, new_items=bool(has_vector.any()), repeats=placement.repeat == "allowed")
     of_parts, fits = settings_of_parts(events, catalogue, settings), []
     for done, inner in enumerate(cuts, 1):
-        learnt_before = learn(catalogue, vectors, has_vector, inner.training, of_parts)
+        learnt_before = learn(catalogue, vectors, has_vector, inner.training, of_parts, part=within(part, f"inner fit {done}"))
         fits.append(Fit(Recommender.unpublished(learnt_before, of_parts), inner.parts))
         progress(done, len(cuts) + 2)
-    decays = chosen_decays(fits, order_of(events.consenting(Consent.TRAIN)), placement, settings)
-    samples = [gather_drawn(fit.engine, fit.parts, placement, settings.blending, seed=settings.seed, decays=decays) for fit in fits]
+    # The first cut is the newest, so that its model knows most of what there is to know.
+    earlier = fits[0].engine.contents.sequence if fits else None
+    with part("fading"):
+        decays = chosen_decays(fits, order_of(events.consenting(Consent.TRAIN)), placement, settings)
+    with part("samples"):
+        samples = [gather_drawn(fit.engine, fit.parts, placement, settings.blending, seed=settings.seed, decays=decays) for fit in fits]
     # The inner fits are not needed any more, and the last fit wants the room.
     fits.clear()
-    learnt = blend_of_cuts(samples, settings.blending, seed=settings.seed, decays=decays)
+    with part("blend"):
+        learnt = blend_of_cuts(samples, settings.blending, seed=settings.seed, decays=decays)
     progress(len(cuts) + 1, len(cuts) + 2)
-    contents = learn(catalogue, vectors, has_vector, events, settings, learnt.blend if learnt else None)
+    contents = learn(
+        catalogue, vectors, has_vector, events, settings, learnt.blend if learnt else None, earlier=earlier, part=within(part, "fit")
+    )
     progress(len(cuts) + 2, len(cuts) + 2)
     return Fitted(contents, learnt, tuple(samples), decays)
 

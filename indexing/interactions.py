@@ -39,6 +39,14 @@ def interaction_matrix(events: EventTable, catalogue: Catalogue, settings: Build
     return matrix
 
 
+def of_some_people(matrix: sp.csr_array, most: int, *, seed: int) -> sp.csr_array:
+    """At most `most` of the people, rows of `matrix`, drawn without replacement; all where there are no more."""
+    people = matrix.shape[0]
+    if people <= most:
+        return matrix
+    return sp.csr_array(matrix[np.sort(np.random.default_rng(seed).choice(people, most, replace=False))])
+
+
 def positive_part(matrix: sp.csr_array) -> sp.csr_array:
     """The entries above 0, the same shape."""
     positive = matrix.copy()

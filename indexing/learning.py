@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from indexing.beside import Beside
 from indexing.counting import counts
-from indexing.interactions import interaction_matrix
+from indexing.interactions import interaction_matrix, of_some_people
 from indexing.learn.als import als_item_factors, confidence_of
 from indexing.learn.co_occurrence import co_occurrence_weights
 from indexing.learn.graph_filter import graph_filter
@@ -16,12 +17,14 @@ from indexing.learn.sequence import sequence_model
 from indexing.learn.transfer import transfer_weights
 from indexing.learn.transitions import transition_weights
 from indexing.pace import paced
+from indexing.progress import Part, untold
 from recommender.event_table import EventTable
 from recommender.events import Consent
 from recommender.generation import Contents
 from recommender.generation.catalogue import Catalogue
 from recommender.profile import BuildSettings
 from recommender.ranking import Blend
+from recommender.sequence_model import SequenceModel
 from recommender.sources import whitened
 from recommender.vectors import VectorIndex
 
@@ -33,26 +36,56 @@ def learn(
     events: EventTable,
     settings: BuildSettings,
     blend: Blend | None = None,
+    *,
+    earlier: SequenceModel | None = None,
+    part: Part = untold,
 ) -> Contents:
-    """Fit every learner on the `events` whose consent allows training; `blend`, learnt on other events, goes with what they make."""
+    """Fit every learner on the `events` whose consent allows training; `blend`, learnt on other events, goes with what they make.
+
+    `earlier`: a sequence model of some of these events alone, to start from where there are many. The sequence model is learnt on a core
+    of its own, beside all else. `part` is told of each learner.
+    """
     allowed = events.consenting(Consent.TRAIN)
-    settings = paced(allowed, catalogue, settings)
-    matrix = interaction_matrix(allowed, catalogue, settings)
-    collaborative = settings.collaborative
-    confidence = confidence_of(matrix, collaborative)
+    with part("half-lives"):
+        settings = paced(allowed, catalogue, settings)
+
+    def sequence() -> SequenceModel:
+        with part("sequence"):
+            return sequence_model(allowed, catalogue, settings, earlier=earlier)
+
+    beside = Beside(sequence)
+    with part("matrix"):
+        matrix = interaction_matrix(allowed, catalogue, settings)
+    confidence, collaborative, graph = confidence_of(matrix, settings.collaborative), settings.collaborative, settings.graph
+    with part("collaborative"):
+        some = of_some_people(matrix, collaborative.most_people, seed=settings.seed)
+        factors = whitened(als_item_factors(some, collaborative, confidence=confidence, seed=settings.seed), collaborative.regularisation)
+    with part("item_item"):
+        item_item = item_item_weights(matrix, settings.item_item, penalty=penalty_of(matrix, settings.item_item), seed=settings.seed)
+    with part("transitions"):
+        transitions = transition_weights(allowed, catalogue, settings)
+    with part("co_occurrence"):
+        co_occurrence = co_occurrence_weights(matrix, settings.co_occurrence)
+    with part("transfer"):
+        transfer = transfer_weights(catalogue, vectors, has_vector, matrix, settings.transfer)
+    with part("graph"):
+        spectrum = graph_filter(of_some_people(matrix, graph.most_people, seed=settings.seed), graph, seed=settings.seed)
+    with part("counts"):
+        counted = counts(allowed, catalogue, settings)._asdict()
+        first_at = first_events(allowed, catalogue)
     return Contents(
         catalogue=catalogue,
         vectors=vectors,
         has_vector=has_vector,
-        factors=whitened(als_item_factors(matrix, collaborative, confidence=confidence, seed=settings.seed), collaborative.regularisation),
+        factors=factors,
         confidence=confidence,
-        item_item=item_item_weights(matrix, settings.item_item, penalty=penalty_of(matrix, settings.item_item), seed=settings.seed),
-        transitions=transition_weights(allowed, catalogue, settings),
-        co_occurrence=co_occurrence_weights(matrix, settings.co_occurrence),
-        transfer=transfer_weights(catalogue, vectors, has_vector, matrix, settings.transfer),
-        graph=graph_filter(matrix, settings.graph, seed=settings.seed),
-        sequence=sequence_model(allowed, catalogue, settings),
-        **counts(allowed, catalogue, settings)._asdict(),
-        first_at=first_events(allowed, catalogue),
+        item_item=item_item,
+        transitions=transitions,
+        co_occurrence=co_occurrence,
+        transfer=transfer,
+        graph=spectrum,
+        sequence=beside.result(),
+        **counted,
+        first_at=first_at,
         blend=blend,
     )

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+Part = Callable[[str], AbstractContextManager[object]]
+"""Called with the name of a part of a stage, such as one learner's; the part lasts as long as the block. Parts may overlap."""
+
+
+def untold(name: str) -> AbstractContextManager[object]:
+    """A `Part` that nobody is told of."""
+    return nullcontext()
+
+
+def within(part: Part, name: str) -> Part:
+    """The parts of the part `name`."""
+    return lambda inner: part(f"{name}: {inner}")
 
 
 class Stage(Protocol):
@@ -24,6 +37,10 @@ class Reporter(Protocol):
     @contextmanager
     def stage(self, name: str) -> Iterator[Stage]:
         """Show the stage `name` while the block runs."""
+        ...
+
+    def part(self, name: str) -> AbstractContextManager[object]:
+        """Tell of the part `name` of a stage, which lasts as long as the block; parts may overlap, and come from any thread."""
         ...
 
 
@@ -49,17 +66,23 @@ class Bars:
             known = bars.tasks[0].total
             bars.update(task, total=known or 1, completed=known or 1)
 
+    def part(self, name: str) -> AbstractContextManager[object]:
+        """See `Reporter`: a bar says enough."""
+        return nullcontext()
+
 
 class Lines:
     """One line of JSON when a stage starts and one when it ends, so that logs and other programs can follow."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._stage = ""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Stage]:
         """See `Reporter`."""
         started = time.monotonic()
+        self._stage = name
         seen = {"done": 0}
         self._write({"stage": name, "state": "started"})
 
@@ -68,6 +91,13 @@ class Lines:
 
         yield advance
         self._write({"stage": name, "state": "finished", "done": seen["done"], "seconds": round(time.monotonic() - started, 3)})
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """See `Reporter`: one line when a part ends."""
+        started = time.monotonic()
+        yield
+        self._write({"stage": self._stage, "state": "part", "part": name, "seconds": round(time.monotonic() - started, 3)})
 
     def _write(self, record: dict[str, object]) -> None:
         self._stream.write(json.dumps(record) + "\n")

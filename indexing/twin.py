@@ -12,6 +12,7 @@ from indexing.blending.blending import Learnt, blend_of_cuts, gather_drawn
 from indexing.fitting import Fitted, fit
 from indexing.interactions import interaction_matrix
 from indexing.learn.sequence import settings_of_parts
+from indexing.progress import Part, untold, within
 from recommender.engine import Recommender
 from recommender.event_table import EventTable
 from recommender.events import Consent
@@ -21,6 +22,7 @@ from recommender.judging import HeldOut, Interval, cut_at_share, hold_out, judge
 from recommender.judging.comparison import LEADING, Comparison, compare
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
+from recommender.sequence_model import SequenceModel
 from recommender.times import from_micros
 from recommender.vectors import VectorIndex
 
@@ -36,7 +38,8 @@ class TwinReport:
     None where there is no parent or its settings are the same.
 
     `learnt`: the blend for what is published, learnt on the twin's sources and the events after the cut; None where there was
-    too little to learn one from. `judged_with`: the blend that the twin was judged with.
+    too little to learn one from. `judged_with`: the blend that the twin was judged with. `sequence`: the twin's sequence model, for what is
+    published to start from; None where nothing was judged.
     """
 
     description: str
@@ -46,6 +49,7 @@ class TwinReport:
     at_cut: Comparison | None = None
     learnt: Learnt | None = None
     judged_with: Learnt | None = None
+    sequence: SequenceModel | None = None
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -90,10 +94,11 @@ def fit_twin(
     settings: BuildSettings,
     placement: Placement,
     cut: int,
+    part: Part = untold,
 ) -> Fitted:
     """What would have been built at `cut` (µs), its blend learnt on a cut inside what came before; of what is learnt from all `events`,
     nothing is missing in it because it has fewer."""
-    return fit(catalogue, vectors, has_vector, events.before(cut), settings_of_parts(events, catalogue, settings), placement)
+    return fit(catalogue, vectors, has_vector, events.before(cut), settings_of_parts(events, catalogue, settings), placement, part=part)
 
 
 def judge_twin(
@@ -106,8 +111,12 @@ def judge_twin(
     *,
     parent: BuildSettings | None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    part: Part = untold,
 ) -> TwinReport:
-    """Fit the twin and judge every variant of it; where the parent's settings differ, fit and judge those on equal terms."""
+    """Fit the twin and judge every variant of it; where the parent's settings differ, fit and judge those on equal terms.
+
+    `part` is told of each learner and judgement.
+    """
     judging = settings.judging
     cut = cut_at_share(events, 1 - judging.share)
     some = of_later_people(events, cut, SPARE * judging.people, seed=settings.seed)
@@ -119,29 +128,35 @@ def judge_twin(
     if not len(interaction_matrix(events.before(cut).consenting(Consent.TRAIN), catalogue, settings).data):
         why_not = f"no event to learn from lies before {from_micros(cut):%Y-%m-%d %H:%M} UTC, where the newest {judging.share:.0%} begin"
         return TwinReport(f"not judged: {why_not}", None, why_not, None)
-    fitted = fit_twin(catalogue, vectors, has_vector, events, settings, placement, cut)
+    fitted = fit_twin(catalogue, vectors, has_vector, events, settings, placement, cut, part)
     twin = Recommender.unpublished(fitted.contents, settings)
-    comparison = compare(twin, held_out, placement, seed=settings.seed, progress=progress)
+    with part("judgement"):
+        comparison = compare(twin, held_out, placement, seed=settings.seed, progress=progress)
     over_parent = None
     if parent is not None and parent.hash != settings.hash:
-        rival = Recommender.unpublished(fit_twin(catalogue, vectors, has_vector, events, parent, placement, cut).contents, parent)
+        rival = Recommender.unpublished(
+            fit_twin(catalogue, vectors, has_vector, events, parent, placement, cut, within(part, "parent")).contents, parent
+        )
         theirs = judge(rival, held_out, placement, seed=settings.seed)
         over_parent = paired_difference(
             comparison.judgements["blend"].values[LEADING], theirs.values[LEADING], np.random.default_rng(settings.seed)
         )
     nothing_revealed = sampled(held_as(some), judging.people, seed=settings.seed)
-    at_cut = (
-        compare(twin, nothing_revealed, placement, variants=("popularity", "blend"), seed=settings.seed) if len(nothing_revealed) else None
-    )
+    at_cut = None
+    if len(nothing_revealed):
+        with part("judgement at the cut"):
+            at_cut = compare(twin, nothing_revealed, placement, variants=("popularity", "blend"), seed=settings.seed)
     trainable = some.consenting(Consent.TRAIN)
     parts = [held_as(trainable, reveal=reveal) for reveal in settings.blending.reveals]
     decays = fitted.decays
-    newest = gather_drawn(twin, [part for part in parts if len(part)], placement, settings.blending, seed=settings.seed, decays=decays)
+    with part("newest samples"):
+        newest = gather_drawn(twin, [held for held in parts if len(held)], placement, settings.blending, seed=settings.seed, decays=decays)
     # What the twin's own blend was learnt from teaches as well, and alone says how new items are to be ranked.
-    learnt = blend_of_cuts([newest, *fitted.samples], settings.blending, seed=settings.seed, decays=decays)
+    with part("newest blend"):
+        learnt = blend_of_cuts([newest, *fitted.samples], settings.blending, seed=settings.seed, decays=decays)
     description = (
         f"a twin fitted on events before {from_micros(cut):%Y-%m-%d %H:%M} UTC, judged on {len(held_out)} people's new items after it, the "
         f"first {judging.reveal:.0%} of each person's later events counting as history, whole catalogue ranked, placement {placement.name} "
         f"({placement.version})"
     )
-    return TwinReport(description, comparison, "", over_parent, at_cut, learnt, fitted.learnt)
+    return TwinReport(description, comparison, "", over_parent, at_cut, learnt, fitted.learnt, fitted.contents.sequence)

@@ -34,6 +34,7 @@ SHORT_HELPS = MappingProxyType(
         "store": "Make, upgrade and look into the store.",
         "serve": "Serve feeds over gRPC until SIGTERM or SIGINT; then finish what is running and exit with 0.",
         "feed": "Ask a running server for a feed and print it.",
+        "export": "Write everybody's feed to a file.",
         "eval": "Judge the engine on held-out time.",
         "tune": "Search build settings on held-out parts of the training data.",
         "bench": "Measure quality and speed, and draw worlds to measure on.",
@@ -51,6 +52,7 @@ BENCH_SHORT_HELPS = MappingProxyType(
         "store": "Measure how fast a store records events and reads people.",
         "search": "Measure how many of the nearest vectors a search finds, and what it costs.",
         "results": "Run all benchmarks and write what they reached beside what they should.",
+        "build": "Measure a nightly build: what each stage takes, what it leaves on disk, and everybody's feed made from it.",
     }
 )
 """One line on each sub-command of `recommender bench`."""

@@ -20,7 +20,7 @@ _BITS = np.uint32(0x8FFFE000).view(np.int32)
 _SCALE = np.float32(2.0**112)
 
 
-def widened(halves: Halves, rows: Rows) -> Floats:
+def widened(halves: Halves, rows: npt.NDArray[np.integer]) -> Floats:
     """The float32 values of `rows`, any shape, of finite half-precision numbers given as bits, shape (n, d): shape rows.shape + (d,)."""
     made: Floats = _widened(halves, rows.ravel().astype(np.int32, copy=False))
     return made.reshape(*rows.shape, halves.shape[1])

@@ -152,7 +152,7 @@ def passing(rows: Rows, scores: Floats, allowed: Mask) -> tuple[Rows, Floats]:
     for place in range(len(rows)):
         # Written without a branch, which nobody could foretell.
         kept[count], values[count] = rows[place], scores[place]
-        count += np.int64((scores[place] > 0) & allowed[rows[place]])
+        count += int((scores[place] > 0) & allowed[rows[place]])
     return kept[:count], values[:count]
 
 
@@ -163,7 +163,7 @@ def passing_of_all(scores: Floats, allowed: Mask) -> tuple[Rows, Floats]:
     count = 0
     for row in range(len(scores)):
         kept[count], values[count] = row, scores[row]
-        count += np.int64((scores[row] > 0) & allowed[row])
+        count += int((scores[row] > 0) & allowed[row])
     return kept[:count], values[:count]
 
 

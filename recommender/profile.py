@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +77,9 @@ class Collaborative(_Settings):
     """Confidence that one unit of event weight adds, times the square root of how many pairs of person and item there are for each
     one with an event: what is rare says more."""
     iterations: int = Field(default=8, ge=1, le=500)
+    most_people: int = Field(default=200_000, ge=1)
+    """People learnt from at the most, drawn at random: item vectors are settled long before all of a million people are read, and each
+    costs more than their events do."""
     history_decay: float = Field(default=0.85, gt=0, le=1)
     """A history's event counts this much less for every step that it lies back."""
 
@@ -140,6 +144,8 @@ class Graph(_Settings):
     """Singular vectors kept, where the matrix has so many."""
     least_per_factor: int = Field(default=10, ge=1, le=100_000)
     """People, and items, for each vector at the least: more vectors than that remember people instead of telling tastes."""
+    most_people: int = Field(default=200_000, ge=1)
+    """People learnt from at the most, drawn at random."""
     exponent: float = Field(default=0.5, ge=0, le=4)
     """Each singular vector counts by its singular value to this power; 0 counts all alike (the ideal low-pass filter)."""
     history_decay: float = Field(default=0.95, gt=0, le=1)
@@ -161,6 +167,9 @@ class Sequence(_Settings):
     """Times that everybody is learnt from, within `most_tokens`."""
     most_tokens: int = Field(default=12_000_000, ge=1)
     """Next items learnt from in all passes together. There are fewer passes, and where one is too much fewer people, drawn at random."""
+    later_share: float = Field(default=0.33, gt=0, le=1)
+    """Where `most_tokens` leaves fewer passes than wanted, a fit starts from that on fewer events before it, in the same build, and learns
+    from this share of them: most there is to learn it knows already."""
     dropout: float = Field(default=0.3, ge=0, lt=1)
     """Share of the numbers of a state that are left out while learning."""
     negatives: int = Field(default=512, ge=1, le=100_000)
@@ -327,6 +336,13 @@ class BuildSettings(_Settings):
     """Name or folder of a sentence-transformers model; "auto" takes the MiniLM weights of the installed package."""
     embed_precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with `update` in place of what was set; as in the base class, but for what was worked out from the old settings."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("weight_table", "hash"):
+            copied.__dict__.pop(name, None)
+        return copied
 
     @cached_property
     def weight_table(self) -> npt.NDArray[np.float32]:

@@ -14,42 +14,15 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 
+from recommender.asker import Asker
 from recommender.engine import Recommender
-from recommender.event_table import event_weights
-from recommender.events import Consent, EventType, Subject, SubjectKind
-from recommender.feeds import PERSONAL_SOURCES, Basis, Feed
-from recommender.people import HISTORY_DTYPE, HISTORY_LIMIT, History, empty_history
+from recommender.events import Consent, EventType, Subject
+from recommender.feeds import Basis, Feed
+from recommender.people import HISTORY_DTYPE, HISTORY_LIMIT, History
 from recommender.store import Store
 from recommender.times import to_micros
 from server.live import Live
 from server.reading import Context
-
-_BY_HISTORY = [int(name) - 1 for name in sorted(PERSONAL_SOURCES)]
-"""Columns of a feed's contributions that a history moves."""
-
-
-@dataclass(frozen=True, eq=False)
-class Asker:
-    """What may be used of one subject: `history`, oldest first, and the sets of item numbers to leave out.
-
-    All three are empty where `consent` lacks PERSONALISE. `subject` is None for an answer that is for nobody.
-    """
-
-    subject: Subject | None
-    consent: Consent
-    history: History
-    consumed: BitMap
-    dismissed: BitMap
-
-    @classmethod
-    def nobody(cls, consent: Consent | None = None) -> Asker:
-        """For answers that are the same for everybody; `consent` where the request brings one."""
-        return cls(None, Consent.ALL if consent is None else consent, empty_history(), BitMap(), BitMap())
-
-    @property
-    def recorded_as(self) -> Subject | None:
-        """Who the served record names: nobody, where the person does not allow to be counted."""
-        return self.subject if Consent.MEASURE in self.consent else None
 
 
 def meet(store: Store, live: Live, subject: Subject, consent: Consent | None, default: Consent) -> tuple[Asker, Recommender]:
@@ -63,10 +36,7 @@ def meet(store: Store, live: Live, subject: Subject, consent: Consent | None, de
     engine = live.at_least(read.change)
     if consent is None:
         consent = read.person.consent if read.said else default
-    if Consent.PERSONALISE not in consent:
-        return replace(Asker.nobody(consent), subject=subject), engine
-    person = read.person
-    return Asker(subject, consent, person.history, person.consumed, person.dismissed), engine
+    return Asker.of(subject, read.person, consent), engine
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,18 +90,5 @@ class Moment:
 
 
 def basis_of(asker: Asker, moment: Moment, feed: Feed, engine: Recommender) -> Basis:
-    """What `feed` rests on: the asker's history only where that moved something in it.
-
-    A history that the client keeps itself counts as the asker's own, where consent allows it.
-    """
-    if asker.subject is None or Consent.PERSONALISE not in asker.consent:
-        return Basis.CONTEXTUAL
-    if not (len(moment.recent) or _speaks(asker.history, engine)) or not (feed.contributions[:, _BY_HISTORY] > 0).any():
-        return Basis.CONTEXTUAL
-    return Basis.PERSONAL if asker.subject.kind is SubjectKind.USER else Basis.SESSION
-
-
-def _speaks(history: History, engine: Recommender) -> bool:
-    """Whether anything in `history` speaks for an item; otherwise it is the current item that moved the feed."""
-    weights = event_weights(history["type"], history["value"], engine.settings.weight_table)
-    return bool(((weights > 0) & (engine.contents.catalogue.rows_of(history["item"]) >= 0)).any())
+    """What `feed` rests on; a history that the client keeps itself counts as the asker's own, where consent allows it."""
+    return asker.basis(feed, engine, brought=bool(len(moment.recent)))

@@ -19,11 +19,10 @@ import click
 
 from recommender.settings import ENVIRONMENT_PREFIX, Settings, load_settings
 from server.heap import keep_little
+from server.native_threads import single_threaded
 
 SWITCH_S = 0.001
 """Seconds after which a thread that computes in Python makes room for another one: the one that takes calls in should not wait for long."""
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def setting_options() -> list[click.Option]:
@@ -50,9 +49,8 @@ def run_server(ready_file: Path | None, floor: bool, **flags: Any) -> None:
     """
     began = _seconds_since_start()
     settings = load_settings(**flags)
-    # Native libraries read these when they are loaded, which the imports below do: one thread per call, no pools inside.
-    for variable in THREAD_VARIABLES:
-        os.environ[variable] = "1"
+    # Before the imports below load native libraries.
+    single_threaded()
     keep_little()
     sys.setswitchinterval(SWITCH_S)
     asked_to_stop = threading.Event()

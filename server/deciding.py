@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import grpc
 
+from recommender.asker import Asker
 from recommender.engine import Recommender
 from recommender.events import Consent
 from recommender.feeds import Basis, Degradation, Feed, Query
@@ -17,7 +18,7 @@ from recommender.stages import reached
 from recommender.store import Store
 from recommender.tokens import TokenSigner
 from server.answering import Decided
-from server.asking import Asker, Moment, basis_of
+from server.asking import Moment, basis_of
 from server.deadlines import LONG_AGO, Usual, seconds_left
 from server.decisions import DecisionWriter, Served
 from server.live import Live

@@ -14,6 +14,7 @@ from datetime import datetime
 import grpc
 import numpy as np
 
+from recommender.asker import Asker
 from recommender.engine import Recommender
 from recommender.errors import InvalidInput, InvalidToken
 from recommender.events import Consent, EventType
@@ -24,7 +25,7 @@ from recommender.stages import reached
 from recommender.times import to_micros
 from recommender.v1 import feed_pb2, feed_pb2_grpc, types_pb2
 from server.answering import Decided, Shown, answer_info, ranked_items
-from server.asking import Asker, Moment, meet
+from server.asking import Moment, meet
 from server.deadlines import seconds_left
 from server.deciding import Tools, count_answer, decide
 from server.reading import RANK_LIMIT, SEEDS_LIMIT, Context, Wanted, consent_of, ids_of, label_of, subject_of

@@ -20,7 +20,7 @@ def _lines(report: Report, command: str) -> Iterator[str]:
     yield from ("# Quality", "", f"Made by `{command}` on {report.at:%Y-%m-%d}; do not edit.", "")
     yield f"Figures are those of the {report.profile_in_words}, one profile for all sets."
     yield from (f"Versions: {report.versions_in_words}.", "")
-    yield from _block(blocks.summary(report.results, off_policy_rows(report)), "##")
+    yield from block_lines(blocks.summary(report.results, off_policy_rows(report)), "##")
     if report.results:
         yield "In brackets are 95 % intervals; published is the best that is known. p is that of a paired randomisation test over people,"
         yield "corrected for the number of sources compared."
@@ -31,25 +31,25 @@ def _lines(report: Report, command: str) -> Iterator[str]:
         yield from ("", "## The blend against each source", "")
         yield from (f"- {blocks.beaten_in_words(one)}" for one in report.results)
         yield ""
-        yield from _block(blocks.costs(report.results), "##")
+        yield from block_lines(blocks.costs(report.results), "##")
     if report.directions or report.simulated:
         yield from ("## Off-policy estimates", "")
         for found in report.simulated:
-            yield from _block(simulation(found), "###")
+            yield from block_lines(simulation(found), "###")
         for name, directions in (report.directions or {}).items():
             for one_way in directions:
-                yield from _block(direction(name, one_way), "###")
+                yield from block_lines(direction(name, one_way), "###")
     for one in report.results:
         yield from (f"## {one.benchmark.name}", "")
         # The set's own table stands at the beginning already.
         for block in list(set_blocks(one))[1:]:
-            yield from _block(block, "###")
+            yield from block_lines(block, "###")
         yield from (*(f"- {sentence}" for sentence in blocks.remarks(one)), "")
     if report.skipped:
         yield from ("## Not judged", "", *(f"- {sentence}" for sentence in report.skipped), "")
 
 
-def _block(block: Block, level: str) -> Iterator[str]:
+def block_lines(block: Block, level: str) -> Iterator[str]:
     yield from (f"{level} {block.title}", "")
     if block.rows:
         yield from (*_table(block.headings, block.rows), "")

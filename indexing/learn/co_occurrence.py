@@ -10,19 +10,18 @@ import numpy as np
 import scipy.sparse as sp
 
 from indexing.interactions import positive_part
-from indexing.learn.blocks import CHUNK_CELLS, blocks
 from indexing.learn.degrees import column_sums, inverse_power, row_sums
-from indexing.learn.strongest import FAN, among_all, strongest_per_row, transposed
+from indexing.learn.strongest import FAN, among_all, strongest_per_row
+from indexing.learn.sums import strongest_product
 from recommender.profile import CoOccurrence
 
 
-def co_occurrence_weights(matrix: sp.csr_array, settings: CoOccurrence, *, cells: int = CHUNK_CELLS) -> sp.csr_array:
+def co_occurrence_weights(matrix: sp.csr_array, settings: CoOccurrence) -> sp.csr_array:
     """Weights between items, shape (n, n), CSR, float32, from people by items (entries below 0 are left out); diagonal zero.
 
     Row j says what one unit of weight on item j adds to the score of each other item i: Σ over people u of
     x_uj · x_ui / d_u^person, over d_j^source · d_i^target, where d is a sum of weights. Each item keeps the `neighbours`
-    items that it says most for, and is itself spoken for by at most `FAN` times as many. Intermediate results have at most
-    `cells` entries, or those of a single item.
+    items that it says most for, and is itself spoken for by at most `FAN` times as many.
     """
     n = matrix.shape[1]
     positive = positive_part(matrix)
@@ -34,13 +33,6 @@ def co_occurrence_weights(matrix: sp.csr_array, settings: CoOccurrence, *, cells
     by_person = sp.diags_array(inverse_power(people, settings.person_exponent)) @ active
     said = sp.csr_array(by_person @ sp.diags_array(inverse_power(items, settings.target_exponent))).astype(np.float32)
     saying = sp.csr_array(sp.diags_array(inverse_power(items, settings.source_exponent)) @ active.T).astype(np.float32)
-    # How many items an item's people have, counted with repetition: no row of the product has more entries.
-    has = sp.csr_array((np.ones(saying.nnz, dtype=np.int64), saying.indices, saying.indptr), shape=saying.shape)
-    reached = has @ np.diff(active.indptr).astype(np.int64)
-    rows = []
-    for block in blocks(np.minimum(reached, len(learnt)), cells):
-        weights = sp.csr_array(saying[block] @ said)
-        weights.data[weights.indices == np.repeat(np.arange(block.start, block.stop), np.diff(weights.indptr))] = 0
-        rows.append(strongest_per_row(weights, settings.neighbours))
-    by_target = strongest_per_row(transposed(rows), FAN * settings.neighbours)
+    by_source = strongest_product(saying, said, settings.neighbours, own=False)
+    by_target = strongest_per_row(sp.csr_array(by_source.T), FAN * settings.neighbours)
     return among_all(sp.csr_array(by_target.T), learnt, n)

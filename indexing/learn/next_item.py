@@ -16,24 +16,31 @@ from recommender.sequence_model import EPSILON, WIDENING, Floats, SequenceModel
 
 
 class NextItem(nn.Module):
-    """m items in d numbers, of which `start`, shape (m, d), gives the first values; item number m stands for none."""
+    """m items in d numbers, of which `start`, shape (m, d), gives the first values; item number m stands for none.
+
+    `items`, shape (m + 1, d), and `bias`, shape (m + 1,), are no parameters, since a step touches few of them: calls are given the
+    `vectors` and biases of those that they need, and number items by their places among these.
+    """
 
     def __init__(self, start: Floats, options: Sequence) -> None:
         super().__init__()
         m, d = start.shape
         self.heads, self.dropout = options.heads, options.dropout
-        self.items = nn.Parameter(torch.from_numpy(np.vstack([start, np.zeros((1, d), dtype=np.float32)])))
-        self.bias = nn.Parameter(torch.zeros(m + 1))
+        self.items = torch.from_numpy(np.vstack([start, np.zeros((1, d), dtype=np.float32)]))
+        self.bias = torch.zeros(m + 1)
         self.positions = nn.Parameter(0.02 * torch.randn(options.length, d))
         self.layers = [_Block(d, options) for _ in range(options.blocks)]
         self.blocks = nn.ModuleList(self.layers)
         self.norm = _norm(d)
 
-    def forward(self, items: Tensor) -> Tensor:
-        """What each place asks of the next, shape (b, l, d), from `items`, shape (b, l), newest last, none at the front."""
+    def forward(self, items: Tensor, vectors: Tensor) -> Tensor:
+        """What each place asks of the next, shape (b, l, d), from `items`, shape (b, l), newest last, none at the front.
+
+        `vectors`: shape (k + 1, d), those of the items, and last that of none.
+        """
         length = items.shape[1]
-        real = items < len(self.items) - 1
-        states = functional.embedding(items, self.items, padding_idx=len(self.items) - 1) + self.positions[:length].flip(0)
+        real = items < len(vectors) - 1
+        states = functional.embedding(items, vectors, padding_idx=len(vectors) - 1) + self.positions[:length].flip(0)
         states = functional.dropout(states, self.dropout, self.training)
         earlier = torch.ones(length, length, dtype=torch.bool).tril()
         # A place at the front sees itself, so that no place sees nothing.
@@ -43,16 +50,45 @@ class NextItem(nn.Module):
         normed: Tensor = self.norm(states)
         return normed
 
-    def loss(self, states: Tensor, targets: Tensor, drawn: Tensor, expected: Tensor) -> Tensor:
+    def loss(self, states: Tensor, targets: Tensor, drawn: Tensor, expected: Tensor, vectors: Tensor, bias: Tensor) -> Tensor:
         """Sampled softmax: how little `targets`, shape (t,), stand out for their `states`, shape (t, d), among the `drawn`, shape (k,).
 
         Each drawn item's logit is less the logarithm of how often it is `expected` among so many, shape (k,), so that popular items are
-        not punished for being drawn often (Yi et al., RecSys 2019); a drawn item that is the target does not count.
+        not punished for being drawn often (Yi et al., RecSys 2019); a drawn item that is the target does not count. `vectors` and `bias`
+        are those of the items.
         """
-        true = (states * functional.embedding(targets, self.items)).sum(dim=1) + self.bias[targets]
-        others = functional.linear(states, functional.embedding(drawn, self.items), self.bias[drawn] - expected.log())
+        true = (states * functional.embedding(targets, vectors)).sum(dim=1) + bias[targets]
+        others = functional.linear(states, functional.embedding(drawn, vectors), bias[drawn] - expected.log())
         others = others.masked_fill(drawn[None] == targets[:, None], float("-inf"))
         return (torch.logsumexp(torch.cat([true[:, None], others], dim=1), dim=1) - true).mean()
+
+    def start_from(self, earlier: SequenceModel, rows: np.ndarray) -> bool:
+        """Take over what `earlier`, a model of items among which these stand at `rows`, shape (m,), has learnt; where it has other
+        measures, nothing, and False."""
+        d = self.items.shape[1]
+        ours = (d, self.heads, len(self.positions), len(self.layers))
+        if (earlier.items.shape[1], earlier.heads, len(earlier.positions), len(earlier.attention)) != ours:
+            return False
+        with torch.no_grad():
+            known = earlier.known[rows]
+            self.items[:-1][torch.from_numpy(known)] = torch.from_numpy(earlier.items[rows[known]])
+            self.bias[:-1][torch.from_numpy(known)] = torch.from_numpy(earlier.bias[rows[known]])
+            self.positions.copy_(torch.from_numpy(earlier.positions))
+            norms = [norm for block in self.layers for norm in (block.before_attention, block.before_wide)]
+            for norm, (scale, shift) in zip((*norms, self.norm), earlier.norms, strict=True):
+                norm.weight.copy_(torch.from_numpy(scale))
+                norm.bias.copy_(torch.from_numpy(shift))
+            for place, block in enumerate(self.layers):
+                attention = earlier.attention[place]
+                for layer, matrix in (
+                    (block.taking, attention[:, : 3 * d]),
+                    (block.giving, attention[:, 3 * d :]),
+                    (block.widening, earlier.widening[place]),
+                    (block.narrowing, earlier.narrowing[place]),
+                ):
+                    layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(matrix[:-1].T)))
+                    layer.bias.copy_(torch.from_numpy(matrix[-1]))
+        return True
 
     def served(self, rows: np.ndarray, n: int, *, seed: int) -> SequenceModel:
         """The model as it is served, of n items, of which m stand at `rows`, shape (m,); `seed` for the groups that it is summed up by."""

@@ -36,7 +36,9 @@ SHORTEST = np.float32(1e-6)
 Places = npt.NDArray[np.int64]
 
 
-def sequence_model(events: EventTable, catalogue: Catalogue, settings: BuildSettings) -> SequenceModel:
+def sequence_model(
+    events: EventTable, catalogue: Catalogue, settings: BuildSettings, *, earlier: SequenceModel | None = None
+) -> SequenceModel:
     """A transformer of which every item after a person's first was to be foreseen from those before it.
 
     It goes by `Visits`: an item stands once for each person, at its newest event; the newest `length` next items of each person are
@@ -46,8 +48,13 @@ def sequence_model(events: EventTable, catalogue: Catalogue, settings: BuildSett
     logarithms of chances among all items.
 
     Nothing is learnt from events without any order, nor from fewer next items than `fewest`. Events of equal time go by the order
-    of their arrival. The same events, settings and seed give the same bytes on one machine. Four numbers of 4 bytes are held for every
-    number of the model, and as much again while singular vectors are made; besides, memory grows with events only by their sorting.
+    of their arrival. The same events, settings and seed give the same bytes on one machine.
+
+    `earlier`: a model of some of these events alone. Where there are more next items than can be learnt from as often as `passes` says,
+    learning starts from there, and from a share of them; where there are fewer, it makes no difference.
+
+    Four numbers of 4 bytes are held for every number of the model, and as much again while singular vectors are made; besides, memory
+    grows with events only by their sorting. What a step takes goes by the items that it touches, however many there are.
     """
     n, options = catalogue.n, settings.sequence
     visits = Visits.of(events, catalogue, settings)
@@ -59,9 +66,11 @@ def sequence_model(events: EventTable, catalogue: Catalogue, settings: BuildSett
     import torch
 
     from indexing.learn.next_item import NextItem
+    from indexing.learn.row_adam import RowAdam
 
     rng = np.random.default_rng(settings.seed)
-    people, passes = _within(people, options, rng)
+    known = earlier if earlier is not None and _is_much(people, options) and earlier.known.any() else None
+    people, passes = _within(people, options, rng, share=1.0 if known is None else options.later_share)
     counts = np.bincount(item, minlength=len(rows))
     share = POPULAR_SHARE * counts / counts.sum() + (1 - POPULAR_SHARE) / len(rows)
     until = np.cumsum(share)
@@ -69,18 +78,33 @@ def sequence_model(events: EventTable, catalogue: Catalogue, settings: BuildSett
     warming = min(WARMING_STEPS, max(1, steps // 4))
     with _own_torch(settings.seed):
         model = NextItem(_start(visits.person, item, options, settings.seed), options)
+        if known is not None:
+            model.start_from(known, rows)
         optimiser = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=BETAS, weight_decay=0.0, fused=True)
+        vectors, biases = RowAdam(model.items, BETAS, steps), RowAdam(model.bias, BETAS, steps)
         for step, (items, targets) in enumerate(people.read(rng, passes)):
             drawn = np.minimum(np.searchsorted(until, rng.random(options.negatives), side="right"), len(rows) - 1)
-            expected = (options.negatives * share[drawn]).astype(np.float32)
-            real = torch.from_numpy(targets >= 0)
-            states = model(torch.from_numpy(np.where(items < 0, len(rows), items)))[real]
-            loss = model.loss(states, torch.from_numpy(targets)[real], torch.from_numpy(drawn), torch.from_numpy(expected))
+            expected = torch.from_numpy((options.negatives * share[drawn]).astype(np.float32))
+            real = targets >= 0
+            touched, place = np.unique(np.concatenate([items[items >= 0], targets[real], drawn]), return_inverse=True)
+            read, true, others = (torch.from_numpy(part) for part in np.split(place, np.cumsum([(items >= 0).sum(), real.sum()])))
+            numbered = torch.full(items.shape, len(touched))
+            numbered[torch.from_numpy(items >= 0)] = read
+            some, bias = vectors.at(touched), biases.at(touched)
+            padded = torch.cat([some, torch.zeros(1, some.shape[1])])
+            states = model(numbered, padded)[torch.from_numpy(real)]
+            loss = model.loss(states, true, others, expected, padded, bias)
+            rate = options.learning_rate * min(1, (step + 1) / warming) * max(LEAST_STEP, 1 - step / steps)
             for group in optimiser.param_groups:
-                group["lr"] = options.learning_rate * min(1, (step + 1) / warming) * max(LEAST_STEP, 1 - step / steps)
+                group["lr"] = rate
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
+            for table, part in ((vectors, some), (biases, bias)):
+                assert part.grad is not None
+                table.step(touched, part.grad, rate)
+        vectors.finish()
+        biases.finish()
         return model.eval().served(rows, n, seed=settings.seed)
 
 
@@ -142,13 +166,18 @@ class _People:
                 yield read[:, :-1], np.where(read[:, :-1] < 0, -1, read[:, 1:])
 
 
-def _within(people: _People, options: Sequence, rng: np.random.Generator) -> tuple[_People, int]:
-    """People and passes that together stay within `most_tokens`."""
-    every = int(people.tokens.sum())
-    if every <= options.most_tokens:
-        return people, min(options.passes, options.most_tokens // every)
+def _is_much(people: _People, options: Sequence) -> bool:
+    """Whether `most_tokens` leaves fewer passes than wanted."""
+    return bool(options.passes * people.tokens.sum() > options.most_tokens)
+
+
+def _within(people: _People, options: Sequence, rng: np.random.Generator, *, share: float = 1.0) -> tuple[_People, int]:
+    """People and passes that together stay within a `share` of `most_tokens`."""
+    every, allowed = int(people.tokens.sum()), int(options.most_tokens * share)
+    if every <= allowed:
+        return people, min(options.passes, allowed // every)
     order = rng.permutation(len(people.tokens))
-    most = max(1, int(np.searchsorted(np.cumsum(people.tokens[order]), options.most_tokens, side="right")))
+    most = max(1, int(np.searchsorted(np.cumsum(people.tokens[order]), allowed, side="right")))
     return people.chosen(np.sort(order[:most])), 1
 
 

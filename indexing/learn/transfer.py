@@ -7,28 +7,33 @@ in place of a learnt map, which keep what is particular to each).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from indexing.learn.blocks import runs
 from indexing.learn.degrees import column_sums
 from indexing.learn.strongest import strongest_of_dense, strongest_per_row
+from indexing.learn.sums import shared, strongest_product
 from recommender.columns import StringColumn, StringListColumn
 from recommender.generation.catalogue import Catalogue
 from recommender.profile import Transfer
 from recommender.vectors import VectorIndex
 
 LABELS = ("categories", "tags", "author", "brand")
-CHUNK = 512
+CHUNK = 2_048
+PAIRS = 2**13
+"""Pairs of items whose likenesses are taken at a time."""
 ALL_LOOKED_AT = 50_000
 """So many lenders are compared with every borrower; with more, blocks of likenesses would take longer than a search."""
 DENSE_CELLS = 2**23
 """Likenesses held at a time, 4 bytes each."""
 SAMPLE = 600
 """Lenders from which it is told how much likeness in labels tells apart."""
-LOOKED_AT = 4
+LOOKED_AT = 2
 """So many times the neighbours are looked at by meaning and by labels each, before both together decide."""
 
 
@@ -151,15 +156,20 @@ def neighbours(
     if len(lenders) <= ALL_LOOKED_AT:
         return _among_all(content, rows, lenders, most, label_share, by_meaning=by_meaning)
     by_label = sp.csr_array((sp.diags_array(lends.astype(np.float32)) @ content.labels).T)
-    found = []
-    for start in range(0, len(rows), CHUNK):
-        part = rows[start : start + CHUNK]
-        alike = sp.csr_array(content.labels[part] @ by_label) * np.float32(label_share)
-        alike.eliminate_zeros()
-        if by_meaning:
-            alike = _with_meaning(content, part, lends, alike, LOOKED_AT * most)
-        found.append(strongest_per_row(sp.csr_array(alike), most))
-    return sp.csr_array(sp.vstack(found)) if found else sp.csr_array((0, len(lends)), dtype=np.float32)
+    by_label.eliminate_zeros()
+    by_label.data *= np.float32(label_share)
+
+    def found(part: slice) -> sp.csr_array:
+        chosen = rows[part]
+        labels = sp.csr_array(content.labels[chosen])
+        if not by_meaning:
+            return strongest_product(labels, by_label, most)
+        labelled = strongest_product(labels, by_label, LOOKED_AT * most)
+        return strongest_per_row(_with_meaning(content, chosen, lends, labelled, LOOKED_AT * most, label_share), most)
+
+    # One after the other: searches and products share the cores among themselves.
+    parts = [found(part) for part in runs(len(rows), CHUNK)]
+    return sp.csr_array(sp.vstack(parts)) if parts else sp.csr_array((0, len(lends)), dtype=np.float32)
 
 
 def _among_all(
@@ -191,24 +201,43 @@ def _among_all(
 
 
 def _with_meaning(
-    content: Content, rows: npt.NDArray[np.int64], lends: npt.NDArray[np.bool_], alike: sp.csr_array, looked_at: int
+    content: Content, rows: npt.NDArray[np.int64], lends: npt.NDArray[np.bool_], labelled: sp.csr_array, looked_at: int, label_share: float
 ) -> sp.csr_array:
-    """`alike` plus the cosines of the lenders that are nearest by meaning or by labels."""
+    """`labelled`, what is nearest by labels, and what is nearest by meaning, with both likenesses of all that have a vector."""
     there = np.flatnonzero(content.has_vector[rows])
     allowed = lends & content.has_vector
     if not len(there) or not allowed.any():
-        return alike
+        return labelled
     n = np.int64(len(lends))
-    vectors = content.vectors.gather(rows[there])
-    near, _, _ = content.vectors.search(vectors, looked_at, allowed)
-    labelled = strongest_per_row(alike, looked_at)
+    near, cosines, _ = content.vectors.search(content.vectors.gather(rows[there]), looked_at, allowed)
+    place, at = np.nonzero(near >= 0)
+    line, row, cosine = there[place], near[place, at], np.maximum(cosines[place, at], 0)
+    alike = cosine + np.float32(label_share) * _in_pairs(rows[line], row, lambda mine, theirs: _labels_alike(content, mine, theirs))
     owner = np.repeat(np.arange(len(rows)), np.diff(labelled.indptr))
-    both = content.has_vector[rows][owner] & content.has_vector[labelled.indices]
-    keys = np.unique(np.concatenate([(there[:, None] * n + near)[near >= 0], (owner * n + labelled.indices)[both]]))
-    line, row = keys // n, (keys % n).astype(np.int32)
-    place = np.searchsorted(there, line)
-    cosines = np.empty(len(keys), dtype=np.float32)
-    for start in range(0, len(keys), 2**14):
-        step = slice(start, start + 2**14)
-        cosines[step] = np.einsum("md,md->m", vectors[place[step]], content.vectors.gather(row[step]))
-    return sp.csr_array(sp.csr_array((np.maximum(cosines, 0), (line, row)), shape=alike.shape) + alike)
+    meant = _in_pairs(rows[owner], labelled.indices, lambda mine, theirs: _cosines(content, mine, theirs))
+    # Whatever is near by both stands in both, with the same likeness but for rounding.
+    keys, first = np.unique(np.concatenate([line * n + row, owner * n + labelled.indices]), return_index=True)
+    both = np.concatenate([alike, labelled.data + meant])[first]
+    return sp.csr_array((both, (keys // n, (keys % n).astype(np.int32))), shape=labelled.shape)
+
+
+def _in_pairs(
+    mine: npt.NDArray[np.integer],
+    theirs: npt.NDArray[np.integer],
+    alike: Callable[[npt.NDArray[np.integer], npt.NDArray[np.integer]], npt.NDArray[np.float32]],
+) -> npt.NDArray[np.float32]:
+    """`alike` of each pair of `mine` and `theirs`, shape (m,), some of them at a time on each core."""
+    parts = shared(lambda part: alike(mine[part], theirs[part]), runs(len(mine), PAIRS))
+    return np.concatenate([np.zeros(0, dtype=np.float32), *parts])
+
+
+def _labels_alike(content: Content, mine: npt.NDArray[np.integer], theirs: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
+    return np.asarray(content.labels[mine].multiply(content.labels[theirs]).sum(axis=1), dtype=np.float32).ravel()
+
+
+def _cosines(content: Content, mine: npt.NDArray[np.integer], theirs: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
+    """Cosines above 0, 0 where one of both has no vector."""
+    both = content.has_vector[mine] & content.has_vector[theirs]
+    cosines = np.zeros(len(mine), dtype=np.float32)
+    cosines[both] = np.einsum("md,md->m", content.vectors.gather(mine[both]), content.vectors.gather(theirs[both]))
+    return np.maximum(cosines, 0)

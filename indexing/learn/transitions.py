@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from indexing.learn.blocks import CHUNK_CELLS, blocks, runs
+from indexing.learn.blocks import runs
 from indexing.learn.degrees import inverse_power
-from indexing.learn.strongest import strongest_per_row
+from indexing.learn.sums import ROWS, keep_strongest, shared, stacked
 from indexing.learn.visits import Visits
 from recommender.event_table import EventTable
 from recommender.generation.catalogue import Catalogue
-from recommender.profile import BuildSettings, Transitions
+from recommender.kernels import compiled
+from recommender.profile import BuildSettings
 
 Places = npt.NDArray[np.int64]
 Items = npt.NDArray[np.int32]
 Weights = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
+
+PARTS = 8
+"""Parts of the visits that are summed up apart, so that sums do not depend on the number of cores."""
 
 
-def transition_weights(events: EventTable, catalogue: Catalogue, settings: BuildSettings, *, cells: int = CHUNK_CELLS) -> sp.csr_array:
+def transition_weights(events: EventTable, catalogue: Catalogue, settings: BuildSettings) -> sp.csr_array:
     """Weights between items, shape (n, n), CSR, float32: row j says what one unit of weight on item j adds to every other item.
 
     An item stands once for each person, at its newest event and with its strongest weight, as it does in a served history;
@@ -33,59 +36,101 @@ def transition_weights(events: EventTable, catalogue: Catalogue, settings: Build
 
     Events of equal time have no order: they make no pair with each other, and each stands at the middle of their places when
     steps are counted. So data without times gives no weights, and the order of arrival changes nothing.
-
-    Intermediate results have at most `cells` entries, or those of a single item.
     """
     n = catalogue.n
     visits = Visits.of(events, catalogue, settings)
     if not visits.ordered:
         return sp.csr_array((n, n), dtype=np.float32)
     options = settings.transitions
-    counts, leaving, reaching = np.zeros(n, dtype=np.int64), np.zeros(n), np.zeros(n)
-    # A run of places makes at most 4 * window times as many pairs, which are seen one distance at a time.
-    for part in runs(len(visits.item), cells):
-        for source, target, weight in _pairs(visits, np.arange(part.start, part.stop), options):
-            counts += np.bincount(source, minlength=n)
-            leaving += np.bincount(source, weights=weight, minlength=n)
-            reaching += np.bincount(target, weights=weight, minlength=n)
+    # Steps are whole or half numbers.
+    shares = options.step_decay ** (np.arange(2 * options.window + 1) / 2 - 1)
+    told = (visits.person, visits.item, visits.weight, visits.at, visits.step, shares, options.backward)
+    sums = shared(lambda part: _totals(*told, part.start, part.stop, n), runs(len(visits.item), -(-len(visits.item) // PARTS)))
+    leaving, reaching = (np.sum(totals, axis=0) for totals in zip(*sums, strict=True))
     given, taken = inverse_power(leaving, options.source_exponent), inverse_power(reaching, options.target_exponent)
     by_item = np.argsort(visits.item, kind="stable")
     ends = np.concatenate([[0], np.cumsum(np.bincount(visits.item, minlength=n))])
-    rows = []
-    for block in blocks(counts, cells):
-        size = block.stop - block.start
-        found = list(_pairs(visits, by_item[ends[block.start] : ends[block.stop]], options))
-        if not found:
-            rows.append(sp.csr_array((size, n), dtype=np.float32))
-            continue
-        source, target, weight = (np.concatenate(column) for column in zip(*found, strict=True))
-        weight *= given[source] * taken[target]
-        summed = sp.csr_array((weight.astype(np.float32), (source - np.int32(block.start), target)), shape=(size, n))
-        rows.append(strongest_per_row(summed, options.neighbours))
-    weights = sp.csr_array(sp.vstack(rows)) if rows else sp.csr_array((n, n), dtype=np.float32)
-    weights.sort_indices()
-    return weights
+    rows = shared(lambda part: _rows(*told, by_item, ends, given, taken, part.start, part.stop, options.neighbours), runs(n, ROWS))
+    return stacked(rows, (n, n))
 
 
-def _pairs(visits: Visits, places: Places, options: Transitions) -> Iterator[tuple[Items, Items, Weights]]:
-    """Items that lead from the visits at `places`, items that are led to, and the weights of these pairs, a distance at a time."""
-    shares = {direction: share for direction, share in ((1, 1.0), (-1, options.backward)) if share > 0}
-    going = dict.fromkeys(shares, places)
-    # A group of g at equal time spreads over g places around its step, so that places lie less than twice as far apart as steps.
-    for distance in range(1, 2 * options.window):
-        for direction, share in shares.items():
-            here = going[direction]
-            there = here + direction * distance
-            inside = (there >= 0) & (there < len(visits.item))
-            here, there = here[inside], there[inside]
-            same = visits.person[here] == visits.person[there]
-            # Who has nothing so far away has nothing further away.
-            going[direction] = here = here[same]
-            there = there[same]
-            steps = np.abs(visits.step[there] - visits.step[here])
-            counted = (visits.at[here] != visits.at[there]) & (steps <= options.window)
-            if counted.any():
-                here, there, steps = here[counted], there[counted], steps[counted]
-                yield visits.item[here], visits.item[there], visits.weight[there] * share * options.step_decay ** (steps - 1)
-        if not any(len(left) for left in going.values()):
-            return
+@compiled
+def _totals(
+    person: Places,
+    item: Items,
+    weight: Weights,
+    at: Places,
+    step: Weights,
+    shares: Weights,
+    backward: float,
+    start: int,
+    stop: int,
+    n: int,
+) -> tuple[Weights, Weights]:
+    """How much leaves each item and how much reaches it, shape (n,) both, of the pairs that lead from the visits `start` to `stop`."""
+    leaving, reaching = np.zeros(n), np.zeros(n)
+    for here in range(start, stop):
+        for direction in (1, -1):
+            share = 1.0 if direction == 1 else backward
+            there = here + direction
+            while share > 0 and 0 <= there < len(item) and person[there] == person[here]:
+                steps = int(2 * abs(step[there] - step[here]))
+                if steps >= len(shares):
+                    break
+                if at[there] != at[here]:
+                    counted = weight[there] * share * shares[steps]
+                    leaving[item[here]] += counted
+                    reaching[item[there]] += counted
+                there += direction
+    return leaving, reaching
+
+
+@compiled
+def _rows(
+    person: Places,
+    item: Items,
+    weight: Weights,
+    at: Places,
+    step: Weights,
+    shares: Weights,
+    backward: float,
+    by_item: Places,
+    ends: Places,
+    given: Weights,
+    taken: Weights,
+    start: int,
+    stop: int,
+    most: int,
+) -> tuple[Items, Items, Floats]:
+    """Lengths, columns and values of the rows `start` to `stop`; the visits of item j are those at `by_item`[`ends`[j] : `ends`[j + 1]]."""
+    n = len(given)
+    sums, seen = np.zeros(n), np.zeros(n, dtype=np.bool_)
+    touched = np.empty(n, dtype=np.int32)
+    lengths = np.zeros(stop - start, dtype=np.int32)
+    columns = np.empty((stop - start) * min(most, n), dtype=np.int32)
+    values = np.empty(len(columns), dtype=np.float32)
+    filled = 0
+    for row in range(start, stop):
+        count = 0
+        for place in range(ends[row], ends[row + 1]):
+            here = by_item[place]
+            for direction in (1, -1):
+                share = 1.0 if direction == 1 else backward
+                there = here + direction
+                while share > 0 and 0 <= there < len(item) and person[there] == person[here]:
+                    steps = int(2 * abs(step[there] - step[here]))
+                    if steps >= len(shares):
+                        break
+                    if at[there] != at[here]:
+                        target = item[there]
+                        if not seen[target]:
+                            seen[target] = True
+                            touched[count] = target
+                            count += 1
+                        sums[target] += weight[there] * share * shares[steps] * given[row] * taken[target]
+                    there += direction
+        for place in range(count):
+            seen[touched[place]] = False
+        lengths[row - start] = keep_strongest(sums, touched, count, most, columns, values, filled)
+        filled += lengths[row - start]
+    return lengths, columns[:filled].copy(), values[:filled].copy()

@@ -36,7 +36,8 @@ class ItemItemSource:
     @cached_property
     def known(self) -> Mask:
         """Which rows have neighbours, shape (n,)."""
-        return np.diff(self.weights.indptr) > 0
+        known: Mask = np.diff(self.weights.indptr) > 0
+        return known
 
     def has_opinion(self, past: Past) -> bool:
         """Whether any item of positive weight has neighbours."""

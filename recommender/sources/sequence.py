@@ -53,7 +53,10 @@ class Foreseen:
         self._length = len(past)
         self._places: npt.NDArray[np.int64] = np.flatnonzero(read)
         self._history = past.rows[self._places]
-        self._state, self._attention = model.read(self._history) if len(self._history) else (None, None)
+        self._state: Floats | None = None
+        self._attention: Floats | None = None
+        if len(self._history):
+            self._state, self._attention = model.read(self._history)
         self._total: Floats = np.zeros((), dtype=np.float32) if self._state is None else model.log_total(self._state)
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:

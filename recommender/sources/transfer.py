@@ -36,7 +36,8 @@ class TransferSource:
     @cached_property
     def lenders(self) -> Mask:
         """Which rows lend anything, shape (n,)."""
-        return np.diff(self.lending.indptr) > 0
+        known: Mask = np.diff(self.lending.indptr) > 0
+        return known
 
     def has_opinion(self, past: Past) -> bool:
         """Whether any item has positive weight, as soon as any item borrows."""

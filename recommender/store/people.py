@@ -22,6 +22,7 @@ _READ = f"SELECT (SELECT max(change) FROM items), consent_at, {_STATE} FROM (SEL
 _KNOWN = f"SELECT id, number, consent_at, consent_floor, {_STATE} FROM people WHERE kind = ? AND id IN ({{}})"
 _WALK = f"SELECT number, kind, id, {_STATE} FROM people WHERE number > ? ORDER BY number LIMIT ?"
 _WALK_KIND = f"SELECT number, kind, id, {_STATE} FROM people WHERE number > ? AND kind = ? ORDER BY number LIMIT ?"
+_SPAN = f"SELECT number, kind, id, consent_at, {_STATE} FROM people WHERE number > ? AND number <= ? ORDER BY number LIMIT ?"
 _ADD = """
     INSERT INTO people (consent, consent_at, consent_floor, history, consumed, dismissed, seen, kind, id, number)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -75,6 +76,22 @@ def walk(readers: Readers, *, kind: SubjectKind | None, limit: int | None) -> It
             yield Subject(SubjectKind(row[1]), row[2]), _person(row[3:])
         last = rows[-1][0]
         left = None if left is None else left - len(rows)
+
+
+def span(readers: Readers, *, after: int, upto: int) -> Iterator[tuple[Subject, PersonRead]]:
+    """The people of `after` < number ≤ `upto` by number, in short reads; `change` of each is 0."""
+    last = after
+    while rows := readers.all(_SPAN, (last, upto, WALK_BATCH)):
+        for _, kind, subject_id, consent_at, *state in rows:
+            said = consent_at != MISSING_TIME
+            yield Subject(SubjectKind(kind), subject_id), PersonRead(person=_person(tuple(state)), known=True, said=said, change=0)
+        last = rows[-1][0]
+
+
+def last_number(readers: Readers) -> int:
+    """The highest number of a person, 0 where there is none."""
+    row = readers.one("SELECT max(number) FROM people")
+    return 0 if row is None or row[0] is None else int(row[0])
 
 
 def found_or_new(connection: sqlite3.Connection, keys: Iterable[Key]) -> dict[Key, Known]:

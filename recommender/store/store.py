@@ -195,6 +195,15 @@ class Store:
         """All people (of one `kind`; at most `limit`) in the order in which they were first heard of, in short reads."""
         return people.walk(self._readers, kind=kind, limit=limit)
 
+    def last_person(self) -> int:
+        """The highest number of a person, 0 where there is none. Numbers start at 1, grow in the order in which people were first
+        heard of, and may have gaps."""
+        return people.last_number(self._readers)
+
+    def read_span(self, *, after: int, upto: int) -> Iterator[tuple[Subject, PersonRead]]:
+        """The people of `after` < number ≤ `upto`, by number, in short reads, so that several processes can share the walk over all."""
+        return people.span(self._readers, after=after, upto=upto)
+
     # The served record
 
     def record_decisions(self, decisions_given: Sequence[Decision]) -> None:

@@ -36,6 +36,7 @@ from server.bench.overload import OVERLOAD, PATIENCE_S, SHED, overload_row
 from server.bench.swap import feeds_row, publish, seconds_to, twin_of
 from server.bench.traffic import FEEDS, Traffic
 from server.launching import serving
+from server.native_threads import single_threaded
 
 IDLE_S = 2.0
 SHARES = (0.25, 0.5, 0.7)

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recommender.generation.folder import CURRENT, MANIFEST, write_durably
+from recommender.durable_files import write_durably
+from recommender.generation.folder import CURRENT, MANIFEST
 from server.bench.driver import Outcomes
 
 SLOW = 2.0

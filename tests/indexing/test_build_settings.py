@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from recommender.cli import run
 from recommender.errors import InvalidInput
+from recommender.events import EventType
 from recommender.profile import BuildSettings, load_build_settings
 
 WORDS = {"embedder": "x", "embed_precision": "bfloat16", "blending.ranker": "never"}
@@ -145,3 +146,15 @@ def test_the_hash_changes_with_every_setting() -> None:
             other = {part: other}
         seen.add(BuildSettings.model_validate(other).hash)
     assert len(seen) == 1 + len(list(leaves(usual)))
+
+
+def test_a_copy_with_other_settings_is_another_profile_with_other_weights() -> None:
+    settings = BuildSettings()
+    # Worked out once before the copy is made.
+    before = settings.hash, settings.weight_table[EventType.VIEW]
+
+    copied = settings.model_copy(update={"event_weights": settings.event_weights.model_copy(update={"view": 3.0})})
+
+    assert copied.hash != before[0]
+    assert (copied.weight_table[EventType.VIEW], before[1]) == (3.0, 0.5)
+    assert settings.model_copy().hash == settings.hash

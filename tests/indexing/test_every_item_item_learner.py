@@ -33,11 +33,11 @@ def local_ridge(matrix: np.ndarray, *, seed: int = 0, cells: int = CELLS) -> sp.
     return dense_ridge(matrix, seed=seed, cells=cells, dense_limit=0, reach=8)
 
 
-def co_occurrence(matrix: np.ndarray, *, seed: int = 0, cells: int = CELLS) -> sp.csr_array:
-    return co_occurrence_weights(sp.csr_array(matrix), CoOccurrence(neighbours=NEIGHBOURS), cells=cells)
+def co_occurrence(matrix: np.ndarray, *, seed: int = 0) -> sp.csr_array:
+    return co_occurrence_weights(sp.csr_array(matrix), CoOccurrence(neighbours=NEIGHBOURS))
 
 
-def transitions(matrix: np.ndarray, *, seed: int = 0, cells: int = CELLS) -> sp.csr_array:
+def transitions(matrix: np.ndarray, *, seed: int = 0) -> sp.csr_array:
     """People turned to their items from left to right, one a day; the event types are those that weigh as in `matrix`."""
     kinds = {0.5: EventType.VIEW, 1.0: EventType.READ, 1.5: EventType.LIKE, -0.5: EventType.DISLIKE}
     person, column = np.nonzero(matrix)
@@ -52,7 +52,7 @@ def transitions(matrix: np.ndarray, *, seed: int = 0, cells: int = CELLS) -> sp.
     )
     items = [(number, ItemState.LIVE, Item(f"item-{number}", ItemKind.MEDIA)) for number in range(1, matrix.shape[1] + 1)]
     settings = BuildSettings(transitions=Transitions(neighbours=NEIGHBOURS))
-    return transition_weights(events, Catalogue.of(items), settings, cells=cells)
+    return transition_weights(events, Catalogue.of(items), settings)
 
 
 @pytest.fixture(params=[dense_ridge, local_ridge, co_occurrence, transitions], ids=lambda learner: learner.__name__)
@@ -105,9 +105,21 @@ def test_the_same_input_gives_the_same_bytes(learner: Learner) -> None:
         assert getattr(one, part).tobytes() == getattr(two, part).tobytes()
 
 
+@pytest.mark.parametrize("ridge", [dense_ridge, local_ridge])
 @pytest.mark.parametrize("cells", [1, 40, 1_000])
-def test_cutting_the_work_into_pieces_changes_nothing(learner: Learner, cells: int) -> None:
-    np.testing.assert_allclose(learner(some_matrix(), cells=cells).toarray(), learner(some_matrix()).toarray(), atol=1e-6)
+def test_cutting_the_work_of_a_ridge_into_pieces_changes_nothing(ridge: Learner, cells: int) -> None:
+    np.testing.assert_allclose(ridge(some_matrix(), cells=cells).toarray(), ridge(some_matrix()).toarray(), atol=1e-6)
+
+
+@pytest.mark.parametrize("sums", [co_occurrence, transitions])
+@pytest.mark.parametrize("rows", [1, 7])
+def test_sharing_the_rows_among_cores_changes_nothing(sums: Learner, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = sums(some_matrix()).toarray()
+    for module in ("sums", "transitions"):
+        monkeypatch.setattr(f"indexing.learn.{module}.ROWS", rows)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1, 2})
+
+    np.testing.assert_array_equal(sums(some_matrix()).toarray(), whole)
 
 
 def test_what_is_disliked_counts_as_little_as_what_nobody_has(learner: Learner) -> None:

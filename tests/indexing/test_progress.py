@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from indexing.progress import Bars, Lines, reporter
+from indexing.progress import Bars, Lines, reporter, within
 from recommender.settings import Settings
 
 STAGES = ["read", "embed", "index vectors", "judge a twin", "learn", "check", "publish"]
@@ -34,6 +34,17 @@ def test_each_stage_is_one_line_at_its_start_and_one_at_its_end() -> None:
     ]
     assert [record["done"] for record in told if record["state"] == "finished"] == [10, 0]
     assert all(record["seconds"] >= 0 for record in told if record["state"] == "finished")
+
+
+def test_each_part_is_one_line_of_its_stage_at_its_end() -> None:
+    stream = StringIO()
+    lines = Lines(stream)
+    with lines.stage("learn"), within(lines.part, "twin")("graph"):
+        pass
+
+    [_, part, _] = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert part.pop("seconds") >= 0
+    assert part == {"stage": "learn", "state": "part", "part": "twin: graph"}
 
 
 def test_a_stage_that_fails_is_not_said_to_be_finished() -> None:

@@ -74,7 +74,7 @@ def test_what_is_served_is_what_was_trained(blocks: int, heads: int, factors: in
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(1)
         trained = NextItem(np.random.default_rng(0).normal(size=(12, width)).astype(np.float32), options).eval()
-        for values in trained.parameters():
+        for values in (trained.items, trained.bias, *trained.parameters()):
             values += 0.3 * torch.randn(values.shape)
         rows = np.arange(0, 24, 2)
         served = trained.served(rows, 24, seed=0)
@@ -83,8 +83,8 @@ def test_what_is_served_is_what_was_trained(blocks: int, heads: int, factors: in
             # Nothing at the front, as where histories of several lengths are read together.
             padded = np.concatenate([np.full(7 - length, 12), history])
             asked = served.encode(rows[history].astype(np.int32))
-            np.testing.assert_allclose(asked, trained(torch.from_numpy(padded)[None])[0, -1].numpy(), rtol=1e-4, atol=1e-4)
-            np.testing.assert_allclose(asked, trained(torch.from_numpy(history)[None])[0, -1].numpy(), rtol=1e-4, atol=1e-4)
+            np.testing.assert_allclose(asked, trained(torch.from_numpy(padded)[None], trained.items)[0, -1].numpy(), rtol=1e-4, atol=1e-4)
+            np.testing.assert_allclose(asked, trained(torch.from_numpy(history)[None], trained.items)[0, -1].numpy(), rtol=1e-4, atol=1e-4)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others(tables: Any, model: SequenceModel) -> None:
@@ -118,6 +118,55 @@ def test_nothing_is_learnt_from_nobody(tables: Any) -> None:
 def test_what_was_disliked_in_the_end_is_not_learnt(tables: Any) -> None:
     rows = [*going_round(), *((person, ITEMS + 1, EventType.DISLIKE, 20.0, NONE) for person in range(60))]
     assert learnt(tables, rows, SMALL.model_copy(update={"passes": 1}), items=ITEMS + 1).known.tolist() == [True] * ITEMS + [False]
+
+
+def foreseen(model: SequenceModel) -> int:
+    """How many of the items that follow each item are foreseen in the world that goes round."""
+    logits = [model.items[:ITEMS] @ model.encode(np.array([item], dtype=np.int32)) + model.bias[:ITEMS] for item in range(ITEMS)]
+    return sum(int(line.argmax() == (item + 1) % ITEMS) for item, line in enumerate(logits))
+
+
+def test_where_not_all_can_be_learnt_from_a_model_goes_on_from_an_earlier_one(tables: Any, model: SequenceModel) -> None:
+    few = BuildSettings(sequence=SMALL.model_copy(update={"most_tokens": 480, "later_share": 0.1, "learning_rate": 1e-4}))
+    events, catalogue = tables.events(going_round()), tables.catalogue(ITEMS + 1)
+
+    alone = sequence_model(events, catalogue, few)
+    later = sequence_model(events, catalogue, few, earlier=model)
+
+    assert foreseen(later) == ITEMS
+    assert foreseen(alone) < ITEMS
+
+
+def test_an_earlier_model_makes_no_difference_where_all_can_be_learnt_from_or_it_has_other_measures(
+    tables: Any, model: SequenceModel
+) -> None:
+    events, catalogue = tables.events(going_round()), tables.catalogue(ITEMS + 1)
+    assert same(sequence_model(events, catalogue, BuildSettings(sequence=SMALL), earlier=model), model)
+    wider = BuildSettings(sequence=SMALL.model_copy(update={"factors": 32, "most_tokens": 480}))
+    assert sequence_model(events, catalogue, wider, earlier=model).items.shape == (ITEMS + 1, 32)
+
+
+@pytest.mark.parametrize("blocks", [0, 2])
+def test_a_model_that_starts_from_an_earlier_one_is_that_one_before_it_learns(blocks: int) -> None:
+    import torch
+
+    from indexing.learn.next_item import NextItem
+
+    options, rng = Sequence(factors=8, blocks=blocks, heads=2, length=7), np.random.default_rng(0)
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        trained = NextItem(rng.normal(size=(12, 8)).astype(np.float32), options).eval()
+        for values in (trained.items[:-1], trained.bias[:-1], *trained.parameters()):
+            values += 0.3 * torch.randn(values.shape)
+        earlier = trained.served(np.arange(0, 24, 2), 24, seed=0)
+        # Of the thirteen items one is new.
+        start = rng.normal(size=(13, 8)).astype(np.float32)
+        later = NextItem(start, options).eval()
+        assert later.start_from(earlier, np.array([*range(0, 24, 2), 1]))
+        history = torch.tensor([[3, 1, 4]])
+        np.testing.assert_allclose(later(history, later.items).numpy(), trained(history, trained.items).numpy(), rtol=1e-5, atol=1e-5)
+        np.testing.assert_array_equal(later.bias[:12], trained.bias[:12])
+        np.testing.assert_array_equal(later.items[12], start[12])
+        assert not NextItem(start, options.model_copy(update={"length": 6})).start_from(earlier, np.arange(13))
 
 
 def reading(most_tokens: int, passes: int) -> tuple[int, int]:

@@ -272,3 +272,26 @@ def test_a_read_tells_whether_the_person_ever_said_anything_about_consent(diary:
 def test_the_default_holds_for_somebody_who_never_said_anything_even_when_it_changes(diary: Diary) -> None:
     for default in (Consent.ALL, Consent.NONE):
         assert diary.write(diary.event(EventType.CLICK, 1), consent=default).consent == default
+
+
+def test_spans_of_people_together_are_all_of_them_each_once(shop: Store, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recommender.store.people.WALK_BATCH", 2)
+    words = [CONTEXT_ONLY if place == 3 else None for place in range(7)]
+    events = [Event(f"e{place}", EventType.CLICK, Subject.user(f"p{place}"), "i1", consent=word) for place, word in enumerate(words)]
+    shop.record_events(events, now=now, consent_default=Consent.ALL)
+    last = shop.last_person()
+
+    spans = [list(shop.read_span(after=after, upto=after + 3)) for after in range(0, last, 3)]
+
+    people = [pair for span in spans for pair in span]
+    assert [subject for subject, _ in people] == [subject for subject, _ in shop.read_people()]
+    assert len(people) == last == 7
+    assert [(read.said, read.person.consent) for _, read in people] == [
+        (read.said, read.person.consent) for read in (shop.read_person(subject) for subject, _ in people)
+    ]
+    assert [read.said for _, read in people] == [word is not None for word in words]
+    assert list(shop.read_span(after=last, upto=last + 100)) == []
+
+
+def test_a_store_without_people_has_no_last_one(shop: Store) -> None:
+    assert shop.last_person() == 0

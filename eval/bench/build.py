@@ -1,0 +1,146 @@
+"""A nightly build from end to end, measured: its stages, what it leaves on disk, and everybody's feed made from it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from importlib.metadata import version
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from eval.bench.stages import Measured
+from eval.world.files import EVENTS, ITEMS
+from indexing.building import reindex
+from indexing.importing.column_map import parse_map
+from indexing.importing.files import import_file
+from indexing.importing.import_files import ImportRequest, import_events, import_items
+from indexing.importing.schema import EVENTS as EVENT_COLUMNS
+from indexing.importing.schema import ITEMS as ITEM_COLUMNS
+from indexing.progress import Lines, Reporter
+from recommender.errors import NotFound
+from recommender.export.feeds import export_feeds
+from recommender.placements import Placement
+from recommender.profile import BuildSettings
+from recommender.served_profile import served_profile
+from recommender.settings import Settings
+from recommender.store import open_store
+
+FEED = 30
+"""Items in each exported feed."""
+FORCED = "recommender bench build measures it"
+
+Figures = dict[str, Any]
+
+
+def measure_build(
+    data: Path, settings: BuildSettings, placement: Placement, report: Reporter, *, now: datetime, workers: int, keep: bool = False
+) -> Figures:
+    """All figures of a build of `data`, as JSON shows them: a data folder, or a world's folder of import files.
+
+    It is done in a copy, so that `data` stays as it is; with `keep` in `data` itself, where the generation stays. `workers` processes
+    export. Raises `NotFound` where `data` is neither, and what importing, building and exporting raises.
+    """
+    measured = Measured(report)
+    with _folder(data, measured, now, keep=keep) as folder:
+        deployment = Settings(data=folder)
+        outcome = reindex(deployment, settings, placement, measured, now=now, force="" if keep else FORCED)
+        with open_store(deployment.store_path) as store:
+            held = store.counts()
+        exported = _exported(deployment, placement, measured, now, workers, folder / "feeds.parquet") if outcome.activated else None
+    build = [took for name, took in measured.stages.items() if name not in (IMPORT_ITEMS, IMPORT_EVENTS, EXPORT)]
+    return {
+        "inputs": {
+            "data": str(data),
+            "items": outcome.manifest.items,
+            "users": held.users,
+            "events": outcome.manifest.events,
+            "served profile": served_profile(settings, placement),
+            "embedded": outcome.embedded,
+            "processors": len(os.sched_getaffinity(0)),
+            "python": platform.python_version(),
+            **{library: version(library) for library in ("numpy", "scipy", "torch", "faiss-cpu")},
+        },
+        "build": {
+            "wall s": sum(took.wall_s for took in build),
+            "cpu s": sum(took.cpu_s for took in build),
+            "peak MB": max(took.peak_mb for took in build),
+            "generation MB": outcome.manifest.size_bytes / 1e6,
+            "published": outcome.activated,
+        },
+        "stages": {name: {"wall s": took.wall_s, "cpu s": took.cpu_s, "peak MB": took.peak_mb} for name, took in measured.stages.items()},
+        "parts": {name: {"wall s": seconds} for name, seconds in measured.parts.items()},
+        "files": {
+            name: {"MB": entry.size / 1e6}
+            for name, entry in sorted(outcome.manifest.files.items(), key=lambda file: -file[1].size)
+            if entry.size >= SMALL
+        },
+        "export": exported,
+    }
+
+
+SMALL = 100_000
+"""Bytes of a file from which on it is listed."""
+IMPORT_ITEMS, IMPORT_EVENTS, EXPORT = "import items", "import events", "export feeds"
+
+
+def _exported(settings: Settings, placement: Placement, measured: Measured, now: datetime, workers: int, output: Path) -> Figures:
+    with measured.stage(EXPORT) as advance:
+        done = export_feeds(
+            settings, placement, output, now=now, size=FEED, workers=workers, progress=lambda people, of: advance(people, of)
+        )
+    size = output.stat().st_size / 1e6
+    output.unlink()
+    return {
+        **{name: value for name, value in asdict(done).items() if name != "generation_id"},
+        "processes": workers,
+        "feeds/s": done.feeds / done.wall_s,
+        "feeds/s of processor time": done.feeds / done.cpu_s if done.cpu_s else 0.0,
+        "MB": size,
+    }
+
+
+@contextmanager
+def _folder(data: Path, measured: Measured, now: datetime, *, keep: bool) -> Iterator[Path]:
+    """The data folder in which to build."""
+    is_world = (data / ITEMS).is_file() and (data / EVENTS).is_file()
+    store = Settings(data=data).store_path
+    if not is_world and not store.is_file():
+        raise NotFound("store or world in", str(data), f"a data folder, or one that holds {ITEMS} and {EVENTS}")
+    if keep and not is_world:
+        yield data
+        return
+    with tempfile.TemporaryDirectory(prefix="bench-build-", dir=data.parent) as name:
+        copy = Path(name)
+        if is_world:
+            _import(data, Settings(data=copy), measured, now)
+        else:
+            _copy(data, copy)
+        yield copy
+
+
+def _import(world: Path, settings: Settings, measured: Measured, now: datetime) -> None:
+    for stage, file, schema, taken in (
+        (IMPORT_ITEMS, ITEMS, ITEM_COLUMNS, import_items),
+        (IMPORT_EVENTS, EVENTS, EVENT_COLUMNS, import_events),
+    ):
+        with measured.stage(stage):
+            taken(ImportRequest((import_file(world / file),), parse_map(schema, ())), settings, now=now, reporter=Lines(StringIO()))
+
+
+def _copy(data: Path, copy: Path) -> None:
+    """The store of `data` as it is, and its cached vectors; no generation, so that each build is a first one."""
+    source, target = sqlite3.connect(data / "store.sqlite"), sqlite3.connect(copy / "store.sqlite")
+    with source, target:
+        source.backup(target)
+    source.close()
+    target.close()
+    cache = Settings(data=data).cache_path
+    if cache.is_dir():
+        (copy / cache.name).symlink_to(cache.resolve(), target_is_directory=True)

@@ -1,0 +1,68 @@
+"""For whom an answer is: what of a person may shape it, and what it then rests on.
+
+Without consent to personalise nothing that is known of the person is used at all, neither the history nor what was consumed or
+dismissed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pyroaring import BitMap
+
+from recommender.engine import Recommender
+from recommender.event_table import event_weights
+from recommender.events import Consent, Subject, SubjectKind
+from recommender.feeds import PERSONAL_SOURCES, Basis, Feed
+from recommender.people import History, Person, empty_history
+
+_BY_HISTORY = [int(name) - 1 for name in sorted(PERSONAL_SOURCES)]
+"""Columns of a feed's contributions that a history moves."""
+
+
+@dataclass(frozen=True, eq=False)
+class Asker:
+    """What may be used of one subject: `history`, oldest first, and the sets of item numbers to leave out.
+
+    All three are empty where `consent` lacks PERSONALISE. `subject` is None for an answer that is for nobody.
+    """
+
+    subject: Subject | None
+    consent: Consent
+    history: History
+    consumed: BitMap
+    dismissed: BitMap
+
+    @classmethod
+    def nobody(cls, consent: Consent | None = None) -> Asker:
+        """For answers that are the same for everybody; `consent` where the request brings one."""
+        return cls(None, Consent.ALL if consent is None else consent, empty_history(), BitMap(), BitMap())
+
+    @classmethod
+    def of(cls, subject: Subject, person: Person, consent: Consent) -> Asker:
+        """`subject`, of whom the store knows `person`, under the `consent` that holds now."""
+        if Consent.PERSONALISE not in consent:
+            return replace(cls.nobody(consent), subject=subject)
+        return cls(subject, consent, person.history, person.consumed, person.dismissed)
+
+    @property
+    def recorded_as(self) -> Subject | None:
+        """Who the served record names: nobody, where the person does not allow to be counted."""
+        return self.subject if Consent.MEASURE in self.consent else None
+
+    def basis(self, feed: Feed, engine: Recommender, *, brought: bool = False) -> Basis:
+        """What `feed` rests on: the history only where that moved something in it.
+
+        `brought`: whether the request brought a history along, which counts as the asker's own, where consent allows it.
+        """
+        if self.subject is None or Consent.PERSONALISE not in self.consent:
+            return Basis.CONTEXTUAL
+        if not (brought or _speaks(self.history, engine)) or not (feed.contributions[:, _BY_HISTORY] > 0).any():
+            return Basis.CONTEXTUAL
+        return Basis.PERSONAL if self.subject.kind is SubjectKind.USER else Basis.SESSION
+
+
+def _speaks(history: History, engine: Recommender) -> bool:
+    """Whether anything in `history` speaks for an item; otherwise it is the current item that moved the feed."""
+    weights = event_weights(history["type"], history["value"], engine.settings.weight_table)
+    return bool(((weights > 0) & (engine.contents.catalogue.rows_of(history["item"]) >= 0)).any())

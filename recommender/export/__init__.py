@@ -1,0 +1,1 @@
+"""Batch export: everybody's feed in one file, made by the engine that serves."""

@@ -8,7 +8,6 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from recommender.best import best_places
 from recommender.kernels import dots, gelu, normed
 
 Floats = npt.NDArray[np.float32]
@@ -31,9 +30,8 @@ class SequenceModel:
     (2b + 1, 2, d), scale and shift of the norms before the attention and the wide layer of every block, and at the end. `heads`:
     parts, each of d / heads numbers, that attend for themselves.
 
-    k groups of like items stand for all when chances are to sum to 1 (`log_total`): `centres`, shape (k, d), means of their items, each
-    counted as often as its bias says; `spreads`, shape (k, d), variances of the same, ≥ 0; `masses`, shape (k,), logarithms of what the
-    exponentials of their biases sum to.
+    `usual`: what the logarithm of the sum of the exponentials of all scores is after a usual history, so that scores less this are
+    logarithms of chances, but for how sure the model is of this history: it is the surer, the higher all that it names scores.
 
     The score of item i is items_i · encode(history) + bias_i, the logarithm of its chance to come next but for what is the same for all
     items. Raises ValueError when shapes do not fit or an array is not float32.
@@ -46,10 +44,8 @@ class SequenceModel:
     widening: Floats
     narrowing: Floats
     norms: Floats
-    centres: Floats
-    spreads: Floats
-    masses: Floats
     heads: int
+    usual: float = 0.0
 
     def __post_init__(self) -> None:
         if self.items.ndim != 2:
@@ -65,8 +61,6 @@ class SequenceModel:
             ("widening", (b, d + 1, wide)),
             ("narrowing", (b, wide + 1, d)),
             ("norms", (2 * b + 1, 2, d)),
-            ("centres", (len(self.masses), d)),
-            ("spreads", (len(self.masses), d)),
         ):
             given = getattr(self, name).shape
             if given != shape:
@@ -92,9 +86,6 @@ class SequenceModel:
             widening=empty(0, 1, 0),
             narrowing=empty(0, 1, 0),
             norms=empty(1, 2, 0),
-            centres=empty(0, 0),
-            spreads=empty(0, 0),
-            masses=empty(0),
             heads=1,
         )
 
@@ -156,31 +147,11 @@ class SequenceModel:
         logits: Floats = dots(self.items, rows, state) + self.bias[rows]
         return logits
 
-    def log_total(self, states: Floats, among: Rows | None = None) -> Floats:
-        """Logarithm of what the exponentials of all learnt items' scores sum to after histories of encodings of shape (…, d): shape (…).
-
-        By groups, as if the scores of each were normally distributed: exact where every item is a group of its own. `among`: only groups
-        of these places, shape (g,), which is enough to compare like histories.
-        """
-        of_groups = self._of_groups(states, among)
-        most = of_groups.max(axis=-1, keepdims=True)
-        total: Floats = most[..., 0] + np.log(np.exp(of_groups - most).sum(axis=-1))
-        return total
-
-    def leading_groups(self, state: Floats, most: int) -> Rows:
-        """The `most` groups that hold most of the chances after a history of this encoding, shape (d,), in no order: shape (≤ most,)."""
-        return best_places(self._of_groups(state), most).astype(np.int32)
-
-    def _of_groups(self, states: Floats, among: Rows | None = None) -> Floats:
-        """Logarithm of what each group adds to the total, shape (…, k)."""
-        groups, masses = (self._groups, self.masses) if among is None else (self._groups[among], self.masses[among])
-        of_groups: Floats = np.concatenate([states, states * states], axis=-1) @ groups.T + masses
-        return of_groups
-
-    @cached_property
-    def _groups(self) -> Floats:
-        """What each number of a state, and its square, is worth in each group: shape (k, 2d)."""
-        return np.concatenate([self.centres, self.spreads * np.float32(0.5)], axis=1)
+    def total(self, history: Rows) -> float:
+        """Logarithm of what the exponentials of all learnt items' scores sum to after `history`, as `encode` takes it."""
+        scores = (self.items @ self.encode(history) + self.bias)[self.known]
+        most = float(scores.max())
+        return most + float(np.log(np.exp(scores - most).sum()))
 
     def _attended(self, lines: Floats, hidden: npt.NDArray[np.bool_], wanted: slice, block: int) -> tuple[Floats, Floats]:
         """What each `wanted` state takes from itself and those before it but for the `hidden` ones, shape (p, h): shape (p, w, d); and the
@@ -208,7 +179,7 @@ class SequenceModel:
         return lines.reshape(*lines.shape[:2], self.heads, -1).transpose(0, 2, 1, 3)
 
 
-ARRAYS = ("items", "bias", "positions", "attention", "widening", "narrowing", "norms", "centres", "spreads", "masses")
+ARRAYS = ("items", "bias", "positions", "attention", "widening", "narrowing", "norms")
 """Fields of a model that are arrays."""
 
 

@@ -117,7 +117,7 @@ def sequence_of(items: npt.ArrayLike, length: int = 50) -> SequenceModel:
     `items`: embeddings, shape (n, d); items with all-zero ones are unknown.
     """
     given = np.asarray(items, dtype=np.float32)
-    d, known = given.shape[1], given[np.any(given != 0, axis=1)]
+    d = given.shape[1]
     nothing, alike = np.zeros((d, d)), np.vstack([np.ones(d), np.zeros(d)])
     matrices = np.vstack([np.hstack([nothing, nothing, np.eye(d), np.eye(d)]), np.zeros((1, 4 * d))])
     return SequenceModel(
@@ -128,9 +128,6 @@ def sequence_of(items: npt.ArrayLike, length: int = 50) -> SequenceModel:
         widening=np.zeros((1, d + 1, 4 * d), dtype=np.float32),
         narrowing=np.zeros((1, 4 * d + 1, d), dtype=np.float32),
         norms=np.stack([alike] * 3).astype(np.float32),
-        centres=known,
-        spreads=np.zeros_like(known),
-        masses=np.zeros(len(known), dtype=np.float32),
         heads=1,
     )
 

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from indexing.learn.item_groups import item_groups
 from recommender.profile import Sequence
 from recommender.sequence_model import EPSILON, WIDENING, Floats, SequenceModel
 
@@ -90,13 +89,12 @@ class NextItem(nn.Module):
                     layer.bias.copy_(torch.from_numpy(matrix[-1]))
         return True
 
-    def served(self, rows: np.ndarray, n: int, *, seed: int) -> SequenceModel:
-        """The model as it is served, of n items, of which m stand at `rows`, shape (m,); `seed` for the groups that it is summed up by."""
+    def served(self, rows: np.ndarray, n: int) -> SequenceModel:
+        """The model as it is served, of n items, of which m stand at `rows`, shape (m,); its usual total is 0."""
         with torch.no_grad():
             d = self.items.shape[1]
             items, bias = np.zeros((n, d), dtype=np.float32), np.zeros(n, dtype=np.float32)
             items[rows], bias[rows] = self.items[:-1].numpy(), self.bias[:-1].numpy()
-            centres, spreads, masses = item_groups(items[rows], bias[rows], seed=seed)
             norms = [norm for block in self.layers for norm in (block.before_attention, block.before_wide)]
             return SequenceModel(
                 items=items,
@@ -106,9 +104,6 @@ class NextItem(nn.Module):
                 widening=_stacked([_matrix(block.widening) for block in self.layers], (d + 1, WIDENING * d)),
                 narrowing=_stacked([_matrix(block.narrowing) for block in self.layers], (WIDENING * d + 1, d)),
                 norms=_stacked([np.stack([norm.weight.numpy(), norm.bias.numpy()]) for norm in (*norms, self.norm)], (2, d)),
-                centres=centres,
-                spreads=spreads,
-                masses=masses,
                 heads=self.heads,
             )
 

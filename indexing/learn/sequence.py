@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ BETAS = (0.9, 0.98)
 """How slowly Adam forgets slopes and their squares."""
 ITERATIONS = 4
 """Multiplications by which the singular vectors are made that items start from."""
+SAMPLED = 200
+"""People after whose histories it is seen what chances usually sum to."""
 SHORTEST = np.float32(1e-6)
 """Length up to which an item's singular vectors say nothing of it."""
 
@@ -105,7 +107,18 @@ def sequence_model(
                 table.step(touched, part.grad, rate)
         vectors.finish()
         biases.finish()
-        return model.eval().served(rows, n, seed=settings.seed)
+        served = model.eval().served(rows, n)
+    return replace(served, usual=_usual_total(served, visits.person, rows[item].astype(np.int32), options.length))
+
+
+def _usual_total(model: SequenceModel, person: npt.NDArray[np.integer], rows: npt.NDArray[np.int32], length: int) -> float:
+    """The mean of the model's total after histories of `SAMPLED` people at the most; `person` and `rows`, shape (m,), in their order."""
+    ends = np.flatnonzero(np.append(person[1:] != person[:-1], True)) + 1
+    starts = np.concatenate([[0], ends[:-1]])
+    chosen = np.unique(np.linspace(0, len(ends) - 1, min(SAMPLED, len(ends))).astype(np.int64))
+    return float(
+        np.mean([model.total(rows[max(start, end - length) : end]) for start, end in zip(starts[chosen], ends[chosen], strict=True)])
+    )
 
 
 def settings_of_parts(events: EventTable, catalogue: Catalogue, settings: BuildSettings) -> BuildSettings:

@@ -12,11 +12,15 @@ from recommender.sources.past import Past
 from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes, sound
 
 STRENGTH_POWER = np.float32(0.25)
-"""A score is the chance to come next to this power: chances span many powers of ten, and a blend adds scores up."""
+"""A score is the chance to come next to this power: chances span many powers of ten, and a blend adds scores up.
+
+Chances are as after a usual history (`SequenceModel.usual`): to divide them by their own sum would take a look at every item, and serves
+people no better.
+"""
 CAUSES_TRIED, CAUSES_MOST = 4, 20
 """Events that are asked for as causes at once and in all; each costs a reading of the history without it."""
-GROUPS_COMPARED = 64
-"""Groups of items by which chances are compared before and after; the others hold next to nothing."""
+MOST = np.float32(60)
+"""Scores above this count as this, so that their exponentials stay finite."""
 
 
 class SequenceSource:
@@ -57,7 +61,6 @@ class Foreseen:
         self._attention: Floats | None = None
         if len(self._history):
             self._state, self._attention = model.read(self._history)
-        self._total: Floats = np.zeros((), dtype=np.float32) if self._state is None else model.log_total(self._state)
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`."""
@@ -75,14 +78,13 @@ class Foreseen:
         return np.where((scores > 0) & self._model.known[rows], scores, NO_OPINION)
 
     def _scored(self, logits: Floats) -> Floats:
-        # The chance of one item is at most 1, however roughly the others' are summed up.
-        scores: Floats = np.exp(STRENGTH_POWER * np.minimum(logits - self._total, 0))
+        scores: Floats = np.exp(STRENGTH_POWER * np.minimum(logits - np.float32(self._model.usual), MOST))
         return scores
 
     def causes(self, rows: Rows) -> list[Cause]:
-        """By how much the logarithm of an item's chance falls when the history is read without an event.
+        """By how much an item's score falls when the history is read without an event.
 
-        Events are asked for in the order in which they were attended to, until without some of them every row would fall. Where the chance
+        Events are asked for in the order in which they were attended to, until without some of them every row would fall. Where it
         rises whichever event is left out, the item is there for being popular, and those events are named that held it back least.
         """
         falls = np.zeros((len(rows), self._length), dtype=np.float32)
@@ -91,12 +93,10 @@ class Foreseen:
             falls[known, self._places[0]] = 1
         elif self._state is not None and self._attention is not None and len(known):
             asked = np.argsort(-self._attention, kind="stable")[:CAUSES_MOST]
-            among = self._model.leading_groups(self._state, GROUPS_COMPARED)
             fall = np.zeros((len(known), 0), dtype=np.float32)
             while fall.shape[1] < len(asked) and not (fall > 0).any(axis=1).all():
                 states = self._model.encode_without(self._history, asked[fall.shape[1] :][:CAUSES_TRIED])
-                totals = self._model.log_total(np.vstack([self._state, states]), among)
-                more = self._model.items[rows[known]] @ (self._state - states).T - (totals[0] - totals[1:])
+                more = self._model.items[rows[known]] @ (self._state - states).T
                 fall = np.concatenate([fall, more], axis=1)
             fall = np.where((fall > 0).any(axis=1, keepdims=True), fall, np.exp(np.minimum(fall, 0)))
             falls[known[:, None], self._places[asked[: fall.shape[1]]]] = fall

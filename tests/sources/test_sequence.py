@@ -36,9 +36,6 @@ def some_model(*, blocks: int = 2, d: int = 8, heads: int = 2, length: int = 6) 
         widening=drawn(blocks, d + 1, 4 * d),
         narrowing=drawn(blocks, 4 * d + 1, d),
         norms=drawn(2 * blocks + 1, 2, d),
-        centres=items[:-3],
-        spreads=np.zeros_like(items[:-3]),
-        masses=bias[:-3],
         heads=heads,
     )
 
@@ -63,12 +60,23 @@ def test_by_hand_the_newest_item_and_the_mean_of_all_are_added_and_normed() -> N
     np.testing.assert_allclose(sequence_of(items).encode(np.array([0, 2], dtype=np.int32)), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_scores_are_chances_to_the_quarter_among_what_was_learnt() -> None:
-    found = scores(some_model(), history_of(3, 5))
+def test_scores_are_chances_to_the_quarter_as_after_a_usual_history() -> None:
+    model = replace(some_model(), usual=1.5)
+    found = scores(model, history_of(3, 5))
     assert (found[-3:] == NO_OPINION).all()
-    np.testing.assert_allclose((found[:-3] ** 4).sum(), 1, rtol=1e-5)
-    logits = (some_model().items @ some_model().encode(np.array([3, 5], dtype=np.int32)) + some_model().bias)[:-3]
-    np.testing.assert_allclose(found[:-3] ** 4, np.exp(logits) / np.exp(logits).sum(), rtol=1e-4)
+    logits = (model.items @ model.encode(np.array([3, 5], dtype=np.int32)) + model.bias)[:-3]
+    np.testing.assert_allclose(found[:-3] ** 4, np.exp(logits - 1.5), rtol=1e-4)
+
+
+def test_the_total_is_what_all_chances_sum_to() -> None:
+    model = some_model()
+    logits = (model.items @ model.encode(np.array([3, 5], dtype=np.int32)) + model.bias)[:-3]
+    assert model.total(np.array([3, 5], dtype=np.int32)) == pytest.approx(float(np.log(np.exp(logits).sum())), rel=1e-4)
+
+
+def test_scores_stay_finite_however_sure_a_model_is() -> None:
+    model = some_model()
+    assert np.isfinite(scores(replace(model, bias=model.bias + np.float32(1e6)), history_of(3))[:-3]).all()
 
 
 def test_order_counts() -> None:
@@ -105,7 +113,7 @@ def test_very_unlikely_items_still_have_a_rank() -> None:
     assert scores(replace(model, bias=unlikely.astype(np.float32)), history_of(3))[4] > 0
 
 
-@pytest.mark.parametrize("name", ["bias", "positions", "attention", "widening", "narrowing", "norms", "centres", "spreads"])
+@pytest.mark.parametrize("name", ["bias", "positions", "attention", "widening", "narrowing", "norms"])
 def test_arrays_that_do_not_fit_are_refused(name: str) -> None:
     model = some_model()
     with pytest.raises(ValueError, match=f"{name} has shape"):

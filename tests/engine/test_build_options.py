@@ -23,7 +23,7 @@ from recommender.generation import Contents
 from recommender.people import HISTORY_DTYPE
 from recommender.profile import Blending, BuildSettings, Collaborative, ItemItem, Ranker
 from recommender.times import DAY_US, to_micros
-from recommender.vectors import GATHER_LIMIT, VectorIndex
+from recommender.vectors import VectorIndex
 
 N = 60
 ACTED = [kind for kind in EventType if kind is not EventType.IMPRESSION]
@@ -130,7 +130,7 @@ def feed_after_one_event_of_each_type(settings: BuildSettings) -> object:
 
 def search_among_many(settings: BuildSettings) -> object:
     """How content is searched among more items than are ever compared one by one."""
-    n = GATHER_LIMIT + 1_000
+    n = MANY
     vectors = unit(np.random.default_rng(0).normal(size=(n, 8)))
     index = VectorIndex.build(vectors, exact_limit=settings.content.exact_limit, seed=settings.seed)
     return index.search(vectors[:1], 5, np.ones(n, dtype=np.bool_))[2]
@@ -138,7 +138,7 @@ def search_among_many(settings: BuildSettings) -> object:
 
 def lists_kept(settings: BuildSettings) -> object:
     """What a history's content candidates are, among many items."""
-    n = GATHER_LIMIT + 1_000
+    n = MANY
     vectors = unit(np.random.default_rng(0).normal(size=(n, 8)))
     index = VectorIndex.build(vectors, exact_limit=0, seed=0, near=settings.content.near)
     contents = replace(contents_of(some_items(n)), vectors=index, has_vector=np.ones(n, dtype=np.bool_))
@@ -171,6 +171,8 @@ class Other:
     """Other options without which this one has no say."""
 
 
+MANY = 6_000
+"""Vectors enough that a compressed list is searched first."""
 SLOW = {
     "blending.trees.trees": 60,
     "blending.trees.learning_rate": 0.02,

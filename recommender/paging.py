@@ -65,7 +65,7 @@ class Page:
             object.__setattr__(self, name, array)
         if not 1 <= len(self.numbers) <= SLATE_LIMIT:
             raise InvalidInput("numbers", f"{len(self.numbers)} items", f"1 to {SLATE_LIMIT} items")
-        if len(np.unique(self.numbers)) != len(self.numbers):
+        if len(set(self.numbers.tolist())) != len(self.numbers):
             raise InvalidInput("numbers", "an item twice", "each item once")
         if not (min(SourceName) <= self.sources.min() and self.sources.max() <= max(SourceName)):
             raise InvalidInput("sources", f"{self.sources.min()} to {self.sources.max()}", f"{min(SourceName)} to {max(SourceName)}")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.events import EventType
-from recommender.feeds import Query, Reason, ReasonKind, SourceName
+from recommender.feeds import PERSONAL_SOURCES, Query, Reason, ReasonKind, SourceName
 from recommender.sources import NO_CAUSE, Cause, Past, Scorer
 
 if TYPE_CHECKING:
@@ -54,8 +54,14 @@ def reasons_for(
         for place in sorted(set(order[open_places, choice].tolist())):
             due = open_places[order[open_places, choice] == place]
             scorer = scorers.get(place)
-            causes = scorer.causes(rows[due]) if scorer is not None else [NO_CAUSE] * len(due)
             name = SourceName(place + 1)
+            if scorer is None:
+                causes = [NO_CAUSE] * len(due)
+            elif len(past) == 1 and name in PERSONAL_SOURCES:
+                # What speaks for an item speaks by the one thing there is.
+                causes = [Cause((0,), 1.0)] * len(due)
+            else:
+                causes = scorer.causes(rows[due])
             for at, cause in zip(due.tolist(), causes, strict=True):
                 given[at] = _reason(name, cause, kind, items, types)
         open_places = np.array([at for at in open_places.tolist() if given[at] is None], dtype=np.int64)

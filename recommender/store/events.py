@@ -154,13 +154,14 @@ def _keep(
     changed, told = [], dict[int, tuple[int, int]]()
     for key, arrivals in by_person.items():
         before = known[key]
-        consents, person = _consented(before, arrivals, consent_default)
+        number, state = before.number, before.state
+        consents, word = _consented(before, arrivals, consent_default)
         for (place, _, _, _), consent in zip(arrivals, consents, strict=True):
-            told[place] = before.number, consent
+            told[place] = number, consent
         personal = [
             _history_row(row, items[row.item]) for (_, row, _, _), consent in zip(arrivals, consents, strict=True) if consent & _PERSONALISE
         ]
-        changed.append((key, person._replace(state=after_events(person.state, personal)) if personal else person))
+        changed.append((key, people.Known(number, *word, after_events(state, personal) if personal else state, before.new)))
     rows_by_day: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
     for sequence, (place, row, day, digest) in zip(take(connection, "sequence", len(accepted)), accepted, strict=True):
         event_id, _, _, item, kind, at, value, portion, dwell_s, _, custom, token, context = row
@@ -203,14 +204,14 @@ def _history_row(row: EventRow, item: int) -> HistoryRow:
     return item, kind, row.portion if kind in _WITH_PORTION else row.value, row.at
 
 
-def _consented(known: people.Known, arrivals: Sequence[Arrival], default: int) -> tuple[list[int], people.Known]:
-    """The consent of each arrival, and the person with the consent that holds after them.
+def _consented(known: people.Known, arrivals: Sequence[Arrival], default: int) -> tuple[list[int], tuple[int, int, int]]:
+    """The consent of each arrival, and the person's `consent_at`, `consent_floor` and `consent` after them.
 
     An event that says nothing follows what the person last said by then, or `default` for somebody who never said anything: a
     sender that forgets the field must not undo a refusal. Of an event from before their last word it is not known which
     earlier word held then, if any: it gets what `default` and everything that they ever said allow, so never more than held.
     """
-    number, consent_at, floor, consent, state, new = known
+    _, consent_at, floor, consent, _, _ = known
     if consent_at == MISSING_TIME:
         consent = default
     times = [row.at for _, row, _, _ in arrivals]
@@ -224,4 +225,4 @@ def _consented(known: people.Known, arrivals: Sequence[Arrival], default: int) -
         floor &= said
         if at >= consent_at:
             consent, consent_at = said, at
-    return consents, people.Known(number, consent_at, floor, consent, state, new)
+    return consents, (consent_at, floor, consent)

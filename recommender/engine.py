@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -27,7 +27,6 @@ from recommender.sources import (
     NO_OPINION,
     FreshSource,
     Interests,
-    Neighbours,
     Past,
     PopularSource,
     ResponseSource,
@@ -150,14 +149,18 @@ class Recommender:
 
         scorers = self._worked(taking, prepare, left_out, deadline)
 
+        limit = query.placement.candidates
+
         def propose(place: int) -> Rows:
-            found = scorers[place].candidates(allowed, query.placement.candidates)
+            found = scorers[place].candidates(allowed, limit)
             reached("candidates", self.sources[place].name)
             return found
 
         proposed = self._worked(self._proposing(scorers), propose, left_out, deadline)
-        further = self._further(scorers, proposed, allowed, query)
-        rows = united([*proposed.values(), *further])
+        further = self._worked(
+            self._going_on(scorers, proposed, query), lambda place: scorers[place].further(allowed, limit), left_out, deadline
+        )
+        rows = united([*proposed.values(), *further.values()])
         reached("candidates together")
 
         def score(place: int) -> Floats:
@@ -186,21 +189,19 @@ class Recommender:
         reached("blend")
         return Pool(past, rows, strength, source_ranks, weights, added, learned, {place: scorers[place] for place in scores}, left_out)
 
-    def _further(
-        self, scorers: Mapping[int, Scorer], proposed: Mapping[int, Rows], allowed: npt.NDArray[np.bool_], query: Query
-    ) -> Iterator[Rows]:
-        """Candidates beyond those that sources `proposed`.
+    def _going_on(self, scorers: Mapping[int, Scorer], proposed: Mapping[int, Rows], query: Query) -> list[int]:
+        """Which of the sources, by place, are asked for further candidates than those that were `proposed`.
 
-        Instead of sources that would have to look at every item: what goes best with what goes best with the history. And where a filter
-        leaves too few to fill the slate, what a search for the interests finds.
+        Instead of sources that would have to look at every item, one that knows what goes with what goes with the history. And where a
+        filter leaves too few to fill the slate, content, which then searches.
         """
+        asked = []
         if len(proposed) < len(scorers):
-            goes_with = next((scorers[place] for place in map(_place, GO_WITH) if place in scorers), None)
-            if isinstance(goes_with, Neighbours):
-                yield goes_with.beyond(allowed, query.placement.candidates)
-        content = scorers.get(_place(SourceName.CONTENT))
-        if isinstance(content, Interests) and content.mode == "lists" and sum(map(len, proposed.values())) < query.size:
-            yield content.searched(allowed, query.placement.candidates)
+            asked += [place for place in map(_place, GO_WITH) if place in scorers][:1]
+        content = _place(SourceName.CONTENT)
+        if content in scorers and sum(map(len, proposed.values())) < query.size:
+            asked.append(content)
+        return asked
 
     def _proposing(self, scorers: Mapping[int, Scorer]) -> list[int]:
         """Which of the sources propose candidates: those that look at every item only where no personal one is there that need not."""

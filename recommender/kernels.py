@@ -326,6 +326,18 @@ def affinities(offsets: Offsets, columns: Rows, weights: Floats, history: Rows, 
 
 
 @compiled
+def shares_alike(codes: Rows, shares: Floats, asked: Rows) -> Floats:
+    """Sum of the `shares`, shape (h,), of those `codes`, shape (h,), that equal each one `asked`: shape (m,), 0 for what is below 0."""
+    found = np.zeros(len(asked), dtype=np.float32)
+    for place in range(len(asked)):
+        if asked[place] >= 0:
+            for at in range(len(codes)):
+                if codes[at] == asked[place]:
+                    found[place] += shares[at]
+    return found
+
+
+@compiled
 def struck_trees(
     starts: Offsets,
     thresholds: Floats,

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from recommender.columns import StringColumn, StringListColumn
 from recommender.feeds import SourceName
 from recommender.generation.catalogue import Catalogue
-from recommender.kernels import affinities
+from recommender.kernels import affinities, shares_alike
 from recommender.sources import Past
 from recommender.times import MISSING_TIME
 from recommender.vectors import VectorIndex
@@ -148,10 +148,7 @@ def _category_affinity(facts: ItemFacts, history: Rows, share: Floats, rows: Row
 
 
 def _author_affinity(facts: ItemFacts, history: Rows, share: Floats, rows: Rows) -> Floats:
-    wrote, theirs = facts.authors[history], facts.authors[rows]
-    same = (wrote[None, :] == theirs[:, None]) & (theirs[:, None] >= 0)
-    affinity: Floats = same @ share
-    return affinity
+    return shares_alike(facts.authors[history], share, facts.authors[rows])
 
 
 def _likeness(facts: ItemFacts, history: Rows, share: Floats, rows: Rows) -> Floats:

@@ -7,7 +7,7 @@ from recommender.sources.collaborative import CollaborativeSource, whitened
 from recommender.sources.content import ContentSource, Interests
 from recommender.sources.fresh import FreshSource
 from recommender.sources.graph import GraphSource
-from recommender.sources.item_item import ItemItemSource, Neighbours
+from recommender.sources.item_item import ItemItemSource
 from recommender.sources.past import Past
 from recommender.sources.popular import PopularSource
 from recommender.sources.response import ResponseSource
@@ -25,7 +25,6 @@ __all__ = [
     "GraphSource",
     "Interests",
     "ItemItemSource",
-    "Neighbours",
     "Past",
     "PopularSource",
     "ResponseSource",

@@ -20,7 +20,7 @@ from recommender.feeds import SourceName
 from recommender.kernels import dots
 from recommender.profile import Collaborative
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes, sound
+from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, NoFurther, Rows, ranked_causes, sound
 
 
 def whitened(factors: Floats, regularisation: float) -> Floats:
@@ -57,7 +57,7 @@ class CollaborativeSource:
         return FoldedIn(self, past)
 
 
-class FoldedIn:
+class FoldedIn(NoFurther):
     """The collaborative source made ready for a history.
 
     With D = C − I, G = Wu Wuᵀ and S = I + D G: the score of item i is w_i · Wuᵀ S⁻¹ c, so that nothing larger than (h, h) is solved.

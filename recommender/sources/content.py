@@ -71,12 +71,12 @@ class Interests:
         self.mode = "none"
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
-        """See `Scorer`. Where lists of what is near are kept, the best of those; `searched` finds more."""
+        """See `Scorer`. Where lists of what is near are kept, the best of those."""
         if not len(self.vectors):
             return np.zeros(0, dtype=np.int32)
         near = self._source.vectors.near
         if not near.shape[1]:
-            return self.searched(allowed, limit)
+            return self._searched(allowed, limit)
         self.mode = "lists"
         newest = self._past.rows[self.group >= 0][-LISTS:]
         rows = np.unique(near[newest, : max(FEWEST, GATHERED // max(len(newest), 1))])
@@ -85,8 +85,12 @@ class Interests:
         best: Rows = rows[best_places(self._fits(rows), limit)]
         return best
 
-    def searched(self, allowed: Mask, limit: int) -> Rows:
-        """Up to `limit` of the `allowed` rows, shape (n,), that fit the interests best, in no order: shape (≤ limit,)."""
+    def further(self, allowed: Mask, limit: int) -> Rows:
+        """See `Scorer`: what a search finds, where there was none yet."""
+        return self._searched(allowed, limit) if self.mode == "lists" else np.zeros(0, dtype=np.int32)
+
+    def _searched(self, allowed: Mask, limit: int) -> Rows:
+        """Up to `limit` of the `allowed` rows that fit the interests best, in no order: shape (≤ limit,)."""
         rows, cosines, self.mode = self._source.vectors.search(self.vectors, limit, allowed & self._source.has_vector)
         if len(self.vectors) == 1:
             best = rows[0]

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from recommender.feeds import SourceName
 from recommender.sources.past import Past
-from recommender.sources.source import NO_CAUSE, NO_OPINION, Cause, Floats, Mask, Rows, first_allowed
+from recommender.sources.source import NO_CAUSE, NO_OPINION, Cause, Floats, Mask, NoFurther, Rows, first_allowed
 from recommender.times import MISSING_TIME
 
 _HOUR_US = 3_600_000_000
@@ -49,7 +49,7 @@ class FreshSource:
         return np.where(published == MISSING_TIME, 0, 0.5**age).astype(np.float32)
 
 
-class AtMoment:
+class AtMoment(NoFurther):
     """The fresh source at one moment."""
 
     def __init__(self, source: FreshSource, now: int) -> None:

@@ -15,7 +15,7 @@ from recommender.feeds import SourceName
 from recommender.graph_filter import ItemSpectrum
 from recommender.kernels import dots
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes, sound
+from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, NoFurther, Rows, ranked_causes, sound
 
 
 class GraphSource:
@@ -43,7 +43,7 @@ class GraphSource:
         return Filtered(self, past)
 
 
-class Filtered:
+class Filtered(NoFurther):
     """The graph source made ready for a history."""
 
     def __init__(self, source: GraphSource, past: Past) -> None:

@@ -11,7 +11,7 @@ from recommender.best import best_of, best_places
 from recommender.feeds import SourceName
 from recommender.kernels import entries, looked_up, sum_lists
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes, sound
+from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, NoFurther, Rows, ranked_causes, sound
 
 FIRST_STEPS = 30
 """Rows that go best with a history, from which a second step is made."""
@@ -56,7 +56,7 @@ class ItemItemSource:
         return self.gathered(past)
 
 
-class Gathered:
+class Gathered(NoFurther):
     """Sums over lists of weights, row by row; only those above 0 are opinions.
 
     `rows`: all that came up, shape (c,), int32; `sums`: theirs.
@@ -91,8 +91,8 @@ class Neighbours(Gathered):
         lasting = np.flatnonzero(np.abs(self._strengths) > FADED * np.abs(self._strengths).max(initial=0))
         super().__init__(source.weights, past.rows[lasting], self._strengths[lasting])
 
-    def beyond(self, allowed: Mask, limit: int) -> Rows:
-        """Up to `limit` of the `allowed` rows that go best with what goes best with the history, in no order: shape (≤ limit,)."""
+    def further(self, allowed: Mask, limit: int) -> Rows:
+        """See `Scorer`: what goes best with what goes best with the history."""
         first, strengths = self.strongest(FIRST_STEPS, self._source.known)
         return Gathered(self._source.weights, first, np.maximum(strengths, 0)).candidates(allowed, limit)
 

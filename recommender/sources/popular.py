@@ -8,10 +8,10 @@ import numpy as np
 
 from recommender.feeds import SourceName
 from recommender.sources.past import Past
-from recommender.sources.source import NO_CAUSE, NO_OPINION, Cause, Floats, Mask, Rows, first_allowed, sound
+from recommender.sources.source import NO_CAUSE, NO_OPINION, Cause, Floats, Mask, NoFurther, Rows, first_allowed, sound
 
 
-class PopularSource:
+class PopularSource(NoFurther):
     """`counts`, shape (n,), float32, ≥ 0, such as popularity; items at 0 have no say."""
 
     name = SourceName.POPULAR

@@ -9,7 +9,7 @@ from recommender.best import best_rows
 from recommender.feeds import SourceName
 from recommender.sequence_model import SequenceModel
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes, sound
+from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, NoFurther, Rows, ranked_causes, sound
 
 STRENGTH_POWER = np.float32(0.25)
 """A score is the chance to come next to this power: chances span many powers of ten, and a blend adds scores up.
@@ -49,7 +49,7 @@ class SequenceSource:
         return past.positive & self.model.known[past.rows]
 
 
-class Foreseen:
+class Foreseen(NoFurther):
     """The sequence source made ready for a history."""
 
     def __init__(self, model: SequenceModel, past: Past, read: Mask) -> None:

@@ -48,6 +48,10 @@ class Scorer(Protocol):
         """
         ...
 
+    def further(self, allowed: Mask, limit: int) -> Rows:
+        """Up to `limit` of the `allowed` rows beyond `candidates`, in no order, where a longer way finds some: shape (≤ limit,)."""
+        ...
+
     def score(self, rows: Rows) -> Floats:
         """Scores of `rows`, shape (m,), float32; `NO_OPINION` where there is none."""
         ...
@@ -84,6 +88,14 @@ def first_allowed(order: Rows, allowed: Mask, limit: int) -> Rows:
         parts.append(part)
         found, start, step = found + len(part), start + step, 2 * step
     return np.concatenate(parts) if parts else order[:0]
+
+
+class NoFurther:
+    """A scorer whose `candidates` are all that it finds."""
+
+    def further(self, allowed: Mask, limit: int) -> Rows:
+        """See `Scorer`."""
+        return np.zeros(0, dtype=np.int32)
 
 
 def ranked_causes(contributions: Floats, nameable: Mask | None = None, *, most: int = 3) -> list[Cause]:

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from indexing.blending.samples import Samples
-from indexing.blending.weights import DEPTH, ENOUGH, best_singles, by_group, climbed, held_out_people, learn_weights, ndcg_of, standing
+from indexing.blending.weights import (
+    DEPTH,
+    ENOUGH,
+    best_singles,
+    by_group,
+    climbed,
+    held_out_people,
+    learn_weights,
+    ndcg_of,
+    standing,
+    thrifty,
+)
 from recommender.feeds import SourceName
 
 S = len(SourceName)
@@ -164,3 +175,25 @@ def test_people_are_drawn_with_all_their_queries() -> None:
     assert (held_out.reshape(50, 3) == held_out.reshape(50, 3)[:, :1]).all()
     assert not (held_out == held_out_people(people, 0.3, seed=1)).all()
     assert not held_out_people(people, 0, seed=0).any()
+
+
+def test_a_small_weight_that_serves_nobody_is_done_without_and_one_that_does_stays() -> None:
+    # Content orders everybody's hit first; of two sources of little weight, graph finds what content does not know of, popular nothing.
+    people = [({CONTENT: 1, POPULAR: 9}, 0, 0)] * 30 + [({GRAPH: 1, POPULAR: 9}, 0, 0)] * 30
+    weights = np.zeros(S, dtype=np.float32)
+    weights[[CONTENT, POPULAR, GRAPH]] = 1, 0.06, 0.1
+    kept = thrifty(world(*people), weights)
+    assert kept[[CONTENT, GRAPH]].tolist() == weights[[CONTENT, GRAPH]].tolist()
+    assert kept[POPULAR] == 0
+
+
+def test_large_weights_are_never_done_without() -> None:
+    weights = np.zeros(S, dtype=np.float32)
+    weights[[CONTENT, POPULAR]] = 1, 0.5
+    assert thrifty(world(*[({CONTENT: 1, POPULAR: 30}, 0, 0)] * 40), weights).tolist() == weights.tolist()
+
+
+def test_where_nothing_is_hit_weights_stay() -> None:
+    samples = samples_of(np.ones((3, 4, S), dtype=np.float32), np.zeros((3, 4), dtype=np.bool_))
+    weights = np.full(S, 0.1, dtype=np.float32)
+    assert thrifty(samples, weights).tolist() == weights.tolist()

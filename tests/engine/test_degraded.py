@@ -27,6 +27,11 @@ class _FailingScorer:
             raise ZeroDivisionError("in candidates")
         return self._scorer.candidates(allowed, limit)
 
+    def further(self, allowed: Mask, limit: int) -> Rows:
+        if self._stage == "further":
+            raise ZeroDivisionError("in further")
+        return self._scorer.further(allowed, limit)
+
     def score(self, rows: Rows) -> Floats:
         if self._stage == "score":
             raise ZeroDivisionError("in score")
@@ -58,7 +63,7 @@ def failing_engine(stage: str) -> Recommender:
     return engine
 
 
-@pytest.mark.parametrize("stage", ["prepare", "candidates", "score"])
+@pytest.mark.parametrize("stage", ["prepare", "candidates", "further", "score"])
 def test_a_source_that_fails_is_named_and_the_others_serve(stage: str, caplog: pytest.LogCaptureFixture) -> None:
     feed = feed_of(failing_engine(stage), Query(HOME, 12, history=HISTORY, reasons=12))
     assert feed.degraded == (Degradation("item_item", "failed"),)
@@ -69,7 +74,7 @@ def test_a_source_that_fails_is_named_and_the_others_serve(stage: str, caplog: p
     assert "source failed" in caplog.text
 
 
-@pytest.mark.parametrize("stage", ["prepare", "candidates", "score"])
+@pytest.mark.parametrize("stage", ["prepare", "candidates", "further", "score"])
 def test_a_failure_touches_only_feeds_that_the_source_had_a_part_in(stage: str) -> None:
     queries = [Query(HOME, 10), Query(HOME, 10, history=HISTORY), Query(HOME, 10, history=HISTORY, sources=frozenset({SourceName.CONTENT}))]
     degraded = [feed.degraded for feed in failing_engine(stage).feeds(queries, now=NOW)]

@@ -12,6 +12,7 @@ import pytest
 import xxhash
 from handmade import HOME, catalogue_of, contents_of, engine_of, feed_of, number_of, rows_in, some_items
 
+from recommender.arrow_buffers import Texts
 from recommender.columns import BoolColumn, NumberColumn, StringColumn, StringListColumn, TimeColumn
 from recommender.engine import Recommender
 from recommender.errors import NotFound
@@ -200,3 +201,12 @@ def test_the_table_is_read_in_place(tmp_path: Path) -> None:
     catalogue = Contents.read(tmp_path).catalogue
     assert pa.total_allocated_bytes() == before
     assert not catalogue.numbers.flags.owndata
+
+
+def test_texts_are_read_out_of_a_slice_of_any_language_and_length() -> None:
+    whole = pa.array(["", "löwe", "日本語のタイトル", "a" * 3_000, "🎬 film", ""])
+    assert Texts(whole).at([4, 0, 2, 2]) == ["🎬 film", "", "日本語のタイトル", "日本語のタイトル"]
+    assert Texts(whole.slice(1, 4)).at(np.arange(4)) == whole.slice(1, 4).to_pylist()
+    assert Texts(pa.array([], type=pa.string())).at([]) == []
+    with pytest.raises(ValueError, match="1 of 2 texts are missing"):
+        Texts(pa.array(["a", None]))

@@ -122,3 +122,16 @@ def test_item_item_names_what_added_most_and_never_what_was_disliked() -> None:
     [cause] = scorer.causes(np.array([4], dtype=np.int32))
     assert [int(past.numbers[place]) for place in cause.places] == [number_of(1), number_of(0)]
     assert cause.share == pytest.approx(0.7 / (0.7 + 0.2 * BuildSettings().item_item.history_decay))
+
+
+def test_a_second_step_finds_what_goes_with_what_goes_with_the_history() -> None:
+    dense = np.zeros((6, 6), dtype=np.float32)
+    dense[0, 1], dense[1, 2], dense[1, 3], dense[2, 4] = 1.0, 0.5, 0.25, 9.0
+    source = ItemItemSource(SourceName.ITEM_ITEM, sp.csr_array(dense), 1.0)
+    past = Past.of(Query(HOME, 1, history=history_of(0)), contents_of(some_items(6)).catalogue, BuildSettings())
+    scorer, allowed = source.prepare(past, 0), np.ones(6, dtype=np.bool_)
+    assert scorer.candidates(allowed, 10).tolist() == [1]
+    assert sorted(scorer.further(allowed, 10).tolist()) == [2, 3]
+    assert scorer.further(allowed, 1).tolist() == [2]
+    allowed[2] = False
+    assert scorer.further(allowed, 10).tolist() == [3]

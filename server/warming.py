@@ -21,6 +21,8 @@ from recommender.times import to_micros
 
 PLACEMENT = Placement(name="warming")
 
+CLICKS = 5
+"""Of a history so long everything is made ready: one of a single item needs less."""
 COSTLY_FIELDS = ("id", "title")
 """Fields with a text of its own for every item, which few filters name."""
 
@@ -39,7 +41,7 @@ def warm(engine: Recommender, now: datetime, recent: Sequence[Query] = (), pause
     catalogue.category_members  # noqa: B018
     for history in (empty_history(), _most_popular(engine, now)):
         pause()
-        engine.feeds([Query(PLACEMENT, PLACEMENT.page_size, history=history, reasons=1)], now=now)
+        engine.feeds([Query(PLACEMENT, PLACEMENT.page_size, history=history, reasons=PLACEMENT.page_size)], now=now)
     for query in recent:
         pause()
         # A filter may name an attribute that the new generation does not have.
@@ -53,11 +55,12 @@ def warm_filters() -> None:
 
 
 def _most_popular(engine: Recommender, now: datetime) -> History:
-    """A click on the most popular item, if there is any item."""
-    history = np.zeros(min(engine.contents.catalogue.n, 1), dtype=HISTORY_DTYPE)
-    if len(history):
-        history["item"] = engine.contents.catalogue.numbers[engine.contents.popularity.argmax()]
-        history["type"] = EventType.CLICK
-        history["value"] = np.nan
-        history["at"] = to_micros(now)
+    """Clicks on the most popular items, one after the other, as many as there are of `CLICKS`."""
+    contents = engine.contents
+    rows = np.argsort(-contents.popularity, kind="stable")[:CLICKS]
+    history = np.zeros(len(rows), dtype=HISTORY_DTYPE)
+    history["item"] = contents.catalogue.numbers[rows]
+    history["type"] = EventType.CLICK
+    history["value"] = np.nan
+    history["at"] = to_micros(now) + np.arange(len(rows))
     return history

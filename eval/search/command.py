@@ -46,7 +46,7 @@ def search(
     import faiss
     from rich.console import Console
 
-    from eval.search.measuring import Plan, measure
+    from eval.search.measuring import Plan, measure, worst
     from eval.search.report import markdown, show
     from eval.search.vector_sets import SETS
     from recommender.errors import InvalidInput
@@ -58,8 +58,12 @@ def search(
     plan = Plan(rows, dimension, queries, seed)
     with tempfile.TemporaryDirectory(prefix="bench-search-") as work:
         found = measure(plan, names or tuple(SETS), Path(work), lambda sentence: click.echo(sentence, err=True))
-    inputs = {"rows": rows, "dimension": dimension, "queries": queries, "seed": seed}
-    figures = {"inputs": {**inputs, **{f"{name} version": version(name) for name in ("faiss-cpu", "numpy")}}, "sets": found}
+    inputs: dict[str, object] = {"rows": rows, "dimension": dimension, "queries": queries, "seed": seed}
+    figures = {
+        "inputs": {**inputs, **{f"{name} version": version(name) for name in ("faiss-cpu", "numpy")}},
+        "worst": worst(found),
+        "sets": found,
+    }
     show(figures, Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

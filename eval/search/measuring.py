@@ -47,6 +47,12 @@ def measure(plan: Plan, names: Sequence[str], work: Path, say: Callable[[str], N
     return {name: _of_set(name, plan, work / name, say) for name in names}
 
 
+def worst(found: dict[str, Any]) -> dict[str, float]:
+    """The lowest recall of all lines of all sets, as `measure` gives them, at each of `SIZES`."""
+    lines = [line for of_set in found.values() for line in (*of_set["filters"], *of_set["deltas"])]
+    return {f"recall@{k}": min(float(line[f"@{k}"]["recall"]) for line in lines) for k in SIZES}
+
+
 def _of_set(name: str, plan: Plan, work: Path, say: Callable[[str], None]) -> dict[str, Any]:
     work.mkdir()
     say(f"{name}: drawing {plan.rows:,} vectors")

@@ -33,6 +33,8 @@ def test_it_tells_inputs_and_recall_of_every_line_on_both_kinds_of_vectors(writt
     figures = json.loads((folder / "search.json").read_text())
     assert figures["inputs"].items() >= {"rows": 6000, "dimension": 32, "queries": 6, "seed": 1}.items()
     assert list(figures["sets"]) == list(SETS)
+    every = [line for found in figures["sets"].values() for line in (*found["filters"], *found["deltas"])]
+    assert figures["worst"] == {f"recall{size}": min(line[size]["recall"] for line in every) for size in ("@100", "@500")}
     for found in figures["sets"].values():
         assert found["index bytes"] > 6000 * 32 * 2
         assert [line["segments"] for line in found["deltas"]] == [1, 16, 64] * 2

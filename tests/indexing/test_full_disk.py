@@ -48,7 +48,7 @@ def test_a_build_that_cannot_be_written_says_so_and_leaves_the_old_one_serving(
 
     assert generations.ids() == [before]
     assert generations.current_id() == before
-    assert [path.name for path in settings.generations_path.glob(".*")] == [".writer.lock"]
+    assert {path.name for path in settings.generations_path.glob(".*")} == {".writer.lock", ".checked.json"}
     [feed] = Recommender.of(generations.load(before)).feeds([Query(Placement(name="home"), size=10)], now=NOW)
     assert len(feed.numbers) == 10
     assert warm.run(*arguments)[0] == 0

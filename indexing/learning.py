@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from indexing.beside import Beside
 from indexing.counting import counts
-from indexing.interactions import interaction_matrix, of_some_people
-from indexing.learn.als import als_item_factors, confidence_of
+from indexing.interactions import interaction_matrix
+from indexing.learn.als import confidence_of, served_factors
 from indexing.learn.co_occurrence import co_occurrence_weights
 from indexing.learn.graph_filter import graph_filter
 from indexing.learn.item_item import item_item_weights, penalty_of
@@ -25,7 +25,6 @@ from recommender.generation.catalogue import Catalogue
 from recommender.profile import BuildSettings
 from recommender.ranking import Blend
 from recommender.sequence_model import SequenceModel
-from recommender.sources import whitened
 from recommender.vectors import VectorIndex
 
 
@@ -56,10 +55,9 @@ def learn(
     beside = Beside(sequence)
     with part("matrix"):
         matrix = interaction_matrix(allowed, catalogue, settings)
-    confidence, collaborative, graph = confidence_of(matrix, settings.collaborative), settings.collaborative, settings.graph
+    confidence = confidence_of(matrix, settings.collaborative)
     with part("collaborative"):
-        some = of_some_people(matrix, collaborative.most_people, seed=settings.seed)
-        factors = whitened(als_item_factors(some, collaborative, confidence=confidence, seed=settings.seed), collaborative.regularisation)
+        factors = served_factors(matrix, settings.collaborative, confidence=confidence, seed=settings.seed)
     with part("item_item"):
         item_item = item_item_weights(matrix, settings.item_item, penalty=penalty_of(matrix, settings.item_item), seed=settings.seed)
     with part("transitions"):
@@ -69,7 +67,7 @@ def learn(
     with part("transfer"):
         transfer = transfer_weights(catalogue, vectors, has_vector, matrix, settings.transfer)
     with part("graph"):
-        spectrum = graph_filter(of_some_people(matrix, graph.most_people, seed=settings.seed), graph, seed=settings.seed)
+        spectrum = graph_filter(matrix, settings.graph, seed=settings.seed)
     with part("counts"):
         counted = counts(allowed, catalogue, settings)._asdict()
         first_at = first_events(allowed, catalogue)

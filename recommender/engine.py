@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -72,7 +73,7 @@ class Recommender:
         """The engine of contents that were never written, such as a twin that is only judged."""
         return cls(contents, settings, Eligibility.of(contents.catalogue, 0), "unpublished")
 
-    @property
+    @cached_property
     def profile_hash(self) -> str:
         """Hash of the build settings that are served with."""
         return self.settings.hash

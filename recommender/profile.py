@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +64,13 @@ class EventWeights(_Settings):
         for name in type(self).model_fields:
             weights[EventType[name.upper()]] = getattr(self, name)
         return weights
+
+
+@lru_cache(maxsize=128)
+def _table_of(weights: EventWeights) -> npt.NDArray[np.float32]:
+    table = weights.table()
+    table.flags.writeable = False
+    return table
 
 
 class Collaborative(_Settings):
@@ -337,19 +343,12 @@ class BuildSettings(_Settings):
     embed_precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
 
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with `update` in place of what was set; as in the base class, but for what was worked out from the old settings."""
-        copied = super().model_copy(update=update, deep=deep)
-        for name in ("weight_table", "hash"):
-            copied.__dict__.pop(name, None)
-        return copied
-
-    @cached_property
+    @property
     def weight_table(self) -> npt.NDArray[np.float32]:
-        """Weight by `EventType` number, shape (14,), float32."""
-        return self.event_weights.table()
+        """Weight by `EventType` number, shape (14,), float32, read-only; the same array every time."""
+        return _table_of(self.event_weights)
 
-    @cached_property
+    @property
     def hash(self) -> str:
         """Twelve hex digits that change when any setting does."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]

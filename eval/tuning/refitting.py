@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from indexing.counting import counts
 from indexing.interactions import interaction_matrix
-from indexing.learn.als import als_item_factors, confidence_of
+from indexing.learn.als import confidence_of, served_factors
 from indexing.learn.co_occurrence import co_occurrence_weights
 from indexing.learn.graph_filter import graph_filter
 from indexing.learn.item_item import item_item_weights, penalty_of
@@ -77,7 +77,7 @@ def _item_item(learning: Learning, contents: Contents, settings: BuildSettings) 
 def _collaborative(learning: Learning, contents: Contents, settings: BuildSettings) -> Contents:
     matrix = interaction_matrix(learning.events.consenting(Consent.TRAIN), learning.catalogue, settings)
     confidence = confidence_of(matrix, settings.collaborative)
-    factors = als_item_factors(matrix, settings.collaborative, confidence=confidence, seed=settings.seed)
+    factors = served_factors(matrix, settings.collaborative, confidence=confidence, seed=settings.seed)
     return replace(contents, factors=factors, confidence=confidence)
 
 

@@ -7,8 +7,9 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from indexing.interactions import rarity
+from indexing.interactions import of_some_people, rarity
 from recommender.profile import Collaborative
+from recommender.sources import whitened
 
 
 def confidence_of(matrix: sp.csr_array, settings: Collaborative) -> float:
@@ -49,3 +50,9 @@ def als_item_factors(
     factors = np.array(model.item_factors, dtype=np.float32)
     factors[np.bincount(matrix.indices, minlength=n) == 0] = 0
     return factors
+
+
+def served_factors(matrix: sp.csr_array, settings: Collaborative, *, confidence: float, seed: int) -> npt.NDArray[np.float32]:
+    """The factors as they are served, `whitened`, shape (n, factors), learnt from at the most `most_people` of a matrix's people."""
+    some = of_some_people(matrix, settings.most_people, seed=seed)
+    return whitened(als_item_factors(some, settings, confidence=confidence, seed=seed), settings.regularisation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from indexing.interactions import positive_part
+from indexing.interactions import of_some_people, positive_part
 from indexing.learn.degrees import column_sums, inverse_power
 from indexing.learn.singular_vectors import balanced, right_singular_vectors
 from recommender.graph_filter import ItemSpectrum
@@ -25,9 +25,9 @@ def graph_filter(matrix: sp.csr_array, settings: Graph, *, seed: int) -> ItemSpe
     Each vector passes by its singular value to the power `exponent`; 0 is the ideal low-pass filter of GF-CF (Shen et al.,
     CIKM 2021), 2 passes by the eigenvalues of R̃ᵀR̃. There are at most `factors` vectors, no more than leave `least_per_factor`
     people and items to each (but `FEWEST` in any case), and fewer where the rank of the matrix is lower: none without events, nor
-    with a single person or item.
+    with a single person or item. Of more than `most_people` people, so many drawn at random are learnt from.
     """
-    positive = positive_part(matrix)
+    positive = positive_part(of_some_people(matrix, settings.most_people, seed=seed))
     people, items = (int(np.count_nonzero(np.bincount(axis))) for axis in positive.nonzero())
     most = min(settings.factors, max(FEWEST, min(people, items) // settings.least_per_factor))
     values, vectors = right_singular_vectors(balanced(positive), most, iterations=ITERATIONS, seed=seed)

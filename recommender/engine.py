@@ -130,10 +130,14 @@ class Recommender:
         return replace(feed, retrieval_mode=mode, degraded=missed, reasons=reasons)
 
     def pool(self, query: Query, *, now: datetime) -> Pool:
-        """The candidates of `query` as the blend sees them: what a blend is trained on."""
-        return self._pool(query, self.eligibility.allowed(query, now), now, None)
+        """The candidates of `query` that a blend is trained on: those of every source, also where it has to look at every item.
 
-    def _pool(self, query: Query, allowed: npt.NDArray[np.bool_], now: datetime, deadline: float | None) -> Pool:
+        A blend that is taught with no more than what is served orders what is served worse: on check-ins recall among the first 20 falls
+        from .213 to .210.
+        """
+        return self._pool(query, self.eligibility.allowed(query, now), now, None, thorough=True)
+
+    def _pool(self, query: Query, allowed: npt.NDArray[np.bool_], now: datetime, deadline: float | None, *, thorough: bool = False) -> Pool:
         past = Past.of(query, self.contents.catalogue, self.settings)
         blend = self.contents.blend
         learned = blend is not None and query.placement.blend == "learned"
@@ -157,7 +161,7 @@ class Recommender:
             reached("candidates", self.sources[place].name)
             return found
 
-        proposed = self._worked(self._proposing(scorers), propose, left_out, deadline)
+        proposed = self._worked(list(scorers) if thorough else self._proposing(scorers), propose, left_out, deadline)
         further = self._worked(
             self._going_on(scorers, proposed, query), lambda place: scorers[place].further(allowed, limit), left_out, deadline
         )

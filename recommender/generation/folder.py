@@ -32,7 +32,7 @@ from pydantic import ValidationError
 
 from recommender.durable_files import FileEntry, difference, sync_folder, synced_sha256, write_durably
 from recommender.errors import CorruptGeneration, NotFound, RecommenderError, RefusedGeneration
-from recommender.generation.checked import note_checked, was_checked
+from recommender.generation.checked import NOTE, note_checked, was_checked
 from recommender.generation.contents import Contents, file_names
 from recommender.generation.manifest import FORMAT_VERSION, Manifest
 from recommender.profile import BuildSettings
@@ -279,6 +279,8 @@ class Generations:
             for pattern in (f"{UNFINISHED}*", f"{REMOVED}*"):
                 for path in self.root.glob(pattern):
                     shutil.rmtree(path)
+            for path in self.root.glob(f"{NOTE}.*"):
+                path.unlink(missing_ok=True)
             if any(self.root.glob(f".{CURRENT}.*")):
                 with self._activating():
                     for path in self.root.glob(f".{CURRENT}.*"):

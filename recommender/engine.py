@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import TypeVar
@@ -16,12 +16,14 @@ import numpy.typing as npt
 from recommender.eligibility import Eligibility
 from recommender.errors import NotFound
 from recommender.feeds import PERSONAL_SOURCES, Degradation, Feed, Query, Reason, SourceName
-from recommender.fusion import contributions, ranked, united
+from recommender.fusion import contributions, cut, ordered, ranked, reordered, united
 from recommender.generation import Contents, Generation
 from recommender.generation.catalogue import Card
+from recommender.kernels import below_infinity
 from recommender.placements import HISTORY_BUCKETS
 from recommender.profile import BuildSettings
 from recommender.ranking import Pool, features
+from recommender.ranking.blend import EVEN
 from recommender.reasons import reasons_for
 from recommender.served_sources import settings_of, sources_of
 from recommender.sources import (
@@ -61,6 +63,7 @@ class Recommender:
         self.eligibility = eligibility
         self.generation_id = generation_id
         self.sources: tuple[Source, ...] = sources_of(contents, settings_of(contents, settings))
+        self._names = np.array([source.name for source in self.sources], dtype=np.uint8)
 
     @classmethod
     def of(cls, generation: Generation) -> Recommender:
@@ -114,8 +117,8 @@ class Recommender:
         allowed = self.eligibility.allowed(query, now)
         reached("what may be shown")
         pool = self._pool(query, allowed, now, deadline)
-        scored = self._reranked(pool, query, now) if pool.learned else _Scored.by_sum(pool.added)
-        feed = self._slate(query, pool.rows, scored, pool.source_ranks, allowed, now)
+        order, scores = self._reranked(pool, query, now)
+        feed = self._slate(query, pool, order, scores, allowed, now)
         reached("slate")
         missed = tuple(
             Degradation(self.sources[place].name.key, why) for place, why in sorted(pool.left_out.items()) if pool.weights[place] > 0
@@ -170,29 +173,32 @@ class Recommender:
 
         def score(place: int) -> Floats:
             scored = scorers[place].score(rows)
-            if not (scored < np.inf).all():
+            if not below_infinity(scored):
                 # NaN would pass for no opinion, and the rest of what the source says for sound.
                 raise FloatingPointError("a score is no number")
             reached("scores", self.sources[place].name)
             return scored
 
         scores = self._worked([place for place in scorers if place not in left_out], score, left_out)
-        # A line for each source, so that each writes in one piece.
-        source_ranks = np.zeros((len(self.sources), len(rows)), dtype=np.int32).T
-        strength = np.zeros((len(self.sources), len(rows)), dtype=np.float32).T
-        for place, scored in scores.items():
-            strong, source_ranks[:, place] = ranked(scored, float(blend.scales[place]) if learned and blend is not None else 1.0)
-            if learned:
-                # Freshness needs no scaling: it lies in [0, 1] already, by each placement's half-life.
-                fresh = place == _place(SourceName.FRESH)
-                strength[:, place] = np.where(scored > NO_OPINION, self._freshness(rows, query, now), 0) if fresh else strong
+        said = np.empty((len(scores), len(rows)), dtype=np.float32)
+        for line, scored in enumerate(scores.values()):
+            said[line] = scored
+        places = np.array(list(scores), dtype=np.int64)
+        scales = blend.scales if learned and blend is not None else EVEN
+        strengths, source_ranks = ranked(said, scales[places], places, len(self.sources))
         if learned:
-            added = strength * weights
+            fresh = _place(SourceName.FRESH)
+            if fresh in scores:
+                # Freshness needs no scaling: it lies in [0, 1] already, by each placement's half-life.
+                strengths[:, fresh] = np.where(scores[fresh] > NO_OPINION, self._freshness(rows, query, now), 0)
+            added = strengths * weights
         else:
             added = contributions(source_ranks, weights, query.placement.rank_constant)
             self._fade(added, rows, query, now)
+        totals, order = ordered(added)
         reached("blend")
-        return Pool(past, rows, strength, source_ranks, weights, added, learned, {place: scorers[place] for place in scores}, left_out)
+        answered = {place: scorers[place] for place in scores}
+        return Pool(past, rows, strengths, source_ranks, weights, added, totals, order, learned, answered, left_out)
 
     def _going_on(self, scorers: Mapping[int, Scorer], proposed: Mapping[int, Rows], query: Query) -> list[int]:
         """Which of the sources, by place, are asked for further candidates than those that were `proposed`.
@@ -236,40 +242,28 @@ class Recommender:
         assert isinstance(source, FreshSource)
         return source.decay(rows, to_micros(now), query.placement.freshness_half_life_hours)
 
-    def _reranked(self, pool: Pool, query: Query, now: datetime) -> _Scored:
-        """The candidates after the ranker has put the leading ones in order.
+    def _reranked(self, pool: Pool, query: Query, now: datetime) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Places of the candidates after the ranker, where there is one, has put the leading ones in order, and their scores, in it.
 
         Scores become probabilities of being taken up; each source's part of one is its part of the weighted sum.
         """
-        plain, blend = _Scored.by_sum(pool.added), self.contents.blend
-        if blend is None or blend.trees is None or query.sources is not None or not query.placement.ranker_depth:
-            return plain
-        totals = plain.scores
-        real = np.flatnonzero(totals > 0)
-        if not len(real):
-            return plain
-        order = real[np.argsort(-totals[real], kind="stable")]
-        leading, rest = order[: query.placement.ranker_depth], order[query.placement.ranker_depth :]
-        columns = self.features(pool, leading, now=now)
+        order, blend = pool.order, self.contents.blend
+        trees = blend.trees if blend is not None and pool.learned and query.sources is None and query.placement.ranker_depth else None
+        if blend is None or trees is None or not len(order):
+            return order, pool.totals[order]
+        columns = self.features(pool, order[: query.placement.ranker_depth], now=now)
         reached("features")
-        judged = blend.trees.score(columns)
+        judged = trees.score(columns)
         reached("trees")
-        scores, key = np.zeros(len(totals), dtype=np.float32), np.zeros(len(totals))
-        scores[leading], key[leading] = blend.probability(judged), judged.astype(np.float64) - judged.min() + 1
-        # What the ranker did not look at follows in the order of the weighted sum.
-        behind = totals[rest] / totals[leading[-1]]
-        scores[rest], key[rest] = scores[leading].min() * behind, behind / 2
-        factors: Floats = np.divide(scores, totals, out=np.zeros_like(totals), where=totals > 0)
-        return _Scored(pool.added * factors[:, None], scores, key)
+        return reordered(order, judged, blend.probability(judged), pool.totals)
 
     def features(self, pool: Pool, places: npt.NDArray[np.int64], *, now: datetime) -> Floats:
         """The ranker's features of the candidates at `places`, shape (m,), of a pool: shape (m, f), float32."""
-        totals = pool.added[places].sum(axis=1)
         return features(
             self.contents.facts,
             pool.past,
             pool.rows[places],
-            totals,
+            pool.totals[places],
             pool.strengths[places],
             pool.source_ranks[places],
             now=to_micros(now),
@@ -298,11 +292,11 @@ class Recommender:
         if added[:, place].any():
             added[:, place] *= self._freshness(rows, query, now)
 
-    def _slate(self, query: Query, rows: Rows, scored: _Scored, source_ranks: Rows, allowed: npt.NDArray[np.bool_], now: datetime) -> Feed:
-        real = np.flatnonzero(scored.key > 0)
-        # Rows ascend with item numbers, so a stable sort breaks ties by number.
-        best = real[np.argsort(-scored.key[real], kind="stable")][: query.size]
-        rows, added, scores, source_ranks = rows[best], scored.added[best], scored.scores[best], source_ranks[best]
+    def _slate(
+        self, query: Query, pool: Pool, order: npt.NDArray[np.int64], scores: Floats, allowed: npt.NDArray[np.bool_], now: datetime
+    ) -> Feed:
+        rows = pool.rows[order[: query.size]]
+        scores, added, source_ranks = cut(order, scores, pool.totals, pool.added, pool.source_ranks, query.size)
         if len(rows) < query.size:
             filled, backing = self._fill(query, rows, allowed, now)
             worst = float(scores[-1]) if len(rows) else 1.0
@@ -315,7 +309,7 @@ class Recommender:
         return Feed(
             numbers=self.contents.catalogue.numbers[rows],
             scores=scores,
-            sources=np.array([source.name for source in self.sources], dtype=np.uint8)[leading],
+            sources=self._names[leading],
             contributions=added,
             source_ranks=source_ranks,
             probabilities=np.ones(len(rows), dtype=np.float32),
@@ -374,22 +368,6 @@ class Recommender:
         if (rows < 0).any():
             raise NotFound("item of number", str(numbers[rows < 0][0]), f"generation {self.generation_id} does not have it")
         return self.contents.catalogue.cards(rows)
-
-
-@dataclass(frozen=True, eq=False)
-class _Scored:
-    """Candidates of one line: what each source `added`, shape (m, s), their `scores`, shape (m,), and by what they are ordered,
-    `key`, shape (m,), float64: probabilities round to the same where the ranker still tells candidates apart."""
-
-    added: Floats
-    scores: Floats
-    key: npt.NDArray[np.floating]
-
-    @classmethod
-    def by_sum(cls, added: Floats) -> _Scored:
-        """Ordered by the sum of what sources added."""
-        totals = added.sum(axis=1)
-        return cls(added, totals, totals)
 
 
 def _place(name: SourceName) -> int:

@@ -40,69 +40,21 @@ def reordered(function: Function) -> Function:
 
 
 @compiled
-def standing_events(rows: Rows, weights: Floats, at: npt.NDArray[np.int64]) -> tuple[Rows, Floats, Floats]:
-    """The event at which each item of a history stands, from h events in order of time: their places, ascending, weights and steps back.
-
-    Events of row below 0 or weight 0 do not count. An item stands at its newest event, with the largest weight that any of its events has
-    unless the newest one's is negative. Steps back are how many different later times there are among what stands, float32.
-    """
-    places, strongest = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.float32)
-    count = 0
-    for place in range(len(rows) - 1, -1, -1):
-        if rows[place] < 0 or weights[place] == 0:
-            continue
-        newer = 0
-        while newer < count and rows[places[newer]] != rows[place]:
-            newer += 1
-        if newer == count:
-            places[count], strongest[count] = place, weights[place]
-            count += 1
-        elif weights[places[newer]] >= 0 and weights[place] > strongest[newer]:
-            strongest[newer] = weights[place]
-    back = np.empty(count, dtype=np.float32)
-    step = np.float32(0)
-    for newer in range(count):
-        if newer and at[places[newer]] != at[places[newer - 1]]:
-            step += np.float32(1)
-        back[newer] = step
-    return places[:count][::-1].copy(), strongest[:count][::-1].copy(), back[::-1].copy()
-
-
-@compiled
-def opinions(scores: Floats, scale: np.float32, strengths: Floats) -> npt.NDArray[np.uint64]:
-    """Write scores, shape (m,), over `scale` into `strengths`, 0 for -inf; and a key for each other one: the higher its score and then
-    the lower its place, the smaller."""
-    bits = scores.view(np.uint32)
-    keys = np.empty(len(scores), dtype=np.uint64)
-    count = 0
-    for place in range(len(scores)):
-        if scores[place] > -np.inf:
-            strengths[place] = scores[place] / scale
-            up = ~bits[place] if bits[place] >> np.uint32(31) else bits[place] | np.uint32(1 << 31)
-            keys[count] = (np.uint64(np.uint32(~up)) << np.uint64(32)) | np.uint64(place)
-            count += 1
-        else:
-            strengths[place] = 0
-    return keys[:count]
-
-
-@compiled
-def ranks_of(keys: npt.NDArray[np.uint64], ranks: Rows) -> None:
-    """Write 1-based ranks from sorted keys of `opinions` into `ranks`, shape (m,); the places of the others stay as they are."""
-    for rank in range(len(keys)):
-        ranks[np.int64(keys[rank] & np.uint64(0xFFFFFFFF))] = rank + 1
-
-
-@compiled
-def sum_lists(offsets: Offsets, columns: Rows, weights: Floats, rows: Rows, strengths: Floats) -> tuple[Rows, Floats, Rows, Slots]:
-    """Sum up lists of weights: Σ strengths[a] · weights of row rows[a], of a CSR matrix.
+def sum_lists(
+    offsets: Offsets, columns: Rows, weights: Floats, rows: Rows, strengths: Floats, least: np.float32
+) -> tuple[Rows, Floats, Rows, Slots, bool]:
+    """Sum up lists of weights: Σ strengths[a] · weights of row rows[a], of a CSR matrix; without strengths up to `least` times the largest.
 
     Returns the columns that came up, shape (c,), in the order in which they did, and their sums; and an open-addressed table of them, of
-    a size that is a power of two: `keys` (columns, `FREE` where empty), and `places`, where each stands among the columns.
+    a size that is a power of two: `keys` (columns, `FREE` where empty), and `places`, where each stands among the columns. At last
+    whether every sum is a number below infinity.
     """
-    total = 0
-    for row in rows:
-        total += offsets[row + 1] - offsets[row]
+    total, least_strength = 0, np.float32(0)
+    for place in range(len(rows)):
+        least_strength = max(least_strength, least * abs(strengths[place]))
+    for place in range(len(rows)):
+        if not abs(strengths[place]) <= least_strength:
+            total += offsets[rows[place] + 1] - offsets[rows[place]]
     bits = 4
     while (1 << bits) < 2 * total:
         bits += 1
@@ -112,6 +64,8 @@ def sum_lists(offsets: Offsets, columns: Rows, weights: Floats, rows: Rows, stre
     count = 0
     for place in range(len(rows)):
         row, strength = rows[place], strengths[place]
+        if abs(strength) <= least_strength:
+            continue
         for at in range(offsets[row], offsets[row + 1]):
             column = columns[at]
             slot = np.int64(np.uint32(np.uint32(column) * _GOLDEN) >> shift)
@@ -123,7 +77,10 @@ def sum_lists(offsets: Offsets, columns: Rows, weights: Floats, rows: Rows, stre
                 count += 1
             else:
                 sums[places[slot]] += strength * weights[at]
-    return found[:count], sums[:count], keys, places
+    sound = True
+    for place in range(count):
+        sound &= sums[place] < np.inf
+    return found[:count], sums[:count], keys, places, sound
 
 
 @compiled
@@ -144,29 +101,6 @@ def looked_up(keys: Rows, places: Slots, sums: Floats, rows: Rows, otherwise: np
     return found
 
 
-@compiled
-def passing(rows: Rows, scores: Floats, allowed: Mask) -> tuple[Rows, Floats]:
-    """Those of `rows`, shape (c,), that are `allowed`, shape (n,), and whose `scores` are above 0, in their order, and their scores."""
-    kept, values = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.float32)
-    count = 0
-    for place in range(len(rows)):
-        # Written without a branch, which nobody could foretell.
-        kept[count], values[count] = rows[place], scores[place]
-        count += int((scores[place] > 0) & allowed[rows[place]])
-    return kept[:count], values[:count]
-
-
-@compiled
-def passing_of_all(scores: Floats, allowed: Mask) -> tuple[Rows, Floats]:
-    """The same of all n rows, with `scores` of shape (n,)."""
-    kept, values = np.empty(len(scores), dtype=np.int32), np.empty(len(scores), dtype=np.float32)
-    count = 0
-    for row in range(len(scores)):
-        kept[count], values[count] = row, scores[row]
-        count += int((scores[row] > 0) & allowed[row])
-    return kept[:count], values[:count]
-
-
 @reordered
 def dots(matrix: Floats, rows: Rows, vector: Floats) -> Floats:
     """Products of `rows`, shape (r,), of a `matrix`, shape (n, d), with a vector, shape (d,): shape (r,)."""
@@ -177,6 +111,24 @@ def dots(matrix: Floats, rows: Rows, vector: Floats) -> Floats:
             product += line[column] * vector[column]
         found[place] = product
     return found
+
+
+@compiled
+def below_infinity(scores: Floats) -> bool:
+    """Whether each of `scores`, shape (m,), is a number, or -inf for no opinion."""
+    sound = True
+    for place in range(len(scores)):
+        sound &= scores[place] < np.inf
+    return sound
+
+
+@compiled
+def above_zero(scores: Floats) -> Floats:
+    """`scores`, shape (r,), with -inf for those that are 0 or less; what is no number stays, to be found out. In place."""
+    for place in range(len(scores)):
+        if scores[place] <= 0:
+            scores[place] = -np.inf
+    return scores
 
 
 @compiled

@@ -17,10 +17,10 @@ import numpy as np
 
 from recommender.best import best_rows
 from recommender.feeds import SourceName
-from recommender.kernels import dots
+from recommender.kernels import above_zero, dots, reordered
 from recommender.profile import Collaborative
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, NoFurther, Rows, ranked_causes, sound
+from recommender.sources.source import Cause, Floats, Mask, NoFurther, Rows, ranked_causes, sound
 
 
 def whitened(factors: Floats, regularisation: float) -> Floats:
@@ -67,10 +67,8 @@ class FoldedIn(NoFurther):
         self._source = source
         # Signed: negative where an event speaks against its item. Items of no factors change nothing.
         self._confidence = source.confidence * past.decayed(source.settings.history_decay)
-        self._history: Floats = source.factors[past.rows]
-        self._system = (self._history @ self._history.T) * (np.abs(self._confidence) - 1)[:, None]
-        self._system.ravel()[:: len(self._system) + 1] += 1
-        self._vector: Floats = np.linalg.solve(self._system, np.maximum(self._confidence, 0)) @ self._history
+        self._history, self._system, preferred = _folded(source.factors, past.rows, self._confidence)
+        self._vector: Floats = np.linalg.solve(self._system, preferred) @ self._history
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`."""
@@ -78,10 +76,30 @@ class FoldedIn(NoFurther):
 
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`."""
-        scores = sound(dots(self._source.factors, rows, self._vector))
-        return np.where(scores > 0, scores, NO_OPINION)
+        return above_zero(dots(self._source.factors, rows, self._vector))
 
     def causes(self, rows: Rows) -> list[Cause]:
         """The score is linear in the liked items: y·x = Σ_j y·A⁻¹y_j · c_j (Hu, Koren, Volinsky 2008, section 5)."""
         pulled = np.linalg.solve(self._system.T, self._history @ self._source.factors[rows].T)
         return ranked_causes(pulled.T * np.maximum(self._confidence, 0))
+
+
+@reordered
+def _folded(factors: Floats, rows: Rows, confidence: Floats) -> tuple[Floats, Floats, Floats]:
+    """The factors of a history, shape (h, f), S = I + D G, shape (h, h), and c, shape (h,), of the signed `confidence`, shape (h,)."""
+    history = factors[rows]
+    h = len(rows)
+    system, preferred = np.empty((h, h), dtype=np.float32), np.maximum(confidence, np.float32(0))
+    for one in range(h):
+        for other in range(one + 1):
+            product = np.float32(0)
+            for factor in range(factors.shape[1]):
+                product += history[one, factor] * history[other, factor]
+            system[one, other] = product
+            system[other, one] = product
+    for one in range(h):
+        more = abs(confidence[one]) - np.float32(1)
+        for other in range(h):
+            system[one, other] *= more
+        system[one, one] += np.float32(1)
+    return history, system, preferred

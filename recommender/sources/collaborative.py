@@ -68,7 +68,8 @@ class FoldedIn(NoFurther):
         # Signed: negative where an event speaks against its item. Items of no factors change nothing.
         self._confidence = source.confidence * past.decayed(source.settings.history_decay)
         self._history, self._system, preferred = _folded(source.factors, past.rows, self._confidence)
-        self._vector: Floats = np.linalg.solve(self._system, preferred) @ self._history
+        weights: Floats = np.linalg.solve(self._system, preferred)
+        self._vector: Floats = weights @ self._history
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`."""

@@ -115,6 +115,6 @@ def _strongest(rows: Rows, sums: Floats, of: Mask, limit: int) -> tuple[Rows, Fl
     kept = min(count, limit)
     chosen, strengths = np.empty(kept, dtype=np.int32), np.empty(kept, dtype=np.float32)
     for at in range(kept):
-        place = place_of(keys[at])
-        chosen[at], strengths[at] = rows[place], sums[place]
+        own = place_of(keys[at])
+        chosen[at], strengths[at] = rows[own], sums[own]
     return chosen, strengths

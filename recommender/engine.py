@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -145,7 +146,7 @@ class Recommender:
         blend = self.contents.blend
         learned = blend is not None and query.placement.blend == "learned"
         weights = self._weights(query, past, learned=learned)
-        taking = np.flatnonzero(weights).tolist()
+        taking = weights.nonzero()[0].tolist()
         left_out: dict[int, str] = {}
         moment = to_micros(now)
         reached("history")
@@ -221,7 +222,7 @@ class Recommender:
 
     def _weights(self, query: Query, past: Past, *, learned: bool) -> Floats:
         """Weight of each source, shape (s,), by the length of the history. A weight of 0 leaves the source out."""
-        bucket = int(np.searchsorted(HISTORY_BUCKETS, int(past.positive.sum()), side="right")) - 1
+        bucket = bisect_right(HISTORY_BUCKETS, len(past.liked)) - 1
         blend = self.contents.blend
         if blend is not None and learned:
             weights: Floats = blend.weights[bucket].copy()
@@ -231,7 +232,7 @@ class Recommender:
         if query.sources is not None:
             named = np.array([source.name in query.sources for source in self.sources])
             weights = np.where(named, np.where(weights > 0, weights, np.float32(1)), np.float32(0))
-        for place in np.flatnonzero(weights).tolist():
+        for place in weights.nonzero()[0].tolist():
             if not self.sources[place].has_opinion(past):
                 weights[place] = 0
         return weights

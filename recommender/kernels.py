@@ -130,6 +130,15 @@ def dots(matrix: Floats, rows: Rows, vector: Floats) -> Floats:
 
 
 @compiled
+def any_of(mask: Mask, rows: Rows) -> bool:
+    """Whether the `mask`, shape (n,), is true at any of `rows`."""
+    found = False
+    for row in rows:
+        found |= mask[row]
+    return found
+
+
+@compiled
 def below_infinity(scores: Floats) -> bool:
     """Whether each of `scores`, shape (m,), is a number, or -inf for no opinion."""
     sound = True

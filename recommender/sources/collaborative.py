@@ -17,7 +17,7 @@ import numpy as np
 
 from recommender.best import best_rows
 from recommender.feeds import SourceName
-from recommender.kernels import above_zero, dots, reordered
+from recommender.kernels import above_zero, any_of, dots, reordered
 from recommender.profile import Collaborative
 from recommender.sources.past import Past
 from recommender.sources.source import Cause, Floats, Mask, NoFurther, Rows, ranked_causes, sound
@@ -50,7 +50,7 @@ class CollaborativeSource:
 
     def has_opinion(self, past: Past) -> bool:
         """Whether any learnt item has positive weight."""
-        return bool(self.known[past.liked].any())
+        return any_of(self.known, past.liked)
 
     def prepare(self, past: Past, now: int) -> FoldedIn:
         """Fold the history in."""
@@ -67,7 +67,8 @@ class FoldedIn(NoFurther):
         self._source = source
         # Signed: negative where an event speaks against its item. Items of no factors change nothing.
         self._confidence = source.confidence * past.decayed(source.settings.history_decay)
-        self._history, self._system, preferred = _folded(source.factors, past.rows, self._confidence)
+        self._history: Floats = source.factors[past.rows]
+        self._system, preferred = _system(self._history, self._confidence)
         weights: Floats = np.linalg.solve(self._system, preferred)
         self._vector: Floats = weights @ self._history
 
@@ -86,15 +87,14 @@ class FoldedIn(NoFurther):
 
 
 @reordered
-def _folded(factors: Floats, rows: Rows, confidence: Floats) -> tuple[Floats, Floats, Floats]:
-    """The factors of a history, shape (h, f), S = I + D G, shape (h, h), and c, shape (h,), of the signed `confidence`, shape (h,)."""
-    history = factors[rows]
-    h = len(rows)
+def _system(history: Floats, confidence: Floats) -> tuple[Floats, Floats]:
+    """S = I + D G, shape (h, h), and c, shape (h,), of a history's factors, shape (h, f), and their signed `confidence`, shape (h,)."""
+    h = len(history)
     system, preferred = np.empty((h, h), dtype=np.float32), np.maximum(confidence, np.float32(0))
     for one in range(h):
         for other in range(one + 1):
             product = np.float32(0)
-            for factor in range(factors.shape[1]):
+            for factor in range(history.shape[1]):
                 product += history[one, factor] * history[other, factor]
             system[one, other] = product
             system[other, one] = product
@@ -103,4 +103,4 @@ def _folded(factors: Floats, rows: Rows, confidence: Floats) -> tuple[Floats, Fl
         for other in range(h):
             system[one, other] *= more
         system[one, one] += np.float32(1)
-    return history, system, preferred
+    return system, preferred

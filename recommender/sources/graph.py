@@ -13,7 +13,7 @@ import numpy as np
 from recommender.best import best_rows
 from recommender.feeds import SourceName
 from recommender.graph_filter import ItemSpectrum
-from recommender.kernels import above_zero, dots
+from recommender.kernels import above_zero, any_of, dots
 from recommender.sources.past import Past
 from recommender.sources.source import Cause, Floats, Mask, NoFurther, Rows, ranked_causes, sound
 
@@ -36,7 +36,7 @@ class GraphSource:
 
     def has_opinion(self, past: Past) -> bool:
         """Whether any learnt item has positive weight."""
-        return bool(self.known[past.liked].any())
+        return any_of(self.known, past.liked)
 
     def prepare(self, past: Past, now: int) -> Filtered:
         """Bring the history into the spectrum."""

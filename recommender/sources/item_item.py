@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from recommender.best import best_of, key_of, move_largest_ahead, place_of
 from recommender.feeds import SourceName
-from recommender.kernels import compiled, entries, looked_up, sum_lists
+from recommender.kernels import any_of, compiled, entries, looked_up, sum_lists
 from recommender.sources.past import Past
 from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, NoFurther, Rows, ranked_causes
 
@@ -41,7 +41,7 @@ class ItemItemSource:
 
     def has_opinion(self, past: Past) -> bool:
         """Whether any item of positive weight has neighbours."""
-        return bool(self.known[past.liked].any())
+        return any_of(self.known, past.liked)
 
     def gathered(self, past: Past) -> Neighbours:
         """What goes with a history, worked out once for all that ask for it."""

@@ -241,27 +241,6 @@ def entries(offsets: Offsets, columns: Rows, weights: Floats, of: Rows, to: Rows
 
 
 @compiled
-def led(likeness: Floats, least: np.float32, most: int) -> Rows:
-    """The group of each of h things, from their likeness to each other, shape (h, h), the last one first: shape (h,), int32.
-
-    One joins the group whose leader it is most like, if at least so much or where there are `most` groups already, or leads a new one.
-    """
-    groups, leaders = np.zeros(len(likeness), dtype=np.int32), np.empty(most, dtype=np.int32)
-    count = 0
-    for place in range(len(likeness) - 1, -1, -1):
-        closest = 0
-        for group in range(1, count):
-            if likeness[place, leaders[group]] > likeness[place, leaders[closest]]:
-                closest = group
-        if count and (count == most or likeness[place, leaders[closest]] >= least):
-            groups[place] = closest
-        else:
-            groups[place], leaders[count] = count, place
-            count += 1
-    return groups
-
-
-@compiled
 def normed(states: Floats, scale: Floats, shift: Floats, epsilon: np.float32) -> Floats:
     """Each of `states`, shape (m, d), at mean 0 and variance 1, times `scale` plus `shift`, both shape (d,): shape (m, d)."""
     made = np.empty_like(states)
@@ -290,73 +269,3 @@ def gelu(states: Floats) -> Floats:
             value = states[row, column]
             made[row, column] = value * np.float32(0.5) * (np.float32(1) + np.float32(math.erf(value * np.float32(0.7071067811865476))))
     return made
-
-
-@compiled
-def affinities(offsets: Offsets, columns: Rows, weights: Floats, history: Rows, share: Floats, rows: Rows, size: int) -> Floats:
-    """How much each of `rows` has in common with a history, shape (m,): products of its row of a CSR matrix of `size` columns with the
-    sum of the history's rows by their `share`."""
-    liked, found = np.zeros(size, dtype=np.float32), np.zeros(len(rows), dtype=np.float32)
-    for place in range(len(history)):
-        for at in range(offsets[history[place]], offsets[history[place] + 1]):
-            liked[columns[at]] += share[place] * weights[at]
-    for place in range(len(rows)):
-        for at in range(offsets[rows[place]], offsets[rows[place] + 1]):
-            found[place] += liked[columns[at]] * weights[at]
-    return found
-
-
-@compiled
-def shares_alike(codes: Rows, shares: Floats, asked: Rows) -> Floats:
-    """Sum of the `shares`, shape (h,), of those `codes`, shape (h,), that equal each one `asked`: shape (m,), 0 for what is below 0."""
-    found = np.zeros(len(asked), dtype=np.float32)
-    for place in range(len(asked)):
-        if asked[place] >= 0:
-            for at in range(len(codes)):
-                if codes[at] == asked[place]:
-                    found[place] += shares[at]
-    return found
-
-
-@compiled
-def struck_trees(
-    starts: Offsets,
-    thresholds: Floats,
-    missing_left: Mask,
-    tree_of: Rows,
-    struck: npt.NDArray[np.uint64],
-    values: Floats,
-    low_ones: npt.NDArray[np.uint8],
-    x: Floats,
-) -> Floats:
-    """Sum over t trees for each row of `x`, shape (m, f): shape (m,).
-
-    Questions stand by the column that they ask for, those of column c from starts[c] to before starts[c + 1], `thresholds` ascending:
-    those that a value exceeds come first, and each strikes leaves off its tree. `values`: shape (t, l), of leaves from left to right;
-    the first that remains is where a walk would end. `low_ones`: how many ones each byte has at its low end, shape (256,).
-    """
-    trees = len(values)
-    scores = np.empty(len(x), dtype=np.float32)
-    gone = np.empty(trees, dtype=np.uint64)
-    for row in range(len(x)):
-        gone[:] = 0
-        for column in range(len(starts) - 1):
-            asked = x[row, column]
-            if np.isnan(asked):
-                for at in range(starts[column], starts[column + 1]):
-                    if not missing_left[at]:
-                        gone[tree_of[at]] |= struck[at]
-            else:
-                for at in range(starts[column], starts[column + 1]):
-                    if asked <= thresholds[at]:
-                        break
-                    gone[tree_of[at]] |= struck[at]
-        score = 0.0
-        for tree in range(trees):
-            left, bits = 0, gone[tree]
-            while bits & np.uint64(255) == np.uint64(255):
-                left += 8
-                bits >>= np.uint64(8)
-            score += values[tree, left + low_ones[bits & np.uint64(255)]]
-        scores[row] = score
-    return scores

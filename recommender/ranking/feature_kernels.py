@@ -1,0 +1,175 @@
+"""The ranker's features as one compiled pass over the candidates, and what it needs of the history before."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.half_kernels import AT_ONCE, Halves, dots, fetch_ahead
+from recommender.kernels import compiled, reordered
+
+Rows = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+Times = npt.NDArray[np.int64]
+
+TINY = np.float32(1e-9)
+"""What is divided by is no smaller."""
+
+
+@compiled
+def blend_columns(made: Floats, blended: Floats) -> None:
+    """Write weighted sums, shape (m,), and the same over the largest of them, into the first two columns of `made`, shape (m, f)."""
+    largest = np.float32(0)
+    for place in range(len(blended)):
+        largest = max(largest, blended[place])
+    largest = max(largest, TINY)
+    for place in range(len(blended)):
+        made[place, 0], made[place, 1] = blended[place], blended[place] / largest
+
+
+@compiled
+def liked_shares(rows: Rows, weights: Floats) -> tuple[Rows, Floats]:
+    """The rows of a history, shape (h,), whose `weights` are above 0, and their share of the sum of those."""
+    liked, shares = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.float32)
+    count, total = 0, np.float32(0)
+    for place in range(len(rows)):
+        if weights[place] > 0:
+            liked[count], shares[count] = rows[place], weights[place]
+            count += 1
+            total += weights[place]
+    for place in range(count):
+        shares[place] /= max(total, TINY)
+    return liked[:count], shares[:count]
+
+
+@compiled
+def asked_likeness(rows: Rows, weights: Floats, vectors: Floats, has_vector: Mask, recent: int) -> tuple[Floats, int]:
+    """What candidates are compared with after a history of `vectors`, shape (h, d): those of its `recent` newest liked items that have
+    one, the newest first, and the direction of the mean of all by their weights. Shape (4·b, d), zeros behind; and how many the newest
+    are, 0 where no liked item has a vector."""
+    d = vectors.shape[1]
+    asked = np.zeros(((recent + AT_ONCE) // AT_ONCE * AT_ONCE, d), dtype=np.float32)
+    mean = np.zeros(d, dtype=np.float32)
+    count = 0
+    for place in range(len(rows) - 1, -1, -1):
+        if weights[place] <= 0 or not has_vector[rows[place]]:
+            continue
+        if count < recent:
+            asked[count] = vectors[place]
+            count += 1
+        for at in range(d):
+            mean[at] += weights[place] * vectors[place, at]
+    square = np.float32(0)
+    for at in range(d):
+        square += mean[at] * mean[at]
+    length = max(np.sqrt(square), TINY)
+    for at in range(d):
+        asked[count, at] = mean[at] / length
+    return asked[: (count + AT_ONCE) // AT_ONCE * AT_ONCE], count
+
+
+@reordered
+def _share_of(codes: Rows, shares: Floats, code: np.int32) -> np.float32:
+    """Sum of the `shares`, shape (h,), where `codes`, shape (h,), are `code`."""
+    found = np.float32(0)
+    for at in range(len(codes)):
+        found += shares[at] if codes[at] == code else np.float32(0)
+    return found
+
+
+@compiled
+def _likeness(halves: Halves, asked: Floats, recent: int, rows: Rows, has_vector: Mask, made: Floats) -> None:
+    """Write cosines of `rows` to the newest, to the nearest of the `recent` newest and to the mean of what is `asked`, see
+    `asked_likeness`, into three columns `made`, shape (m, 3); NaN where there is no vector."""
+    cosines = np.empty(len(asked), dtype=np.float32)
+    for place in range(len(rows)):
+        fetch_ahead(halves, rows, place)
+        if not recent or not has_vector[rows[place]]:
+            made[place, :] = np.nan
+            continue
+        line = halves[rows[place]]
+        for first in range(0, len(asked), AT_ONCE):
+            cosines[first], cosines[first + 1], cosines[first + 2], cosines[first + 3] = dots(line, asked, first)
+        nearest = cosines[0]
+        for at in range(1, recent):
+            nearest = max(nearest, cosines[at])
+        made[place, 0], made[place, 1], made[place, 2] = cosines[0], nearest, cosines[recent]
+
+
+@compiled
+def _affinities(
+    offsets: Rows, categories: Rows, weights: Floats, size: int, authors: Rows, liked: Rows, shares: Floats, rows: Rows, made: Floats
+) -> None:
+    """Write into two columns `made`, shape (m, 2), how much `rows` have in common with what was `liked`, by `shares`, both shape (h,): the
+    products of their categories, of `size` ones, with the sum of the liked items', and the shares of their author."""
+    sums = np.zeros(size, dtype=np.float32)
+    by = np.empty(len(liked), dtype=np.int32)
+    for place in range(len(liked)):
+        by[place] = authors[liked[place]]
+        for at in range(offsets[liked[place]], offsets[liked[place] + 1]):
+            sums[categories[at]] += shares[place] * weights[at]
+    for place in range(len(rows)):
+        row = rows[place]
+        found = np.float32(0)
+        for at in range(offsets[row], offsets[row + 1]):
+            found += sums[categories[at]] * weights[at]
+        made[place, 0] = found
+        made[place, 1] = _share_of(by, shares, authors[row]) if authors[row] >= 0 else np.float32(0)
+
+
+@compiled
+def _age(at: int, missing: int, now: int, unit: float) -> np.float32:
+    """log(1 + time from `at` to `now`, at least 0, in units of so many µs); NaN where `at` is `missing`."""
+    return np.float32(np.nan) if at == missing else np.float32(math.log1p(max(now - at, 0) / unit))
+
+
+@compiled
+def features_of(
+    rows: Rows,
+    blended: Floats,
+    strengths: Floats,
+    ranks: Rows,
+    rank_constant: float,
+    history: Rows,
+    history_weights: Floats,
+    history_vectors: Floats,
+    recent: int,
+    halves: Halves,
+    has_vector: Mask,
+    popularity_log: Floats,
+    trend: Floats,
+    published_at: Times,
+    first_at: Times,
+    missing: int,
+    now: int,
+    offsets: Rows,
+    categories: Rows,
+    category_weights: Floats,
+    size: int,
+    authors: Rows,
+) -> Floats:
+    """Features of candidates, shape (m, 2·s + 12), as `FEATURES` names them; the arguments are as in `features` and `ItemFacts`."""
+    m, s = strengths.shape
+    made = np.empty((m, 2 * s + 12), dtype=np.float32)
+    liked, shares = liked_shares(history, history_weights)
+    blend_columns(made, blended)
+    length = np.float32(math.log1p(len(liked)))
+    rest = made[:, 2 + 2 * s :]
+    for place in range(m):
+        for source in range(s):
+            made[place, 2 + source] = strengths[place, source]
+        for source in range(s):
+            rank = ranks[place, source]
+            made[place, 2 + s + source] = np.float32(rank_constant / (rank_constant + rank)) if rank > 0 else np.float32(0)
+        row = rows[place]
+        rest[place, 0], rest[place, 1] = popularity_log[row], trend[row]
+        rest[place, 2] = _age(published_at[row], missing, now, 3_600e6)
+        rest[place, 3] = _age(first_at[row], missing, now, 86_400e6)
+        rest[place, 4] = length
+    _affinities(offsets, categories, category_weights, size, authors, liked, shares, rows, rest[:, 5:7])
+    asked, newest = asked_likeness(history, history_weights, history_vectors, has_vector, recent)
+    _likeness(halves, asked, newest, rows, has_vector, rest[:, 7:10])
+    return made

@@ -36,6 +36,7 @@ from recommender.sources import (
     ResponseSource,
     Scorer,
     Source,
+    first_allowed,
 )
 from recommender.stages import reached
 from recommender.store import Change
@@ -46,8 +47,15 @@ log = logging.getLogger(__name__)
 DEADLINE_MARGIN_S = 0.01
 """A source is not started when less than this is left before the deadline."""
 
-GO_WITH = (SourceName.ITEM_ITEM, SourceName.CO_OCCURRENCE, SourceName.TRANSITIONS)
-"""Sources that know what goes with what, the most telling first."""
+
+def _place(name: SourceName) -> int:
+    """Where a source stands in arrays over sources."""
+    return int(name) - 1
+
+
+_CONTENT, _POPULAR, _FRESH = map(_place, (SourceName.CONTENT, SourceName.POPULAR, SourceName.FRESH))
+_GO_WITH = tuple(map(_place, (SourceName.ITEM_ITEM, SourceName.CO_OCCURRENCE, SourceName.TRANSITIONS)))
+"""Places of the sources that know what goes with what, the most telling first."""
 
 Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
@@ -119,19 +127,29 @@ class Recommender:
         reached("what may be shown")
         pool = self._pool(query, allowed, now, deadline)
         order, scores = self._reranked(pool, query, now)
-        feed = self._slate(query, pool, order, scores, allowed, now)
+        rows, scores, added, source_ranks = self._slate(query, pool, order, scores, allowed, now)
+        numbers = self.contents.catalogue.numbers[rows]
         reached("slate")
-        missed = tuple(
-            Degradation(self.sources[place].name.key, why) for place, why in sorted(pool.left_out.items()) if pool.weights[place] > 0
-        )
-        content = pool.scorers.get(_place(SourceName.CONTENT))
-        mode = content.mode if isinstance(content, Interests) else "none"
         reasons: tuple[Reason, ...] = ()
         if query.reasons:
             first = slice(query.reasons)
-            reasons = reasons_for(self, query, pool.past, feed.numbers[first], feed.contributions[first], pool.scorers)
+            reasons = reasons_for(self, query, pool.past, numbers[first], added[first], pool.scorers)
         reached("reasons")
-        return replace(feed, retrieval_mode=mode, degraded=missed, reasons=reasons)
+        content = pool.scorers.get(_CONTENT)
+        return Feed(
+            numbers=numbers,
+            scores=scores,
+            sources=self._names[added.argmax(axis=1) if len(rows) else rows],
+            contributions=added,
+            source_ranks=source_ranks,
+            probabilities=np.ones(len(rows), dtype=np.float32),
+            reasons=reasons,
+            eligible=int(np.count_nonzero(allowed)),
+            retrieval_mode=content.mode if isinstance(content, Interests) else "none",
+            degraded=tuple(
+                Degradation(self.sources[place].name.key, why) for place, why in sorted(pool.left_out.items()) if pool.weights[place] > 0
+            ),
+        )
 
     def pool(self, query: Query, *, now: datetime) -> Pool:
         """The candidates of `query` that a blend is trained on: those of every source, also where it has to look at every item.
@@ -188,10 +206,9 @@ class Recommender:
         scales = blend.scales if learned and blend is not None else EVEN
         strengths, source_ranks = ranked(said, scales[places], places, len(self.sources))
         if learned:
-            fresh = _place(SourceName.FRESH)
-            if fresh in scores:
+            if _FRESH in scores:
                 # Freshness needs no scaling: it lies in [0, 1] already, by each placement's half-life.
-                strengths[:, fresh] = np.where(scores[fresh] > NO_OPINION, self._freshness(rows, query, now), 0)
+                strengths[:, _FRESH] = np.where(scores[_FRESH] > NO_OPINION, self._freshness(rows, query, now), 0)
             added = strengths * weights
         else:
             added = contributions(source_ranks, weights, query.placement.rank_constant)
@@ -209,10 +226,9 @@ class Recommender:
         """
         asked = []
         if len(proposed) < len(scorers):
-            asked += [place for place in map(_place, GO_WITH) if place in scorers][:1]
-        content = _place(SourceName.CONTENT)
-        if content in scorers and sum(map(len, proposed.values())) < query.size:
-            asked.append(content)
+            asked += [place for place in _GO_WITH if place in scorers][:1]
+        if _CONTENT in scorers and sum(map(len, proposed.values())) < query.size:
+            asked.append(_CONTENT)
         return asked
 
     def _proposing(self, scorers: Mapping[int, Scorer]) -> list[int]:
@@ -239,7 +255,7 @@ class Recommender:
 
     def _freshness(self, rows: Rows, query: Query, now: datetime) -> Floats:
         """How fresh each candidate is by the placement's half-life, shape as `rows` (m,), in [0, 1]."""
-        source = self.sources[_place(SourceName.FRESH)]
+        source = self.sources[_FRESH]
         assert isinstance(source, FreshSource)
         return source.decay(rows, to_micros(now), query.placement.freshness_half_life_hours)
 
@@ -289,13 +305,13 @@ class Recommender:
 
     def _fade(self, added: Floats, rows: Rows, query: Query, now: datetime) -> None:
         """Let what freshness adds fade with the age of the item."""
-        place = _place(SourceName.FRESH)
-        if added[:, place].any():
-            added[:, place] *= self._freshness(rows, query, now)
+        if added[:, _FRESH].any():
+            added[:, _FRESH] *= self._freshness(rows, query, now)
 
     def _slate(
         self, query: Query, pool: Pool, order: npt.NDArray[np.int64], scores: Floats, allowed: npt.NDArray[np.bool_], now: datetime
-    ) -> Feed:
+    ) -> tuple[Rows, Floats, Floats, Rows]:
+        """The rows of a slate from the pool's places in `order`, filled up, with their scores, sources' parts of these and ranks."""
         rows = pool.rows[order[: query.size]]
         scores, added, source_ranks = cut(order, scores, pool.totals, pool.added, pool.source_ranks, query.size)
         if len(rows) < query.size:
@@ -306,18 +322,7 @@ class Recommender:
             rows = np.concatenate([rows, filled])
             added, scores = np.concatenate([added, extra]), np.concatenate([scores, extra.sum(axis=1)])
             source_ranks = np.concatenate([source_ranks, np.zeros((len(filled), len(self.sources)), dtype=np.int32)])
-        leading = added.argmax(axis=1) if len(rows) else np.zeros(0, dtype=np.int64)
-        return Feed(
-            numbers=self.contents.catalogue.numbers[rows],
-            scores=scores,
-            sources=self._names[leading],
-            contributions=added,
-            source_ranks=source_ranks,
-            probabilities=np.ones(len(rows), dtype=np.float32),
-            reasons=(),
-            eligible=int(np.count_nonzero(allowed)),
-            retrieval_mode="none",
-        )
+        return rows, scores, added, source_ranks
 
     def _fill(self, query: Query, taken: Rows, allowed: npt.NDArray[np.bool_], now: datetime) -> tuple[Rows, Rows]:
         """More allowed rows after `taken` by the placement's fallback, so that no slate is short while anything may be shown.
@@ -329,15 +334,15 @@ class Recommender:
             return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32)
         left = allowed.copy()
         left[taken] = False
-        popular, fresh = self.sources[_place(SourceName.POPULAR)], self.sources[_place(SourceName.FRESH)]
+        popular, fresh = self.sources[_POPULAR], self.sources[_FRESH]
         assert isinstance(popular, PopularSource)
         assert isinstance(fresh, FreshSource)
         wanted = query.size - len(taken)
         dated = fresh.published_by(to_micros(now)) if fallback == "fresh" else np.zeros(0, dtype=np.int32)
-        newest = dated[left[dated]][:wanted]
+        newest = first_allowed(dated, left, wanted)
         left[newest] = False
-        others = popular.order[left[popular.order]][: wanted - len(newest)]
-        backing = np.repeat([_place(SourceName.FRESH), _place(SourceName.POPULAR)], [len(newest), len(others)])
+        others = first_allowed(popular.order, left, wanted - len(newest))
+        backing = np.repeat([_FRESH, _POPULAR], [len(newest), len(others)])
         return np.concatenate([newest, others]), backing.astype(np.int32)
 
     def reasons(self, query: Query, numbers: Numbers, sources: npt.NDArray[np.uint8], *, now: datetime) -> tuple[Reason, ...]:
@@ -369,8 +374,3 @@ class Recommender:
         if (rows < 0).any():
             raise NotFound("item of number", str(numbers[rows < 0][0]), f"generation {self.generation_id} does not have it")
         return self.contents.catalogue.cards(rows)
-
-
-def _place(name: SourceName) -> int:
-    """Where a source stands in arrays over sources."""
-    return int(name) - 1

@@ -73,8 +73,8 @@ def decide(
     basis = Basis.CONTEXTUAL if moment is None else basis_of(asker, moment, feed, engine)
     decision_id = tools.new_id()
     # A query may bend its placement's settings; what is named is the configured placement.
-    placement = tools.placements.get(query.placement.name)
-    decided = Decided(decision_id, placement.name, placement.version, engine.generation_id, basis)
+    name = query.placement.name
+    decided = Decided(decision_id, name, tools.placements.versions[name], engine.generation_id, basis)
     tools.decisions.note(
         Served(
             decision_id=decision_id,
@@ -100,6 +100,6 @@ def decide(
 
 def count_answer(metrics: Metrics, method: str, basis: Basis, degraded: Sequence[Degradation]) -> None:
     """Count an answer and what was left out of it."""
-    metrics.answers.labels(method, basis.name).inc()
+    metrics.answered(method, basis.name)
     for entry in degraded:
         metrics.degraded.labels(entry.what, entry.why).inc()

@@ -188,7 +188,7 @@ def test_order_of_kinds_and_empty_context_do_not_change_a_binding() -> None:
     language=st.text(st.characters(codec="utf-8"), max_size=5),
     recent=st.lists(st.text(st.characters(codec="utf-8"), max_size=5), max_size=3),
     kinds=st.sets(st.sampled_from(ItemKind)),
-    consent=st.none() | st.sampled_from(list(Consent) + [Consent.NONE, Consent.ALL]),
+    consent=st.none() | st.sampled_from([*Consent, Consent.NONE, Consent.ALL]),
 )
 def test_a_binding_stays_what_it_was_for_pages_that_were_signed_before(
     kind: SubjectKind, name: str, filter: str, language: str, recent: list[str], kinds: set[ItemKind], consent: Consent | None

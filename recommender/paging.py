@@ -26,6 +26,9 @@ NAME_BYTES_LIMIT = 100
 
 OFFSET_LIMIT = 65_535
 
+_ARRAYS = (("numbers", np.dtype(np.uint32)), ("sources", np.dtype(np.uint8)), ("probabilities", np.dtype(np.float32)))
+_SOURCES = min(map(int, SourceName)), max(map(int, SourceName))
+
 
 @dataclass(frozen=True, eq=False)
 class Page:
@@ -58,19 +61,22 @@ class Page:
             check_name(getattr(self, name), name)
         if not 0 <= self.offset <= OFFSET_LIMIT:
             raise InvalidInput("offset", self.offset, f"0 to {OFFSET_LIMIT}")
-        for name, dtype in (("numbers", np.uint32), ("sources", np.uint8), ("probabilities", np.float32)):
+        shape = (np.size(self.numbers),)
+        for name, dtype in _ARRAYS:
             array = np.array(getattr(self, name), dtype=dtype)
-            if array.shape != (np.size(self.numbers),):
-                raise InvalidInput(name, f"shape {array.shape}", f"one entry per item: shape ({np.size(self.numbers)},)")
+            if array.shape != shape:
+                raise InvalidInput(name, f"shape {array.shape}", f"one entry per item: shape {shape}")
             array.flags.writeable = False
             object.__setattr__(self, name, array)
         if not 1 <= len(self.numbers) <= SLATE_LIMIT:
             raise InvalidInput("numbers", f"{len(self.numbers)} items", f"1 to {SLATE_LIMIT} items")
         if len(set(self.numbers.tolist())) != len(self.numbers):
             raise InvalidInput("numbers", "an item twice", "each item once")
-        if not (min(SourceName) <= self.sources.min() and self.sources.max() <= max(SourceName)):
-            raise InvalidInput("sources", f"{self.sources.min()} to {self.sources.max()}", f"{min(SourceName)} to {max(SourceName)}")
-        if not ((self.probabilities >= 0) & (self.probabilities <= 1)).all():
+        least, most = _SOURCES
+        if not (least <= self.sources.min() and self.sources.max() <= most):
+            raise InvalidInput("sources", f"{self.sources.min()} to {self.sources.max()}", f"{least} to {most}")
+        # Written so that NaN fails.
+        if not (self.probabilities.min() >= 0 and self.probabilities.max() <= 1):
             raise InvalidInput("probabilities", "values outside of 0 to 1", "numbers from 0 to 1")
 
 

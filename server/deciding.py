@@ -24,6 +24,8 @@ from server.decisions import DecisionWriter, Served
 from server.live import Live
 from server.metrics import Metrics
 
+_MEASURE = Consent.MEASURE
+
 METHODS = ("GetFeed", "GetSimilar", "GetPopular", "Rank")
 """The methods whose answers are decided here."""
 
@@ -80,7 +82,7 @@ def decide(
             decision_id=decision_id,
             at=now,
             subject=asker.recorded_as,
-            query=query if Consent.MEASURE in asker.consent else None,
+            query=query if _MEASURE in asker.consent else None,
             placement=decided.placement,
             placement_version=decided.placement_version,
             generation_id=decided.generation_id,

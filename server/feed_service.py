@@ -25,7 +25,7 @@ from recommender.stages import reached
 from recommender.times import to_micros
 from recommender.v1 import feed_pb2, types_pb2
 from server.answering import Decided, Shown, answer_bytes, answer_info, ranked_items
-from server.asking import Moment, meet
+from server.asking import Moment, meet, numbers_of
 from server.deadlines import seconds_left
 from server.deciding import Tools, count_answer, decide
 from server.reading import RANK_LIMIT, SEEDS_LIMIT, Context, Wanted, consent_of, ids_of, label_of, subject_of
@@ -57,12 +57,12 @@ class FeedService:
         asker, engine = meet(tools.store, tools.live, subject, consent, tools.consent_default)
         reached("person")
         moment = Moment.of(wanted.context, engine)
-        excluded, unknown = engine.numbers_of(wanted.exclude_ids)
+        excluded, unknown = numbers_of(engine, wanted.exclude_ids)
         query = Query(
             placement=wanted.placement,
             size=max(wanted.placement.slate_size, wanted.page_size),
             history=moment.joined(asker.history, now),
-            consumed=asker.consumed | moment.consumed,
+            consumed=asker.consumed | moment.consumed if len(moment.recent) else asker.consumed,
             dismissed=asker.dismissed,
             exclude=(*excluded.tolist(), *moment.excluded),
             kinds=wanted.kinds,
@@ -158,9 +158,9 @@ class FeedService:
             asker, engine = meet(tools.store, tools.live, subject_of(request.subject), consent, tools.consent_default)
         else:
             asker, engine = Asker.nobody(consent), tools.live.newest()
-        liked, unknown_liked = engine.numbers_of(liked_ids)
-        disliked, unknown_disliked = engine.numbers_of(disliked_ids)
-        excluded, unknown = engine.numbers_of(wanted.exclude_ids)
+        liked, unknown_liked = numbers_of(engine, liked_ids)
+        disliked, unknown_disliked = numbers_of(engine, disliked_ids)
+        excluded, unknown = numbers_of(engine, wanted.exclude_ids)
         query = Query(
             # What is not like the given items does not stand in for what is: a short list is the better answer.
             placement=wanted.placement.model_copy(update={"fallback": "none"}),
@@ -185,7 +185,7 @@ class FeedService:
         wanted = Wanted.of(request, tools.placements)
         category = label_of(request.category, "category")
         engine = tools.live.newest()
-        excluded, unknown = engine.numbers_of(wanted.exclude_ids)
+        excluded, unknown = numbers_of(engine, wanted.exclude_ids)
         query = Query(
             placement=wanted.placement,
             size=wanted.page_size,
@@ -212,7 +212,7 @@ class FeedService:
         consent = consent_of(request.consent) if request.HasField("consent") else None
         asker, engine = meet(tools.store, tools.live, subject, consent, tools.consent_default)
         moment = Moment.of(given, engine)
-        numbers, unknown = engine.numbers_of(item_ids)
+        numbers, unknown = numbers_of(engine, item_ids)
         query = Query(
             # The caller chose the items, so the placement's kinds do not choose among them once more.
             placement=placement.model_copy(update={"kinds": frozenset()}),

@@ -370,7 +370,11 @@ class Recommender:
 
     def cards(self, numbers: Numbers) -> list[Card]:
         """What to show of `numbers`, in their order. Raises `NotFound` for a number that this generation does not have."""
+        return self.contents.catalogue.cards(self.rows_of(numbers))
+
+    def rows_of(self, numbers: Numbers) -> Rows:
+        """Rows of `numbers`, in their order. Raises `NotFound` for a number that this generation does not have."""
         rows = self.contents.catalogue.rows_of(numbers)
-        if (rows < 0).any():
+        if len(rows) and rows.min() < 0:
             raise NotFound("item of number", str(numbers[rows < 0][0]), f"generation {self.generation_id} does not have it")
-        return self.contents.catalogue.cards(rows)
+        return rows

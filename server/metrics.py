@@ -46,7 +46,7 @@ class Metrics:
         )
         self.turned_away = counter("recommender_turned_away", "Calls that were turned away under overload, and why.", ["method", "why"])
         self.in_flight = gauge("recommender_requests_in_flight", "Calls being worked on.")
-        self.answers = counter("recommender_answers", "Answers by method and by what they rest on.", ["method", "basis"])
+        self._answers = counter("recommender_answers", "Answers by method and by what they rest on.", ["method", "basis"])
         self.degraded = counter("recommender_degraded", "What was left out of answers, and why.", ["what", "why"])
         self.events = counter("recommender_events", "Events by what became of them.", ["status"])
         self.decisions_written = counter("recommender_decisions_written", "Served records written to the store.")
@@ -59,10 +59,19 @@ class Metrics:
         self.catalogue_changes = counter("recommender_catalogue_changes_applied", "Changes of items applied to the serving generation.")
         self.items = gauge("recommender_generation_items", "Items that the serving generation holds.")
         self.live_items = gauge("recommender_live_items", "Items of the serving generation that are live.")
+        # Finding a counter by its labels takes longer than to count.
+        self._answer_counters: dict[tuple[str, str], Counter] = {}
         self._now = now
         self._created_at: datetime | None = None
         age = gauge("recommender_generation_age_seconds", "Seconds since the serving generation was built; NaN without one.")
         age.set_function(self._age)
+
+    def answered(self, method: str, basis: str) -> None:
+        """Count an answer of `method` that rests on `basis`."""
+        counter = self._answer_counters.get((method, basis))
+        if counter is None:
+            counter = self._answer_counters[method, basis] = self._answers.labels(method, basis)
+        counter.inc()
 
     def serves(self, generation_id: str, created_at: datetime, items: int) -> None:
         """Note that the generation `generation_id` of so many `items`, built at `created_at`, serves from now on."""

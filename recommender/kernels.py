@@ -6,7 +6,6 @@ None of them holds the interpreter's lock. Arrays are checked by whoever calls; 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TypeVar, cast
 
@@ -278,37 +277,6 @@ def led(likeness: Floats, least: np.float32, most: int) -> Rows:
             groups[place], leaders[count] = count, place
             count += 1
     return groups
-
-
-@compiled
-def normed(states: Floats, scale: Floats, shift: Floats, epsilon: np.float32) -> Floats:
-    """Each of `states`, shape (m, d), at mean 0 and variance 1, times `scale` plus `shift`, both shape (d,): shape (m, d)."""
-    made = np.empty_like(states)
-    d = states.shape[1]
-    for row in range(len(states)):
-        mean = np.float32(0)
-        for column in range(d):
-            mean += states[row, column]
-        mean /= np.float32(d)
-        spread = np.float32(0)
-        for column in range(d):
-            apart = states[row, column] - mean
-            spread += apart * apart
-        root = np.float32(1) / np.sqrt(spread / np.float32(d) + epsilon)
-        for column in range(d):
-            made[row, column] = (states[row, column] - mean) * root * scale[column] + shift[column]
-    return made
-
-
-@compiled
-def gelu(states: Floats) -> Floats:
-    """Each number of `states`, any two dimensions, times the chance that a standard normal one is below it."""
-    made = np.empty_like(states)
-    for row in range(states.shape[0]):
-        for column in range(states.shape[1]):
-            value = states[row, column]
-            made[row, column] = value * np.float32(0.5) * (np.float32(1) + np.float32(math.erf(value * np.float32(0.7071067811865476))))
-    return made
 
 
 @compiled

@@ -14,7 +14,7 @@ from recommender.feeds import SourceName
 from recommender.kernels import led
 from recommender.profile import Content
 from recommender.sources.past import Past
-from recommender.sources.source import NO_CAUSE, NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes, sound
+from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, Rows, ranked_causes, sound
 from recommender.vectors import VectorIndex
 
 STRENGTH_POWER = 0.25
@@ -116,10 +116,10 @@ class Interests:
         best = sound((cosines[:, :-1] * self.strengths).max(axis=1) - cosines[:, -1])
         return np.where(best > 0, best, NO_OPINION)
 
-    def causes(self, rows: Rows) -> list[Cause]:
+    def causes(self, rows: Rows) -> Causes:
         """See `Scorer`. An event is a cause of a row when without it the interest that the row fits best would fit it less."""
         if not len(self.vectors):
-            return [NO_CAUSE] * len(rows)
+            return Causes.none(len(rows))
         vectors, history = self._source.vectors.gather(rows), self._history
         fits, belongs, likeness = vectors @ self.vectors.T, history @ self.vectors.T, vectors @ history.T
         chosen = (fits * self.strengths).argmax(axis=1)

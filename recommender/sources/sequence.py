@@ -9,7 +9,7 @@ from recommender.best import best_rows
 from recommender.feeds import SourceName
 from recommender.sequence_model import SequenceModel
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, NoFurther, Rows, ranked_causes, sound
+from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, NoFurther, Rows, ranked_causes, sound
 
 STRENGTH_POWER = np.float32(0.25)
 """A score is the chance to come next to this power: chances span many powers of ten, and a blend adds scores up.
@@ -74,7 +74,7 @@ class Foreseen(NoFurther):
             return np.full(len(rows), NO_OPINION)
         return sound(self._model.scores(rows, self._reading.encoded, MOST, STRENGTH_POWER))
 
-    def causes(self, rows: Rows) -> list[Cause]:
+    def causes(self, rows: Rows) -> Causes:
         """By how much an item's score falls when the history is read without an event.
 
         Events are asked for in the order in which they were attended to, until without some of them every row would fall. Where it

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from recommender.events import EventType
 from recommender.feeds import PERSONAL_SOURCES, Query, Reason, ReasonKind, SourceName
-from recommender.sources import NO_CAUSE, Cause, Past, Scorer
+from recommender.sources import Past, Scorer
 
 if TYPE_CHECKING:
     from recommender.engine import Recommender
@@ -36,60 +36,70 @@ def reasons_for(
     contributions: npt.NDArray[np.float32],
     scorers: Mapping[int, Scorer],
 ) -> tuple[Reason, ...]:
-    """Reasons of `numbers`, shape (r,), from what each source added to their scores, shape (r, s).
+    """Reasons of `numbers`, shape (r,), all different, from what each source added to their scores, shape (r, s).
 
     The source that added most gives the reason; where it is one that goes by history but nothing in the history spoke for
     the item, the next one does.
     """
     rows = recommender.contents.catalogue.rows_of(numbers)
     given: list[Reason | None] = [None] * len(numbers)
-    # Sources in order of what they added, per item; each source explains all its items in one call.
-    order = np.argsort(-contributions, axis=1, kind="stable")
-    open_places = np.flatnonzero(rows >= 0)
     kind = ReasonKind.SIMILAR_TO_SEED if query.seeds_are_items else ReasonKind.BECAUSE_OF_HISTORY
-    items, types = past.numbers.tolist(), past.types.tolist()
-    for choice in range(contributions.shape[1]):
-        named = order[open_places, choice]
-        open_places = open_places[contributions[open_places, named] > 0]
-        for place in sorted(set(order[open_places, choice].tolist())):
-            due = open_places[order[open_places, choice] == place]
-            scorer = scorers.get(place)
-            name = SourceName(place + 1)
-            if scorer is None:
-                causes = [NO_CAUSE] * len(due)
-            elif len(past) == 1 and name in PERSONAL_SOURCES:
-                # What speaks for an item speaks by the one thing there is.
-                causes = [Cause((0,), 1.0)] * len(due)
-            else:
-                causes = scorer.causes(rows[due])
-            for at, cause in zip(due.tolist(), causes, strict=True):
-                given[at] = _reason(name, cause, kind, items, types)
-        open_places = np.array([at for at in open_places.tolist() if given[at] is None], dtype=np.int64)
-        if not len(open_places):
-            break
-    popular = (rows >= 0) & (recommender.contents.popularity[rows] > 0)
+    told = _Told(kind, past.numbers.tolist(), past.types.tolist() if kind is ReasonKind.BECAUSE_OF_HISTORY else [0] * len(past))
+    left = contributions.copy()
+    waiting = np.flatnonzero(rows >= 0)
+    while len(waiting):
+        leading = left[waiting].argmax(axis=1)
+        spoken_for = left[waiting, leading] > 0
+        waiting, leading = waiting[spoken_for], leading[spoken_for]
+        left[waiting, leading] = 0
+        unsettled: list[int] = []
+        # Each source explains all its items in one call.
+        for place in set(leading.tolist()):
+            due = waiting[leading == place]
+            for at, reason in zip(due.tolist(), told.by(SourceName(place + 1), scorers.get(place), rows[due]), strict=True):
+                given[at] = reason
+                if reason is None:
+                    unsettled.append(at)
+        waiting = np.array(unsettled, dtype=np.int64)
     return tuple(
-        _impersonal(query, SourceName.POPULAR if reason is None else reason.source, popular=bool(popular[at]))
-        if reason is None or reason.kind is ReasonKind.POPULAR
-        else reason
-        for at, reason in enumerate(given)
+        [
+            _impersonal(recommender, query, SourceName.POPULAR if reason is None else reason.source, int(rows[at]))
+            if reason is None or reason.kind is ReasonKind.POPULAR
+            else reason
+            for at, reason in enumerate(given)
+        ]
     )
 
 
-def _reason(name: SourceName, cause: Cause, kind: ReasonKind, items: list[int], types: list[int]) -> Reason | None:
-    """The reason that a source's `cause` is, of a history of `items` at events of `types`: of `kind` where it is personal."""
-    if name is SourceName.FRESH:
-        return Reason(ReasonKind.FRESH, name)
-    if name in (SourceName.POPULAR, SourceName.RESPONSE):
-        return Reason(ReasonKind.POPULAR, name)
-    if not cause.places:
-        return None
-    event = types[cause.places[0]] if kind is ReasonKind.BECAUSE_OF_HISTORY else 0
-    return Reason(kind, name, tuple([items[place] for place in cause.places]), cause.share, event)
+class _Told(NamedTuple):
+    """What reasons name of a history: `items`, their numbers, and `types` of events; those that are personal are of `kind`."""
+
+    kind: ReasonKind
+    items: list[int]
+    types: list[int]
+
+    def by(self, name: SourceName, scorer: Scorer | None, rows: npt.NDArray[np.int32]) -> list[Reason | None]:
+        """The reasons that a source has for `rows`, shape (r,), none where nothing in the history spoke for one."""
+        if name is SourceName.FRESH:
+            return [Reason(ReasonKind.FRESH, name)] * len(rows)
+        if name not in PERSONAL_SOURCES:
+            return [Reason(ReasonKind.POPULAR, name)] * len(rows)
+        if scorer is None:
+            return [None] * len(rows)
+        if len(self.items) == 1:
+            # What speaks for an item speaks by the one thing there is.
+            return [Reason(self.kind, name, (self.items[0],), 1.0, self.types[0])] * len(rows)
+        causes = scorer.causes(rows)
+        return [
+            Reason(self.kind, name, tuple([self.items[place] for place in places[:count]]), share, self.types[places[0]]) if count else None
+            for places, count, share in zip(causes.places.tolist(), causes.counts.tolist(), causes.shares.tolist(), strict=True)
+        ]
 
 
-def _impersonal(query: Query, source: SourceName, *, popular: bool) -> Reason:
-    """The reason of an item that nothing personal spoke for; one that nobody ever consumed only completes the list."""
+def _impersonal(recommender: Recommender, query: Query, source: SourceName, row: int) -> Reason:
+    """The reason of an item, -1 for none of the generation, that nothing personal spoke for; one that nobody ever consumed only completes
+    the list."""
+    popular = row >= 0 and recommender.contents.popularity[row] > 0
     return Reason(ReasonKind.POPULAR if popular else ReasonKind.FILL, source, category=query.category if popular else "")
 
 

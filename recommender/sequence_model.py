@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from recommender.kernels import dots, gelu, normed
+from recommender.sequence_kernels import NONE_HIDDEN, chances, normed, placed, read_last, read_on, through, widened
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
@@ -95,57 +96,64 @@ class SequenceModel:
         known: npt.NDArray[np.bool_] = np.any(self.items != 0, axis=1)
         return known
 
+    @cached_property
+    def _learnt(self) -> _Learnt:
+        return _Learnt(*(_read_only(getattr(self, name)) for name in ARRAYS))
+
     def encode(self, history: Rows) -> Floats:
         """What a history of at least one learnt item, `history`, shape (h,), rows, newest last, asks of the next item: shape (d,).
 
         As many of the newest items count as there are positions.
         """
-        return self.read(history)[0]
+        return self.read(history).encoded
 
-    def read(self, history: Rows) -> tuple[Floats, Floats]:
-        """The encoding, and how much of its attention in the last block each item of the history had, shape (h,), ≥ 0, summing to 1."""
-        encoded, attention = self._encoded(history, None)
-        whole = np.zeros(len(history), dtype=np.float32)
-        whole[len(history) - attention.shape[-1] :] = attention[0]
-        return encoded[0], whole
+    def read(self, history: Rows) -> Reading:
+        """The same, with what a reading without one of the items can start from."""
+        return self._read(history, NONE_HIDDEN)
 
-    def encode_without(self, history: Rows, places: npt.NDArray[np.integer]) -> Floats:
-        """The encodings of a history of two items or more, shape (h,), when nothing may attend to the item at each of `places`, shape (p,):
-        shape (p, d). All else stays as it is, positions too; only without the newest item the one before is the newest."""
+    def encode_without(self, reading: Reading, places: npt.NDArray[np.integer]) -> Floats:
+        """The encodings of a history of two items or more that was read, when nothing may attend to the item at each of `places`, shape
+        (p,): shape (p, d). All else stays as it is, positions too; only without the newest item the one before is the newest."""
         made = np.empty((len(places), self.items.shape[1]), dtype=np.float32)
-        newest = places == len(history) - 1
+        newest = places == len(reading.history) - 1
         if newest.any():
-            made[newest] = self.encode(history[:-1])
-        others = places[~newest]
-        if len(others):
-            made[~newest] = self._encoded(history, others)[0]
+            made[newest] = self.encode(reading.history[:-1])
+        others = places[~newest].astype(np.int64)
+        if not len(others):
+            return made
+        if len(self.attention) == 1:
+            # What is attended to depends on no other item: only how it is mixed is new.
+            hidden = others - (len(reading.history) - len(reading.states))
+            made[~newest], _ = read_on(reading.states[-1], reading.lines, reading.logits, hidden, *self._last_block)
+        else:
+            made[~newest] = [self._read(reading.history, place).encoded for place in others.tolist()]
         return made
 
-    def _encoded(self, history: Rows, without: npt.NDArray[np.integer] | None) -> tuple[Floats, Floats]:
-        """The encoding, shape (1, d), or those without each of `without`, shape (p, d), and what was attended to of the items for which
-        there are positions, shape (1, h) or (p, h)."""
+    def _read(self, history: Rows, without: int) -> Reading:
+        """Read a history while nothing attends to the item at the place `without`, not the newest, if that is one."""
+        learnt = self._learnt
         older = max(len(history) - len(self.positions), 0)
-        history = history[older:]
-        states: Floats = self.items[history] + self.positions[len(history) - 1 :: -1]
-        if without is None:
-            lines, hidden = states[None], np.zeros((1, len(history)), dtype=np.bool_)
-        else:
-            lines, hidden = states[None], np.arange(len(history)) == (without - older)[:, None]
-        attention: Floats = np.eye(len(history), dtype=np.float32)[-1:]
-        for block in range(len(self.attention)):
-            # Nothing looks at what the last block makes of older items.
-            wanted = slice(-1, None) if block == len(self.attention) - 1 else slice(None)
-            taken, attention = self._attended(_normed(lines, self.norms[2 * block]), hidden, wanted, block)
-            lines = lines[:, wanted] + taken
-            inner = _through(_normed(lines, self.norms[2 * block + 1]), self.widening[block])
-            lines = lines + _through(_gelu(inner), self.narrowing[block])
-        made: Floats = np.broadcast_to(_normed(lines[:, -1], self.norms[-1]), (len(hidden), self.items.shape[1]))
-        return made, attention
+        states = placed(learnt.items, learnt.positions, history[older:])
+        whole = np.zeros(len(history), dtype=np.float32)
+        if not len(self.attention):
+            whole[-1] = 1
+            return Reading(history, states, states, states[:, :0].T, normed(states[-1:], learnt.norms[-1], EPSILON)[0], whole)
+        hidden = max(without - older, NONE_HIDDEN)
+        for block in range(len(self.attention) - 1):
+            states = self._through_block(states, hidden, block)
+        lines, logits, encoded, shares = read_last(states, np.array([hidden]), *self._last_block)
+        whole[older:] = shares[0]
+        return Reading(history, states, lines, logits, encoded[0], whole)
 
-    def logits(self, state: Floats, rows: Rows) -> Floats:
-        """The scores of `rows`, shape (m,), after a history of this encoding."""
-        logits: Floats = dots(self.items, rows, state) + self.bias[rows]
-        return logits
+    @cached_property
+    def _last_block(self) -> tuple[Floats, int, Floats, Floats, Floats, np.float32]:
+        learnt = self._learnt
+        return learnt.attention[-1], self.heads, learnt.widening[-1], learnt.narrowing[-1], learnt.norms, EPSILON
+
+    def scores(self, rows: Rows, state: Floats, most: np.float32, power: np.float32) -> Floats:
+        """Scores of `rows`, shape (m,), after a history of the encoding `state`, less what is `usual` and no more than `most`, as chances
+        to this `power`: shape (m,); -inf for rows that were not learnt and where the chance is too small for a number above 0."""
+        return chances(self._learnt.items, self._learnt.bias, self.known, rows, state, np.float32(self.usual), most, power)
 
     def total(self, history: Rows) -> float:
         """Logarithm of what the exponentials of all learnt items' scores sum to after `history`, as `encode` takes it."""
@@ -153,48 +161,57 @@ class SequenceModel:
         most = float(scores.max())
         return most + float(np.log(np.exp(scores - most).sum()))
 
-    def _attended(self, lines: Floats, hidden: npt.NDArray[np.bool_], wanted: slice, block: int) -> tuple[Floats, Floats]:
-        """What each `wanted` state takes from itself and those before it but for the `hidden` ones, shape (p, h): shape (p, w, d); and the
-        shares in which the last of them takes it, the mean over heads, shape (p, h).
-
-        `lines`: shape (1, h, d) where all lines are the same still, else (p, h, d).
-        """
-        d, matrices = self.items.shape[1], self.attention[block]
-        queries = self._by_head(_through(lines[:, wanted], matrices[:, :d]))
-        both = _through(lines, matrices[:, d : 3 * d])
-        keys, values = self._by_head(both[..., :d]), self._by_head(both[..., d:])
-        logits = queries @ keys.transpose(0, 1, 3, 2) * np.float32((d / self.heads) ** -0.5)
-        h = lines.shape[1]
-        seen = ~hidden[:, None, None, :]
-        if logits.shape[2] > 1:
-            # What is hidden still sees itself, or it would see nothing where it is the oldest.
-            seen = np.tri(h, dtype=np.bool_) & (seen | np.eye(h, dtype=np.bool_))
+    def _through_block(self, states: Floats, hidden: int, block: int) -> Floats:
+        """What a block that is not the last makes of `states`, shape (h, d), where nothing attends to the `hidden` one."""
+        learnt, (h, d) = self._learnt, states.shape
+        lines = normed(states, learnt.norms[2 * block], EPSILON)
+        made = through(lines, learnt.attention[block], 0, 3 * d)
+        queries, keys, values = made.reshape(h, 3, self.heads, -1).transpose(1, 2, 0, 3)
+        logits = queries @ keys.transpose(0, 2, 1) * np.float32((d / self.heads) ** -0.5)
+        # What is hidden still sees itself, or it would see nothing where it is the oldest.
+        seen = np.tri(h, dtype=np.bool_) & ((np.arange(h) != hidden) | np.eye(h, dtype=np.bool_))
         logits = np.where(seen, logits, np.float32(-np.inf))
         weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
         weights /= weights.sum(axis=-1, keepdims=True)
-        taken = weights @ values
-        return _through(taken.transpose(0, 2, 1, 3).reshape(len(taken), -1, d), matrices[:, 3 * d :]), weights[:, :, -1].mean(axis=1)
-
-    def _by_head(self, lines: Floats) -> Floats:
-        return lines.reshape(*lines.shape[:2], self.heads, -1).transpose(0, 2, 1, 3)
+        taken: Floats = np.ascontiguousarray((weights @ values).transpose(1, 0, 2).reshape(h, d))
+        states = states + through(taken, learnt.attention[block], 3 * d, d)
+        return widened(states, learnt.norms[2 * block + 1], learnt.widening[block], learnt.narrowing[block], EPSILON)
 
 
-ARRAYS = ("items", "bias", "positions", "attention", "widening", "narrowing", "norms")
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What a model made of a `history`, shape (h,), of which it has positions for the newest l.
+
+    `encoded`: shape (d,), what the history asks of the next item. `attention`: shape (h,), ≥ 0, summing to 1, how much of the attention
+    in the last block each item had, the mean over heads. What the last block was given, `states`, shape (l, d), those at mean 0 and
+    variance 1, `lines`, and what the newest one asked of them, `logits`, shape (heads, l), none without blocks.
+    """
+
+    history: Rows
+    states: Floats
+    lines: Floats
+    logits: Floats
+    encoded: Floats
+    attention: Floats
+
+
+class _Learnt(NamedTuple):
+    """The arrays of a model, read-only."""
+
+    items: Floats
+    bias: Floats
+    positions: Floats
+    attention: Floats
+    widening: Floats
+    narrowing: Floats
+    norms: Floats
+
+
+def _read_only(array: Floats) -> Floats:
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+ARRAYS = _Learnt._fields
 """Fields of a model that are arrays."""
-
-
-def _through(states: Floats, matrix: Floats) -> Floats:
-    """Shape (…, out): `states`, shape (…, in), through `matrix`, shape (in + 1, out), whose last row is added."""
-    through: Floats = states @ matrix[:-1] + matrix[-1]
-    return through
-
-
-def _normed(states: Floats, norm: Floats) -> Floats:
-    """Each state, shape (…, d), at mean 0 and variance 1, scaled and shifted by `norm`, shape (2, d)."""
-    made: Floats = normed(states.reshape(-1, states.shape[-1]), norm[0], norm[1], EPSILON).reshape(states.shape)
-    return made
-
-
-def _gelu(states: Floats) -> Floats:
-    made: Floats = gelu(states.reshape(-1, states.shape[-1])).reshape(states.shape)
-    return made

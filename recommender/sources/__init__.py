@@ -12,13 +12,12 @@ from recommender.sources.past import Past
 from recommender.sources.popular import PopularSource
 from recommender.sources.response import ResponseSource
 from recommender.sources.sequence import SequenceSource
-from recommender.sources.source import NO_CAUSE, NO_OPINION, Cause, Scorer, Source, first_allowed
+from recommender.sources.source import NO_OPINION, Causes, Scorer, Source, first_allowed
 from recommender.sources.transfer import TransferSource
 
 __all__ = [
-    "NO_CAUSE",
     "NO_OPINION",
-    "Cause",
+    "Causes",
     "CollaborativeSource",
     "ContentSource",
     "FreshSource",

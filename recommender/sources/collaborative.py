@@ -16,11 +16,12 @@ from functools import cached_property
 import numpy as np
 
 from recommender.best import best_rows
+from recommender.cause_kernels import causes_of_factors
 from recommender.feeds import SourceName
 from recommender.kernels import above_zero, any_of, dots, reordered
 from recommender.profile import Collaborative
 from recommender.sources.past import Past
-from recommender.sources.source import Cause, Floats, Mask, NoFurther, Rows, ranked_causes, sound
+from recommender.sources.source import Causes, Floats, Mask, NoFurther, Rows, sound
 
 
 def whitened(factors: Floats, regularisation: float) -> Floats:
@@ -80,10 +81,9 @@ class FoldedIn(NoFurther):
         """See `Scorer`."""
         return above_zero(dots(self._source.factors, rows, self._vector))
 
-    def causes(self, rows: Rows) -> list[Cause]:
+    def causes(self, rows: Rows) -> Causes:
         """The score is linear in the liked items: y·x = Σ_j y·A⁻¹y_j · c_j (Hu, Koren, Volinsky 2008, section 5)."""
-        pulled = np.linalg.solve(self._system.T, self._history @ self._source.factors[rows].T)
-        return ranked_causes(pulled.T * np.maximum(self._confidence, 0))
+        return Causes(*causes_of_factors(self._system, self._history, self._confidence, self._source.factors, rows))
 
 
 @reordered

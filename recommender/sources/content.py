@@ -16,7 +16,7 @@ from recommender.profile import Content
 from recommender.read_only import read_only
 from recommender.sources.interest_kernels import interests_of, nearby, scored
 from recommender.sources.past import Past
-from recommender.sources.source import NO_CAUSE, NO_OPINION, Cause, Floats, Mask, Rows, ranked_causes
+from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, Rows, ranked_causes
 from recommender.vectors import VectorIndex
 
 STRENGTH_POWER = np.float32(0.25)
@@ -129,10 +129,10 @@ class Interests:
             raise FloatingPointError(NO_NUMBER)
         return scores
 
-    def causes(self, rows: Rows) -> list[Cause]:
+    def causes(self, rows: Rows) -> Causes:
         """See `Scorer`. An event is a cause of a row when without it the interest that the row fits best would fit it less."""
         if not len(self.vectors):
-            return [NO_CAUSE] * len(rows)
+            return Causes.none(len(rows))
         vectors, history = self._source.vectors.gather(rows), self._history
         fits, belongs, likeness = vectors @ self.vectors.T, history @ self.vectors.T, vectors @ history.T
         chosen = (fits * self.strengths).argmax(axis=1)

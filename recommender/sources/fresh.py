@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from recommender.feeds import SourceName
 from recommender.sources.past import Past
-from recommender.sources.source import NO_CAUSE, NO_OPINION, Cause, Floats, Mask, NoFurther, Rows, first_allowed
+from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, NoFurther, Rows, first_allowed
 from recommender.times import MISSING_TIME
 
 _HOUR_US = 3_600_000_000
@@ -67,6 +67,6 @@ class AtMoment(NoFurther):
         # Any half-life orders alike, so ranks need none: the score is minus the place among all by age.
         return np.where(known, -self._source.places[rows], NO_OPINION).astype(np.float32)
 
-    def causes(self, rows: Rows) -> list[Cause]:
+    def causes(self, rows: Rows) -> Causes:
         """What is the same for everybody has no cause in a history."""
-        return [NO_CAUSE] * len(rows)
+        return Causes.none(len(rows))

@@ -15,7 +15,7 @@ from recommender.feeds import SourceName
 from recommender.graph_filter import ItemSpectrum
 from recommender.kernels import above_zero, any_of, dots
 from recommender.sources.past import Past
-from recommender.sources.source import Cause, Floats, Mask, NoFurther, Rows, ranked_causes, sound
+from recommender.sources.source import Causes, Floats, Mask, NoFurther, Rows, ranked_causes, sound
 
 
 class GraphSource:
@@ -64,7 +64,7 @@ class Filtered(NoFurther):
         scores: Floats = dots(self._spectrum.vectors, rows, self._signal) * self._spectrum.out_of[rows]
         return above_zero(scores)
 
-    def causes(self, rows: Rows) -> list[Cause]:
+    def causes(self, rows: Rows) -> Causes:
         """The score is linear in the history: each event's part is its own signal's."""
         history = self._past.rows
         liked = np.maximum(self._weights, 0) * self._spectrum.into[history]

@@ -8,10 +8,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from recommender.best import best_of, key_of, move_largest_ahead, place_of
+from recommender.cause_kernels import causes_of_lists
 from recommender.feeds import SourceName
-from recommender.kernels import any_of, compiled, entries, looked_up, sum_lists
+from recommender.kernels import any_of, compiled, looked_up, sum_lists
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, NoFurther, Rows, ranked_causes
+from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, NoFurther, Rows
 
 FIRST_STEPS = 30
 """Rows that go best with a history, from which a second step is made."""
@@ -94,12 +95,11 @@ class Neighbours(Gathered):
         first, strengths = self.strongest(FIRST_STEPS, self._source.known)
         return Gathered(self._source.weights, first, np.maximum(strengths, 0)).candidates(allowed, limit)
 
-    def causes(self, rows: Rows) -> list[Cause]:
+    def causes(self, rows: Rows) -> Causes:
         """See `Scorer`."""
         # What was disliked may lift its opposite, but nobody wants to read that as the reason.
-        liked = np.maximum(self._strengths, 0)
-        weights = self._source.weights
-        return ranked_causes(entries(weights.indptr, weights.indices, weights.data, self._past.rows, rows).T * liked)
+        lists = self._source.weights
+        return Causes(*causes_of_lists(lists.indptr, lists.indices, lists.data, self._past.rows, self._strengths, rows))
 
 
 @compiled

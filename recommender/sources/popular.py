@@ -8,7 +8,7 @@ import numpy as np
 
 from recommender.feeds import SourceName
 from recommender.sources.past import Past
-from recommender.sources.source import NO_CAUSE, NO_OPINION, Cause, Floats, Mask, NoFurther, Rows, first_allowed, sound
+from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, NoFurther, Rows, first_allowed, sound
 
 
 class PopularSource(NoFurther):
@@ -53,6 +53,6 @@ class PopularSource(NoFurther):
         scores = self.counts[rows]
         return np.where(scores > 0, scores, NO_OPINION)
 
-    def causes(self, rows: Rows) -> list[Cause]:
+    def causes(self, rows: Rows) -> Causes:
         """What is the same for everybody has no cause in a history."""
-        return [NO_CAUSE] * len(rows)
+        return Causes.none(len(rows))

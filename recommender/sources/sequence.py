@@ -9,7 +9,7 @@ from recommender.best import best_rows
 from recommender.feeds import SourceName
 from recommender.sequence_model import SequenceModel
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Cause, Floats, Mask, NoFurther, Rows, ranked_causes, sound
+from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, NoFurther, Rows, ranked_causes, sound
 
 STRENGTH_POWER = np.float32(0.25)
 """A score is the chance to come next to this power: chances span many powers of ten, and a blend adds scores up.
@@ -57,31 +57,24 @@ class Foreseen(NoFurther):
         self._length = len(past)
         self._places: npt.NDArray[np.int64] = np.flatnonzero(read)
         self._history = past.rows[self._places]
-        self._state: Floats | None = None
-        self._attention: Floats | None = None
-        if len(self._history):
-            self._state, self._attention = model.read(self._history)
+        self._reading = model.read(self._history) if len(self._history) else None
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`."""
-        if self._state is None:
+        if self._reading is None:
             return np.zeros(0, dtype=np.int32)
         model = self._model
-        chances = self._scored(model.items @ self._state + model.bias)
+        logits = model.items @ self._reading.encoded + model.bias
+        chances = np.exp(STRENGTH_POWER * np.minimum(logits - np.float32(model.usual), MOST))
         return best_rows(sound(np.where(model.known, chances, np.float32(0))), allowed, limit)
 
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`."""
-        if self._state is None:
+        if self._reading is None:
             return np.full(len(rows), NO_OPINION)
-        scores = sound(self._scored(self._model.logits(self._state, rows)))
-        return np.where((scores > 0) & self._model.known[rows], scores, NO_OPINION)
+        return sound(self._model.scores(rows, self._reading.encoded, MOST, STRENGTH_POWER))
 
-    def _scored(self, logits: Floats) -> Floats:
-        scores: Floats = np.exp(STRENGTH_POWER * np.minimum(logits - np.float32(self._model.usual), MOST))
-        return scores
-
-    def causes(self, rows: Rows) -> list[Cause]:
+    def causes(self, rows: Rows) -> Causes:
         """By how much an item's score falls when the history is read without an event.
 
         Events are asked for in the order in which they were attended to, until without some of them every row would fall. Where it
@@ -91,12 +84,12 @@ class Foreseen(NoFurther):
         known = np.flatnonzero(self._model.known[rows])
         if len(self._history) == 1:
             falls[known, self._places[0]] = 1
-        elif self._state is not None and self._attention is not None and len(known):
-            asked = np.argsort(-self._attention, kind="stable")[:CAUSES_MOST]
+        elif self._reading is not None and len(known):
+            asked = np.argsort(-self._reading.attention, kind="stable")[:CAUSES_MOST]
             fall = np.zeros((len(known), 0), dtype=np.float32)
             while fall.shape[1] < len(asked) and not (fall > 0).any(axis=1).all():
-                states = self._model.encode_without(self._history, asked[fall.shape[1] :][:CAUSES_TRIED])
-                more = self._model.items[rows[known]] @ (self._state - states).T
+                states = self._model.encode_without(self._reading, asked[fall.shape[1] :][:CAUSES_TRIED])
+                more = self._model.items[rows[known]] @ (self._reading.encoded - states).T
                 fall = np.concatenate([fall, more], axis=1)
             fall = np.where((fall > 0).any(axis=1, keepdims=True), fall, np.exp(np.minimum(fall, 0)))
             falls[known[:, None], self._places[asked[: fall.shape[1]]]] = fall

@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from recommender.cause_kernels import NAMED, strongest_of_each
 from recommender.feeds import SourceName
-from recommender.kernels import strongest_of_each
 from recommender.sources.past import Past
 
 NO_OPINION = np.float32(-np.inf)
@@ -19,15 +19,21 @@ Rows = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
 
-class Cause(NamedTuple):
-    """What in a history caused a score: places in the history (0 is the oldest used), strongest first, and the share of
-    the first among all positive contributions."""
+class Causes(NamedTuple):
+    """What in a history caused the scores of r rows.
 
-    places: tuple[int, ...] = ()
-    share: float = 0.0
+    `places`: shape (r, c), places in the history (0 is the oldest used), strongest first. `counts`: shape (r,), how many of them there are
+    for each row. `shares`: shape (r,), the share of the first among all positive contributions, 0 where there is none.
+    """
 
+    places: Rows
+    counts: Rows
+    shares: Floats
 
-NO_CAUSE = Cause()
+    @classmethod
+    def none(cls, r: int) -> Causes:
+        """No cause for r rows."""
+        return cls(np.zeros((r, NAMED), dtype=np.int32), np.zeros(r, dtype=np.int32), np.zeros(r, dtype=np.float32))
 
 
 def sound(scores: Floats) -> Floats:
@@ -56,8 +62,8 @@ class Scorer(Protocol):
         """Scores of `rows`, shape (m,), float32; `NO_OPINION` where there is none."""
         ...
 
-    def causes(self, rows: Rows) -> list[Cause]:
-        """For each of `rows`, shape (r,), what in the history caused its score."""
+    def causes(self, rows: Rows) -> Causes:
+        """What in the history caused the score of each of `rows`, shape (r,), all different."""
         ...
 
 
@@ -98,14 +104,10 @@ class NoFurther:
         return np.zeros(0, dtype=np.int32)
 
 
-def ranked_causes(contributions: Floats, nameable: Mask | None = None, *, most: int = 3) -> list[Cause]:
+def ranked_causes(contributions: Floats, nameable: Mask | None = None) -> Causes:
     """Causes from what each of h history events contributed to each of r rows, shape (r, h).
 
-    At the most `most` a row, only positive contributions, and only `nameable` ones, the same shape, where given.
+    At the most `NAMED` a row, only positive contributions, and only `nameable` ones, the same shape, where given.
     """
     named = np.ones(contributions.shape, dtype=np.bool_) if nameable is None else np.ascontiguousarray(nameable)
-    columns, counts, shares = strongest_of_each(np.ascontiguousarray(contributions, dtype=np.float32), named, most)
-    return [
-        Cause(tuple(places[:count]), share) if count else NO_CAUSE
-        for places, count, share in zip(columns.tolist(), counts.tolist(), shares.tolist(), strict=True)
-    ]
+    return Causes(*strongest_of_each(np.ascontiguousarray(contributions, dtype=np.float32), named))

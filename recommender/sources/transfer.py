@@ -11,12 +11,12 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
+from recommender.cause_kernels import causes_of_loans
 from recommender.feeds import SourceName
-from recommender.kernels import entries
 from recommender.profile import Transfer
 from recommender.sources.item_item import Gathered, ItemItemSource
 from recommender.sources.past import Past
-from recommender.sources.source import Cause, Mask, Rows, ranked_causes
+from recommender.sources.source import Causes, Mask, Rows
 
 LENDERS = 200
 """Lenders that a history goes best with, whose lists are added up; what others lend is next to nothing."""
@@ -58,11 +58,21 @@ class Lent(Gathered):
         self._own = np.float32(source.settings.own_share) * self._strengths
         super().__init__(source.lending, np.concatenate([self._lenders, past.rows]), np.concatenate([scores, self._own]))
 
-    def causes(self, rows: Rows) -> list[Cause]:
+    def causes(self, rows: Rows) -> Causes:
         """See `Scorer`. The score is linear in the history: what its items are worth to lenders, and lend themselves."""
-        weights, lending, history = self._source.behaviour.weights, self._source.lending, self._past.rows
-        to_lenders = entries(weights.indptr, weights.indices, weights.data, history, self._lenders)
-        lent = entries(lending.indptr, lending.indices, lending.data, np.concatenate([self._lenders, history]), rows)
-        parts = to_lenders @ lent[: len(self._lenders)] * np.maximum(self._strengths, 0)[:, None]
-        parts += lent[len(self._lenders) :] * np.maximum(self._own, 0)[:, None]
-        return ranked_causes(parts.T)
+        lists, lending = self._source.behaviour.weights, self._source.lending
+        return Causes(
+            *causes_of_loans(
+                lists.indptr,
+                lists.indices,
+                lists.data,
+                lending.indptr,
+                lending.indices,
+                lending.data,
+                self._past.rows,
+                self._strengths,
+                self._lenders,
+                self._own,
+                rows,
+            )
+        )

@@ -11,7 +11,7 @@ from handmade import HOME, NOW, checkerboard, engine_of, feed_of, history_of, ro
 
 from recommender.engine import Recommender
 from recommender.feeds import Degradation, Query, SourceName
-from recommender.sources import Cause, CollaborativeSource, ItemItemSource, Past, Scorer
+from recommender.sources import Causes, CollaborativeSource, ItemItemSource, Past, Scorer
 from recommender.sources.source import Floats, Mask, Rows
 
 HISTORY = history_of(1, 3, 5)
@@ -37,7 +37,7 @@ class _FailingScorer:
             raise ZeroDivisionError("in score")
         return self._scorer.score(rows)
 
-    def causes(self, rows: Rows) -> list[Cause]:
+    def causes(self, rows: Rows) -> Causes:
         return self._scorer.causes(rows)
 
 

@@ -59,9 +59,9 @@ def assert_causes_count(engine: Recommender, history: History, source: SourceNam
     scores = scorer.score(every)
     best = np.argsort(-scores)[:10].astype(np.int32)
     best = best[scores[best] > NO_OPINION]
-    for row, cause in zip(best, scorer.causes(best), strict=True):
-        assert cause.places
-        [less] = scorer_of(without(past, cause.places[0]), 0).score(np.array([row], dtype=np.int32))
+    for row, places, count, _ in zip(best, *scorer.causes(best), strict=True):
+        assert count
+        [less] = scorer_of(without(past, places[0]), 0).score(np.array([row], dtype=np.int32))
         assert less < scores[row]
     return len(best)
 

@@ -146,11 +146,12 @@ def test_a_score_does_not_depend_on_what_else_is_scored(source: Source) -> None:
 
 def test_causes_lie_in_the_history_and_shares_between_zero_and_one(source: Source) -> None:
     for past, _ in heard(source):
-        for cause in source.prepare(past, MOMENT).causes(EVERY_ROW):
-            assert 0 <= cause.share <= 1
-            assert bool(cause.places) == (cause.share > 0)
-            assert all(0 <= place < len(past) for place in cause.places)
-            assert all(past.weights[place] > 0 for place in cause.places)
+        for places, count, share in zip(*source.prepare(past, MOMENT).causes(EVERY_ROW), strict=True):
+            assert 0 <= share <= 1
+            assert bool(count) == (share > 0)
+            assert all(0 <= place < len(past) for place in places[:count])
+            assert all(past.weights[place] > 0 for place in places[:count])
+            assert len(set(places[:count].tolist())) == count
 
 
 def test_what_scores_by_history_has_a_cause_in_it(source: Source) -> None:
@@ -161,4 +162,4 @@ def test_what_scores_by_history_has_a_cause_in_it(source: Source) -> None:
         scorer = source.prepare(past, MOMENT)
         rows = np.flatnonzero(scorer.score(EVERY_ROW) > NO_OPINION).astype(np.int32)
         assert len(rows)
-        assert all(bool(cause.places) == personal for cause in scorer.causes(rows))
+        assert ((scorer.causes(rows).counts > 0) == personal).all()

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommender.best import best_of, best_rows
+from recommender.cause_kernels import NAMED, strongest_of_each
 from recommender.event_table import strongest_per_key
-from recommender.kernels import strongest_of_each
 from recommender.sources.past import standing_events
 
 SCORES = st.sampled_from([-1.0, 0.0, 0.5, 0.5, 1.0, 2.0, 3.5])
@@ -36,15 +36,15 @@ def test_the_best_are_allowed_above_zero_and_ties_go_to_the_lower_row(data: st.D
 
 
 @settings(deadline=None)
-@given(st.data(), st.integers(1, 4))
-def test_the_strongest_of_each_row_are_the_nameable_ones_above_zero(data: st.DataObject, most: int) -> None:
+@given(st.data())
+def test_the_strongest_of_each_row_are_the_nameable_ones_above_zero(data: st.DataObject) -> None:
     r, h = data.draw(st.integers(0, 5)), data.draw(st.integers(0, 7))
     values = [data.draw(st.lists(SCORES, min_size=h, max_size=h)) for _ in range(r)]
     nameable = [data.draw(st.lists(st.booleans(), min_size=h, max_size=h)) for _ in range(r)]
     given_values = np.array(values, dtype=np.float32).reshape(r, h)
-    columns, counts, shares = strongest_of_each(given_values, np.array(nameable, dtype=np.bool_).reshape(r, h), most)
+    columns, counts, shares = strongest_of_each(given_values, np.array(nameable, dtype=np.bool_).reshape(r, h))
     for row in range(r):
-        there = sorted((-values[row][at], at) for at in range(h) if values[row][at] > 0 and nameable[row][at])[:most]
+        there = sorted((-values[row][at], at) for at in range(h) if values[row][at] > 0 and nameable[row][at])[:NAMED]
         assert columns[row, : counts[row]].tolist() == [at for _, at in there]
         if there:
             assert shares[row] == np.float32(-there[0][0] / sum(value for value in values[row] if value > 0))

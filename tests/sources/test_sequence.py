@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from recommender.engine import Recommender
 from recommender.events import EventType
 from recommender.feeds import Query, SourceName
 from recommender.people import History
+from recommender.sequence_kernels import gelu
 from recommender.sequence_model import SequenceModel
 from recommender.sources import NO_OPINION, Past, SequenceSource
 
@@ -135,10 +137,10 @@ def test_other_bad_models_are_refused() -> None:
 
 def test_without_an_item_it_reads_as_if_nothing_attended_to_it() -> None:
     model, history = some_model(blocks=1), np.array([4, 9, 2, 7], dtype=np.int32)
-    hidden = model.encode_without(history, np.array([1, 3]))
+    hidden = model.encode_without(model.read(history), np.array([1, 3]))
     np.testing.assert_array_equal(hidden[1], model.encode(history[:-1]))
     # Another item in its place makes no difference where nothing attends to it.
-    other = model.encode_without(np.array([4, 11, 2, 7], dtype=np.int32), np.array([1]))
+    other = model.encode_without(model.read(np.array([4, 11, 2, 7], dtype=np.int32)), np.array([1]))
     np.testing.assert_allclose(other[0], hidden[0], rtol=1e-5)
     assert not np.allclose(hidden[0], model.encode(history), rtol=1e-3)
 
@@ -146,6 +148,24 @@ def test_without_an_item_it_reads_as_if_nothing_attended_to_it() -> None:
 @pytest.mark.parametrize("blocks", [0, 1, 2])
 def test_several_items_are_left_out_together_as_each_alone(blocks: int) -> None:
     model, history = some_model(blocks=blocks), np.array([4, 9, 2, 7, 1, 3, 8], dtype=np.int32)
-    together = model.encode_without(history, np.arange(7))
+    together = model.encode_without(model.read(history), np.arange(7))
     for place in range(7):
-        np.testing.assert_allclose(together[place], model.encode_without(history, np.array([place]))[0], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(together[place], model.encode_without(model.read(history), np.array([place]))[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_without_an_item_that_is_too_old_to_be_read_nothing_changes(blocks: int) -> None:
+    model, history = some_model(blocks=blocks), np.array([4, 9, 2, 7, 1, 3, 8, 5], dtype=np.int32)
+    reading = model.read(history)
+    without = model.encode_without(reading, np.arange(7))
+    np.testing.assert_array_equal(reading.attention[:2], 0)
+    for place in range(7):
+        assert np.allclose(without[place], reading.encoded, rtol=1e-5, atol=1e-6) == (place < 2)
+
+
+def test_what_passes_the_wide_layer_is_weighed_by_the_chance_of_a_smaller_number() -> None:
+    given = np.linspace(-30, 30, 6001, dtype=np.float32)
+    expected = [x * 0.5 * (1 + math.erf(x / math.sqrt(2))) for x in given.tolist()]
+    found = given.reshape(1, -1).copy()
+    gelu(found)
+    np.testing.assert_allclose(found[0], expected, rtol=3e-7, atol=3e-6)

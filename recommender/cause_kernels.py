@@ -1,0 +1,175 @@
+"""Compiled loops by which causes are found: what each event of a history added to an item's score, and the strongest of that."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recommender.kernels import Floats, Mask, Offsets, Rows, compiled, reordered
+
+NAMED = 3
+"""Causes of one item at the most."""
+_CHAINS = 1024
+"""Chains of a table of rows, by their lowest bits; a power of two, so many that one in which nothing is comes up for most rows."""
+
+_BLOCK = 32
+"""Numbers that a processor takes up at a time, in a loop over many."""
+
+
+@compiled
+def strongest_of_each(values: Floats, nameable: Mask) -> tuple[Rows, Rows, Floats]:
+    """The `NAMED` columns with the highest values above 0 in each row of `values`, shape (r, h), of those `nameable`, the same shape.
+
+    Columns, shape (r, `NAMED`), highest first, ties by column; how many of them there are, shape (r,); and the share of the first among
+    all positive values of the row, shape (r,).
+    """
+    columns, counts = np.zeros((len(values), NAMED), dtype=np.int32), np.zeros(len(values), dtype=np.int32)
+    shares = np.zeros(len(values), dtype=np.float32)
+    for row in range(len(values)):
+        line, kept, count, total = values[row], columns[row], 0, np.float32(0)
+        for column in range(len(line)):
+            value = line[column]
+            if not value > 0:
+                continue
+            total += value
+            if not nameable[row, column] or (count == NAMED and value <= line[kept[count - 1]]):
+                continue
+            place = count if count < NAMED else NAMED - 1
+            while place > 0 and line[kept[place - 1]] < value:
+                if place < NAMED:
+                    kept[place] = kept[place - 1]
+                place -= 1
+            kept[place] = column
+            count = min(count + 1, NAMED)
+        counts[row] = count
+        if count:
+            shares[row] = line[kept[0]] / total
+    return columns, counts, shares
+
+
+@compiled
+def _chained(rows: Rows) -> tuple[Rows, Rows]:
+    """A table of different `rows`, shape (r,): the place of the first in each chain, and of the one after each in its own; -1 for none."""
+    firsts, nexts = np.full(_CHAINS, -1, dtype=np.int32), np.empty(len(rows), dtype=np.int32)
+    for place in range(len(rows)):
+        chain = rows[place] & (_CHAINS - 1)
+        nexts[place], firsts[chain] = firsts[chain], place
+    return firsts, nexts
+
+
+@compiled
+def _add_lists(
+    offsets: Offsets, columns: Rows, weights: Floats, of: Rows, strengths: Floats, to: Rows, firsts: Rows, nexts: Rows, parts: Floats
+) -> None:
+    """Add to `parts`, shape (h, r), each strength above 0 times the weights of row of[a], shape (h,), of a CSR matrix in the columns `to`,
+    shape (r,), of which there is a table."""
+    for event in range(len(of)):
+        strength = strengths[event]
+        if not strength > 0:
+            continue
+        for at in range(offsets[of[event]], offsets[of[event] + 1]):
+            place = firsts[columns[at] & (_CHAINS - 1)]
+            while place >= 0:
+                if to[place] == columns[at]:
+                    parts[event, place] += strength * weights[at]
+                place = nexts[place]
+
+
+@compiled
+def causes_of_lists(
+    offsets: Offsets, columns: Rows, weights: Floats, history: Rows, strengths: Floats, rows: Rows
+) -> tuple[Rows, Rows, Floats]:
+    """As `strongest_of_each`, where each event of a `history`, shape (h,), adds to `rows`, shape (r,), all different, its strength times
+    what its row of a CSR matrix has for them; strengths below 0 add nothing."""
+    parts = np.zeros((len(history), len(rows)), dtype=np.float32)
+    firsts, nexts = _chained(rows)
+    _add_lists(offsets, columns, weights, history, strengths, rows, firsts, nexts, parts)
+    return strongest_of_each(np.ascontiguousarray(parts.T), np.ones((len(rows), len(history)), dtype=np.bool_))
+
+
+@compiled
+def causes_of_loans(
+    offsets: Offsets,
+    columns: Rows,
+    weights: Floats,
+    lending_offsets: Offsets,
+    lending_columns: Rows,
+    lending_weights: Floats,
+    history: Rows,
+    strengths: Floats,
+    lenders: Rows,
+    own: Floats,
+    rows: Rows,
+) -> tuple[Rows, Rows, Floats]:
+    """The same, where each event of a `history` adds its strength times what its row of a first matrix has for `lenders`, shape (l,), all
+    different, times what the rows of these have for `rows` in a second one; and what its own row there has for them, times `own`."""
+    parts = np.zeros((len(history), len(rows)), dtype=np.float32)
+    firsts, nexts = _chained(rows)
+    _add_lists(lending_offsets, lending_columns, lending_weights, history, own, rows, firsts, nexts, parts)
+    lent = np.zeros((len(lenders), len(rows)), dtype=np.float32)
+    alike = np.ones(len(lenders), dtype=np.float32)
+    _add_lists(lending_offsets, lending_columns, lending_weights, lenders, alike, rows, firsts, nexts, lent)
+    # Few lend anything to these rows.
+    lending = np.empty(len(lenders), dtype=np.int32)
+    count = 0
+    for lender in range(len(lenders)):
+        if np.any(lent[lender] != 0):
+            lending[count] = lender
+            count += 1
+    named = lenders[lending[:count]]
+    firsts, nexts = _chained(named)
+    scores = np.zeros((len(history), count), dtype=np.float32)
+    _add_lists(offsets, columns, weights, history, strengths, named, firsts, nexts, scores)
+    for event in range(len(history)):
+        for place in range(count):
+            if scores[event, place] != 0:
+                for row in range(len(rows)):
+                    parts[event, row] += scores[event, place] * lent[lending[place], row]
+    return strongest_of_each(np.ascontiguousarray(parts.T), np.ones((len(rows), len(history)), dtype=np.bool_))
+
+
+@reordered
+def causes_of_factors(system: Floats, history: Floats, strengths: Floats, factors: Floats, rows: Rows) -> tuple[Rows, Rows, Floats]:
+    """The same, where the parts of an item are the solution of a `system`, shape (h, h), transposed, for the products of its factors with
+    those of the `history`, shape (h, f), times `strengths`, of which those below 0 add nothing.
+
+    Gauss's elimination with the largest pivot of each column; where that is 0, parts are no numbers, and so no causes.
+    """
+    h, r = len(history), len(rows)
+    # Lines of whole blocks: numbers left of where a line begins are in nobody's way, and odd ends take as long as all the rest.
+    width = -(-(h + r) // _BLOCK) * _BLOCK
+    lines = np.zeros((h, width), dtype=np.float32)
+    for event in range(h):
+        line, own = lines[event], history[event]
+        for column in range(h):
+            line[column] = system[column, event]
+        for row in range(r):
+            item, product = factors[rows[row]], np.float32(0)
+            for column in range(len(own)):
+                product += own[column] * item[column]
+            line[h + row] = product
+    for step in range(h):
+        pivot = step
+        for event in range(step + 1, h):
+            if abs(lines[event, step]) > abs(lines[pivot, step]):
+                pivot = event
+        if pivot != step:
+            for column in range(width):
+                lines[step, column], lines[pivot, column] = lines[pivot, column], lines[step, column]
+        first = step // _BLOCK * _BLOCK
+        above = lines[step, first:]
+        for event in range(step + 1, h):
+            below = lines[event, first:]
+            share = below[step - first] / above[step - first]
+            for column in range(len(above)):
+                below[column] -= share * above[column]
+    parts, solved = np.empty((r, h), dtype=np.float32), np.empty(width, dtype=np.float32)
+    for row in range(r):
+        solved[:] = 0
+        for step in range(h - 1, -1, -1):
+            first, product = step // _BLOCK * _BLOCK, np.float32(0)
+            line, later = lines[step, first:], solved[first:]
+            for column in range(len(line)):
+                product += line[column] * later[column]
+            solved[step] = (lines[step, h + row] - product) / lines[step, step]
+            parts[row, step] = solved[step] * max(strengths[step], np.float32(0))
+    return strongest_of_each(parts, np.ones((r, h), dtype=np.bool_))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from recommender.half_kernels import AT_ONCE, Halves, dots, fetch_ahead
 from recommender.kernels import compiled, reordered
+from recommender.vector_kernels import add_to, product
 
 Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
@@ -55,19 +56,15 @@ def asked_likeness(rows: Rows, weights: Floats, vectors: Floats, has_vector: Mas
     mean = np.zeros(d, dtype=np.float32)
     count = 0
     for place in range(len(rows) - 1, -1, -1):
-        if weights[place] <= 0 or not has_vector[rows[place]]:
+        weight, vector = weights[place], vectors[place]
+        if weight <= 0 or not has_vector[rows[place]]:
             continue
         if count < recent:
-            asked[count] = vectors[place]
+            asked[count] = vector
             count += 1
-        for at in range(d):
-            mean[at] += weights[place] * vectors[place, at]
-    square = np.float32(0)
-    for at in range(d):
-        square += mean[at] * mean[at]
-    length = max(np.sqrt(square), TINY)
-    for at in range(d):
-        asked[count, at] = mean[at] / length
+        add_to(mean, weight, vector)
+    length = max(np.sqrt(product(mean, mean)), TINY)
+    add_to(asked[count], np.float32(1) / length, mean)
     return asked[: (count + AT_ONCE) // AT_ONCE * AT_ONCE], count
 
 
@@ -111,13 +108,15 @@ def _affinities(
         by[place] = authors[liked[place]]
         for at in range(offsets[liked[place]], offsets[liked[place] + 1]):
             sums[categories[at]] += shares[place] * weights[at]
+    theirs, starts, ends = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.int32)
     for place in range(len(rows)):
-        row = rows[place]
+        theirs[place], starts[place], ends[place] = authors[rows[place]], offsets[rows[place]], offsets[rows[place] + 1]
+    for place in range(len(rows)):
         found = np.float32(0)
-        for at in range(offsets[row], offsets[row + 1]):
+        for at in range(starts[place], ends[place]):
             found += sums[categories[at]] * weights[at]
         made[place, 0] = found
-        made[place, 1] = _share_of(by, shares, authors[row]) if authors[row] >= 0 else np.float32(0)
+        made[place, 1] = _share_of(by, shares, theirs[place]) if theirs[place] >= 0 else np.float32(0)
 
 
 @compiled
@@ -137,6 +136,7 @@ def features_of(
     history_weights: Floats,
     history_vectors: Floats,
     recent: int,
+    now: int,
     halves: Halves,
     has_vector: Mask,
     popularity_log: Floats,
@@ -144,14 +144,13 @@ def features_of(
     published_at: Times,
     first_at: Times,
     missing: int,
-    now: int,
     offsets: Rows,
     categories: Rows,
     category_weights: Floats,
     size: int,
     authors: Rows,
 ) -> Floats:
-    """Features of candidates, shape (m, 2·s + 12), as `FEATURES` names them; the arguments are as in `features` and `ItemFacts`."""
+    """Features of candidates, shape (m, 2·s + 12), as `FEATURES` names them; the arguments are as in `features`, `Past` and `ItemFacts`."""
     m, s = strengths.shape
     made = np.empty((m, 2 * s + 12), dtype=np.float32)
     liked, shares = liked_shares(history, history_weights)
@@ -164,12 +163,18 @@ def features_of(
         for source in range(s):
             rank = ranks[place, source]
             made[place, 2 + s + source] = np.float32(rank_constant / (rank_constant + rank)) if rank > 0 else np.float32(0)
-        row = rows[place]
-        rest[place, 0], rest[place, 1] = popularity_log[row], trend[row]
-        rest[place, 2] = _age(published_at[row], missing, now, 3_600e6)
-        rest[place, 3] = _age(first_at[row], missing, now, 86_400e6)
         rest[place, 4] = length
+    # What lies anywhere in memory is gathered in short loops, which do not wait for one before they ask for the next.
+    for place in range(m):
+        rest[place, 0], rest[place, 1] = popularity_log[rows[place]], trend[rows[place]]
+    published, first = np.empty(m, dtype=np.int64), np.empty(m, dtype=np.int64)
+    for place in range(m):
+        published[place], first[place] = published_at[rows[place]], first_at[rows[place]]
+    for place in range(m):
+        rest[place, 2] = _age(published[place], missing, now, 3_600e6)
+        rest[place, 3] = _age(first[place], missing, now, 86_400e6)
     _affinities(offsets, categories, category_weights, size, authors, liked, shares, rows, rest[:, 5:7])
-    asked, newest = asked_likeness(history, history_weights, history_vectors, has_vector, recent)
+    # Without dimensions there is nothing to be like.
+    asked, newest = asked_likeness(history, history_weights, history_vectors, has_vector, recent if halves.shape[1] else 0)
     _likeness(halves, asked, newest, rows, has_vector, rest[:, 7:10])
     return made

@@ -23,8 +23,6 @@ Rows = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 Times = npt.NDArray[np.int64]
 
-RECENT = 5
-"""Newest items of a history that short-term likeness goes by."""
 RANK_CONSTANT = 10
 
 FEATURES = (
@@ -146,7 +144,6 @@ def features(facts: ItemFacts, past: Past, rows: Rows, blended: Floats, strength
         past.rows,
         past.weights,
         past_vectors(past, facts.vectors),
-        RECENT,
         now,
         *facts.arrays,
     )

@@ -7,13 +7,18 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from recommender.half_kernels import AT_ONCE, Halves, dots, fetch_ahead
+from recommender.half_kernels import Halves, fetch_ahead
+from recommender.instructions import single
 from recommender.kernels import compiled, reordered
+from recommender.vector_kernels import add_to, product
 
 Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 Times = npt.NDArray[np.int64]
+
+RECENT = 5
+"""Newest items of a history that short-term likeness goes by."""
 
 TINY = np.float32(1e-9)
 """What is divided by is no smaller."""
@@ -46,29 +51,39 @@ def liked_shares(rows: Rows, weights: Floats) -> tuple[Rows, Floats]:
 
 
 @compiled
-def asked_likeness(rows: Rows, weights: Floats, vectors: Floats, has_vector: Mask, recent: int) -> tuple[Floats, int]:
-    """What candidates are compared with after a history of `vectors`, shape (h, d): those of its `recent` newest liked items that have
-    one, the newest first, and the direction of the mean of all by their weights. Shape (4·b, d), zeros behind; and how many the newest
-    are, 0 where no liked item has a vector."""
+def asked_likeness(rows: Rows, weights: Floats, vectors: Floats, has_vector: Mask) -> tuple[Floats, int]:
+    """What candidates are compared with after a history of `vectors`, shape (h, d): those of its newest liked items that have one, up to
+    `RECENT`, the newest first, and in the last line the direction of the mean of all by their weights. Shape (RECENT + 1, d), zeros
+    between; and how many the newest are, 0 where no liked item has a vector."""
     d = vectors.shape[1]
-    asked = np.zeros(((recent + AT_ONCE) // AT_ONCE * AT_ONCE, d), dtype=np.float32)
-    mean = np.zeros(d, dtype=np.float32)
-    count = 0
+    asked, mean = np.zeros((RECENT + 1, d), dtype=np.float32), np.zeros(d, dtype=np.float32)
+    newest = 0
     for place in range(len(rows) - 1, -1, -1):
-        if weights[place] <= 0 or not has_vector[rows[place]]:
+        weight, vector = weights[place], vectors[place]
+        if weight <= 0 or not has_vector[rows[place]]:
             continue
-        if count < recent:
-            asked[count] = vectors[place]
-            count += 1
-        for at in range(d):
-            mean[at] += weights[place] * vectors[place, at]
-    square = np.float32(0)
-    for at in range(d):
-        square += mean[at] * mean[at]
-    length = max(np.sqrt(square), TINY)
-    for at in range(d):
-        asked[count, at] = mean[at] / length
-    return asked[: (count + AT_ONCE) // AT_ONCE * AT_ONCE], count
+        if newest < RECENT:
+            asked[newest] = vector
+            newest += 1
+        add_to(mean, weight, vector)
+    length = max(np.sqrt(product(mean, mean)), TINY)
+    add_to(asked[RECENT], np.float32(1) / length, mean)
+    return asked, newest
+
+
+@reordered
+def _cosines(line: npt.NDArray[np.int16], asked: Floats, found: Floats) -> None:
+    """Write into `found`, shape (6,), the inner products of a row in half precision, shape (d,), with all six `asked`, in one go."""
+    a, b, c, d, e, f = np.float32(0), np.float32(0), np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+    for at in range(asked.shape[1]):
+        value = single(line[at])
+        a += value * asked[0, at]
+        b += value * asked[1, at]
+        c += value * asked[2, at]
+        d += value * asked[3, at]
+        e += value * asked[4, at]
+        f += value * asked[5, at]
+    found[0], found[1], found[2], found[3], found[4], found[5] = a, b, c, d, e, f
 
 
 @reordered
@@ -81,22 +96,20 @@ def _share_of(codes: Rows, shares: Floats, code: np.int32) -> np.float32:
 
 
 @compiled
-def _likeness(halves: Halves, asked: Floats, recent: int, rows: Rows, has_vector: Mask, made: Floats) -> None:
-    """Write cosines of `rows` to the newest, to the nearest of the `recent` newest and to the mean of what is `asked`, see
-    `asked_likeness`, into three columns `made`, shape (m, 3); NaN where there is no vector."""
-    cosines = np.empty(len(asked), dtype=np.float32)
+def _likeness(halves: Halves, asked: Floats, newest: int, rows: Rows, has_vector: Mask, made: Floats) -> None:
+    """Write cosines of `rows` to the last, to the nearest of the newest and to the mean of what is `asked`, as `asked_likeness` has it,
+    into three columns `made`, shape (m, 3); NaN where there is no vector."""
+    cosines = np.empty(RECENT + 1, dtype=np.float32)
     for place in range(len(rows)):
         fetch_ahead(halves, rows, place)
-        if not recent or not has_vector[rows[place]]:
+        if not newest or not has_vector[rows[place]]:
             made[place, :] = np.nan
             continue
-        line = halves[rows[place]]
-        for first in range(0, len(asked), AT_ONCE):
-            cosines[first], cosines[first + 1], cosines[first + 2], cosines[first + 3] = dots(line, asked, first)
+        _cosines(halves[rows[place]], asked, cosines)
         nearest = cosines[0]
-        for at in range(1, recent):
+        for at in range(1, newest):
             nearest = max(nearest, cosines[at])
-        made[place, 0], made[place, 1], made[place, 2] = cosines[0], nearest, cosines[recent]
+        made[place, 0], made[place, 1], made[place, 2] = cosines[0], nearest, cosines[RECENT]
 
 
 @compiled
@@ -111,13 +124,15 @@ def _affinities(
         by[place] = authors[liked[place]]
         for at in range(offsets[liked[place]], offsets[liked[place] + 1]):
             sums[categories[at]] += shares[place] * weights[at]
+    theirs, starts, ends = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.int32)
     for place in range(len(rows)):
-        row = rows[place]
+        theirs[place], starts[place], ends[place] = authors[rows[place]], offsets[rows[place]], offsets[rows[place] + 1]
+    for place in range(len(rows)):
         found = np.float32(0)
-        for at in range(offsets[row], offsets[row + 1]):
+        for at in range(starts[place], ends[place]):
             found += sums[categories[at]] * weights[at]
         made[place, 0] = found
-        made[place, 1] = _share_of(by, shares, authors[row]) if authors[row] >= 0 else np.float32(0)
+        made[place, 1] = _share_of(by, shares, theirs[place]) if theirs[place] >= 0 else np.float32(0)
 
 
 @compiled
@@ -136,7 +151,7 @@ def features_of(
     history: Rows,
     history_weights: Floats,
     history_vectors: Floats,
-    recent: int,
+    now: int,
     halves: Halves,
     has_vector: Mask,
     popularity_log: Floats,
@@ -144,14 +159,13 @@ def features_of(
     published_at: Times,
     first_at: Times,
     missing: int,
-    now: int,
     offsets: Rows,
     categories: Rows,
     category_weights: Floats,
     size: int,
     authors: Rows,
 ) -> Floats:
-    """Features of candidates, shape (m, 2·s + 12), as `FEATURES` names them; the arguments are as in `features` and `ItemFacts`."""
+    """Features of candidates, shape (m, 2·s + 12), as `FEATURES` names them; the arguments are as in `features`, `Past` and `ItemFacts`."""
     m, s = strengths.shape
     made = np.empty((m, 2 * s + 12), dtype=np.float32)
     liked, shares = liked_shares(history, history_weights)
@@ -164,12 +178,20 @@ def features_of(
         for source in range(s):
             rank = ranks[place, source]
             made[place, 2 + s + source] = np.float32(rank_constant / (rank_constant + rank)) if rank > 0 else np.float32(0)
-        row = rows[place]
-        rest[place, 0], rest[place, 1] = popularity_log[row], trend[row]
-        rest[place, 2] = _age(published_at[row], missing, now, 3_600e6)
-        rest[place, 3] = _age(first_at[row], missing, now, 86_400e6)
         rest[place, 4] = length
+    # What lies anywhere in memory is gathered in short loops, which do not wait for one before they ask for the next.
+    for place in range(m):
+        rest[place, 0], rest[place, 1] = popularity_log[rows[place]], trend[rows[place]]
+    published, first = np.empty(m, dtype=np.int64), np.empty(m, dtype=np.int64)
+    for place in range(m):
+        published[place], first[place] = published_at[rows[place]], first_at[rows[place]]
+    for place in range(m):
+        rest[place, 2] = _age(published[place], missing, now, 3_600e6)
+        rest[place, 3] = _age(first[place], missing, now, 86_400e6)
     _affinities(offsets, categories, category_weights, size, authors, liked, shares, rows, rest[:, 5:7])
-    asked, newest = asked_likeness(history, history_weights, history_vectors, has_vector, recent)
+    asked, newest = asked_likeness(history, history_weights, history_vectors, has_vector)
+    # Without dimensions there is nothing to be like.
+    if not halves.shape[1]:
+        newest = 0
     _likeness(halves, asked, newest, rows, has_vector, rest[:, 7:10])
     return made

@@ -20,9 +20,9 @@ from recommender.vectors import VectorIndex
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+Times = npt.NDArray[np.int64]
 
-RECENT = 5
-"""Newest items of a history that short-term likeness goes by."""
 RANK_CONSTANT = 10
 
 FEATURES = (
@@ -96,6 +96,27 @@ class ItemFacts:
         return column.codes.astype(np.int32)
 
     @cached_property
+    def arrays(
+        self,
+    ) -> tuple[npt.NDArray[np.int16], Mask, Floats, Floats, Times, Times, int, Rows, Rows, Floats, int, Rows]:
+        """All that features are made of, as `features_of` takes it."""
+        categories = self.categories
+        return (
+            self.vectors.halves,
+            self.has_vector,
+            self.popularity_log,
+            self.trend,
+            self.published_at,
+            self.first_at,
+            MISSING_TIME,
+            categories.indptr,
+            categories.indices,
+            categories.data,
+            categories.shape[1],
+            self.authors,
+        )
+
+    @cached_property
     def popularity_log(self) -> Floats:
         """log(1 + popularity), shape (n,)."""
         return np.log1p(self.popularity)
@@ -114,7 +135,6 @@ def features(facts: ItemFacts, past: Past, rows: Rows, blended: Floats, strength
 
     `blended`: weighted sums, shape (m,). `strength`, `source_ranks`: shape (m, s). `now`: µs since 1970.
     """
-    categories = facts.categories
     return features_of(
         rows,
         blended,
@@ -124,20 +144,8 @@ def features(facts: ItemFacts, past: Past, rows: Rows, blended: Floats, strength
         past.rows,
         past.weights,
         past_vectors(past, facts.vectors),
-        RECENT if facts.vectors.dimension else 0,
-        facts.vectors.halves,
-        facts.has_vector,
-        facts.popularity_log,
-        facts.trend,
-        facts.published_at,
-        facts.first_at,
-        MISSING_TIME,
         now,
-        categories.indptr,
-        categories.indices,
-        categories.data,
-        categories.shape[1],
-        facts.authors,
+        *facts.arrays,
     )
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.half_kernels import AT_ONCE, Halves, dots, fetch_ahead
-from recommender.kernels import FREE, compiled, reordered
+from recommender.kernels import FREE, compiled
+from recommender.vector_kernels import add_to, product
 
 Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
@@ -15,20 +16,6 @@ Mask = npt.NDArray[np.bool_]
 _GOLDEN = np.uint32(2_654_435_769)
 """2³² over the golden ratio, see `recommender.kernels`."""
 _SIGN = np.uint32(1 << 31)
-
-
-@reordered
-def _product(one: Floats, other: Floats) -> np.float32:
-    total = np.float32(0)
-    for at in range(len(one)):
-        total += one[at] * other[at]
-    return total
-
-
-@compiled
-def _add(total: Floats, weight: np.float32, vector: Floats) -> None:
-    for at in range(len(total)):
-        total[at] += weight * vector[at]
 
 
 @compiled
@@ -51,12 +38,12 @@ def interests_of(
         weight = weights[place]
         every += abs(weight)
         if weight < 0:
-            _add(against, -weight, vectors[place])
+            add_to(against, -weight, vectors[place])
         if not weight > 0 or not has_vector[rows[place]]:
             continue
         closest, likeness = 0, np.float32(-np.inf)
         for group in range(count):
-            alike = _product(vectors[place], vectors[leaders[group]])
+            alike = product(vectors[place], vectors[leaders[group]])
             if alike > likeness:
                 closest, likeness = group, alike
         if not count or (count < most and not likeness >= least):
@@ -65,17 +52,17 @@ def interests_of(
         groups[place] = closest
         totals[closest] += weight
         liked += weight
-        _add(queries[closest], weight, vectors[place])
+        add_to(queries[closest], weight, vectors[place])
     sound = True
     for group in range(count):
-        square = _product(queries[group], queries[group])
+        square = product(queries[group], queries[group])
         sound &= bool(square < np.inf)
         length = max(np.sqrt(square), np.float32(1e-9))
         for at in range(d):
             queries[group, at] /= length
     for at in range(d):
         queries[count, at] = against[at] / max(every, np.float32(1e-9))
-    sound &= bool(_product(against, against) < np.inf)
+    sound &= bool(product(against, against) < np.inf)
     strengths = np.empty(count, dtype=np.float32)
     for group in range(count):
         strengths[group] = (totals[group] / max(liked, np.float32(1e-9))) ** power
@@ -83,30 +70,33 @@ def interests_of(
 
 
 @compiled
-def _fit(line: npt.NDArray[np.int16], queries: Floats, strengths: Floats, found: Floats) -> np.float32:
-    """How well a row fits the interest that it fits best: its cosine times the strength. `found`, shape (4·b,), takes the cosines."""
-    for first in range(0, len(queries), AT_ONCE):
-        found[first], found[first + 1], found[first + 2], found[first + 3] = dots(line, queries, first)
-    best: np.float32 = found[0] * strengths[0]
-    for group in range(1, len(strengths)):
-        fit = found[group] * strengths[group]
-        # NaN stays.
-        if not fit <= best and best == best:
-            best = fit
-    return best
+def _fits(halves: Halves, rows: Rows, queries: Floats, strengths: Floats, aversion: np.float32) -> tuple[Floats, bool]:
+    """How well each of `rows` fits the interest that it fits best, by its cosine times the strength, less `aversion` times its likeness to
+    what was disliked: shape (m,); and whether all are numbers. `queries` and `strengths` as of `interests_of`, of at least one interest."""
+    fits, found = np.empty(len(rows), dtype=np.float32), np.empty(len(queries), dtype=np.float32)
+    sound = True
+    for place in range(len(rows)):
+        fetch_ahead(halves, rows, place)
+        line = halves[rows[place]]
+        for first in range(0, len(queries), AT_ONCE):
+            found[first], found[first + 1], found[first + 2], found[first + 3] = dots(line, queries, first)
+        best = np.float32(-np.inf)
+        for group in range(len(strengths)):
+            fit = found[group] * strengths[group]
+            sound &= bool(fit < np.inf)
+            best = max(best, fit)
+        fits[place] = best - aversion * found[len(strengths)]
+        sound &= bool(fits[place] < np.inf)
+    return fits, sound
 
 
 @compiled
 def scored(halves: Halves, rows: Rows, queries: Floats, strengths: Floats) -> tuple[Floats, bool]:
     """How well each of `rows` fits the interest that it fits best, less its likeness to what was disliked, -inf where that is not above 0:
-    shape (m,); and whether all are numbers. `queries` and `strengths` are those of `interests_of`, of at least one interest."""
-    scores, found = np.empty(len(rows), dtype=np.float32), np.empty(len(queries), dtype=np.float32)
-    sound = True
+    shape (m,); and whether all are numbers."""
+    scores, sound = _fits(halves, rows, queries, strengths, np.float32(1))
     for place in range(len(rows)):
-        fetch_ahead(halves, rows, place)
-        score = _fit(halves[rows[place]], queries, strengths, found) - found[len(strengths)]
-        sound &= bool(score < np.inf)
-        scores[place] = score if score > 0 else np.float32(-np.inf)
+        scores[place] = scores[place] if scores[place] > 0 else np.float32(-np.inf)
     return scores, sound
 
 
@@ -158,11 +148,8 @@ def nearby(
     found = _lists_of(near, rows, group, lists, gathered, fewest, allowed)
     if len(found) <= limit or not limit:
         return found[:limit]
-    orders, cosines = np.empty(len(found), dtype=np.uint32), np.empty(len(queries), dtype=np.float32)
-    fits = np.empty(len(found), dtype=np.float32)
-    for place in range(len(found)):
-        fetch_ahead(halves, found, place)
-        fits[place] = _fit(halves[found[place]], queries, strengths, cosines)
+    fits, _ = _fits(halves, found, queries, strengths, np.float32(0))
+    orders = np.empty(len(found), dtype=np.uint32)
     bits = fits.view(np.uint32)
     for place in range(len(found)):
         orders[place] = ~bits[place] if bits[place] & _SIGN else bits[place] | _SIGN

@@ -363,10 +363,10 @@ class Recommender:
 
     def numbers_of(self, item_ids: Sequence[str]) -> tuple[Numbers, list[str]]:
         """Numbers of the ids that this generation knows and that are not deleted, in order, and the other ids."""
-        rows = self.contents.catalogue.rows_of_ids(item_ids)
-        known = rows >= 0
-        known[known] = ~self.eligibility.deleted[rows[known]]
-        return self.contents.catalogue.numbers[rows[known]], [i for i, there in zip(item_ids, known, strict=True) if not there]
+        rows, deleted = self.contents.catalogue.rows_of_ids(item_ids).tolist(), self.eligibility.deleted
+        known = [row for row in rows if row >= 0 and not deleted[row]]
+        unknown = [item_id for item_id, row in zip(item_ids, rows, strict=True) if row < 0 or deleted[row]]
+        return self.contents.catalogue.numbers[np.array(known, dtype=np.int64)], unknown
 
     def cards(self, numbers: Numbers) -> list[Card]:
         """What to show of `numbers`, in their order. Raises `NotFound` for a number that this generation does not have."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from recommender.errors import InvalidInput
 from recommender.events import Consent, Subject
-from recommender.feeds import Basis, SourceName
+from recommender.feeds import Basis, Feed, SourceName
 from recommender.items import ItemKind
 from recommender.placements import SLATE_LIMIT
 
@@ -50,6 +50,35 @@ class Page:
     numbers: npt.NDArray[np.uint32]
     sources: npt.NDArray[np.uint8]
     probabilities: npt.NDArray[np.float32]
+
+    @classmethod
+    def of_feed(
+        cls,
+        *,
+        decision_id: bytes,
+        binding: bytes,
+        issued_at: datetime,
+        generation_id: str,
+        placement_version: str,
+        offset: int,
+        basis: Basis,
+        feed: Feed,
+    ) -> Page:
+        """What is left of `feed` after the first `offset` items, at least one. What the engine ranks needs no check."""
+        made = object.__new__(cls)
+        made.__dict__.update(
+            decision_id=decision_id,
+            binding=binding,
+            issued_at=issued_at,
+            generation_id=generation_id,
+            placement_version=placement_version,
+            offset=offset,
+            basis=basis,
+            numbers=feed.numbers[offset:],
+            sources=feed.sources[offset:],
+            probabilities=feed.probabilities[offset:],
+        )
+        return made
 
     def __post_init__(self) -> None:
         for name in ("decision_id", "binding"):

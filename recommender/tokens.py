@@ -229,9 +229,9 @@ class TokenSigner:
         """
         head = _PAGE_HEAD.pack(page.decision_id, page.binding, to_micros(page.issued_at), page.offset, int(page.basis), len(page.numbers))
         width = max((int(page.numbers.max()).bit_length() + 7) // 8, 1)
-        numbers = page.numbers.astype("<u4").view(np.uint8).reshape(-1, 4)[:, :width].tobytes()
-        certain = bool((page.probabilities == 1).all())
-        chances = b"" if certain else page.probabilities.astype("<f4").tobytes()
+        numbers = page.numbers.astype("<u4", copy=False).view(np.uint8).reshape(-1, 4)[:, :width].tobytes()
+        certain = bool(page.probabilities.min() == 1)
+        chances = b"" if certain else page.probabilities.astype("<f4", copy=False).tobytes()
         content = b"".join(
             (
                 self._head(_PAGE_KIND),
@@ -246,7 +246,7 @@ class TokenSigner:
         )
         code = self._code.copy()
         code.update(content)
-        return base64.urlsafe_b64encode(content + code.digest()).rstrip(b"=").decode("ascii")
+        return binascii.b2a_base64(content + code.digest(), newline=False).translate(_URL_SAFE, b"=").decode("ascii")
 
     def read_page(self, text: str, *, binding: bytes, now: datetime, max_age: timedelta) -> Page:
         """What `text` carries, for a request of the same `binding`, at most `max_age` after the first page.

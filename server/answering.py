@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
@@ -24,8 +23,7 @@ NO_ARM = ""
 _NO_CAUSES = (-1,) * BECAUSE_LIMIT
 
 
-@dataclass(frozen=True)
-class Decided:
+class Decided(NamedTuple):
     """What every item and the information of one answer name: under which id, settings and generation it was decided."""
 
     decision_id: bytes
@@ -35,8 +33,7 @@ class Decided:
     basis: Basis
 
 
-@dataclass(frozen=True, eq=False)
-class Shown:
+class Shown(NamedTuple):
     """The r items of one page, best first.
 
     `positions`: shape (r,), place of each among all items handed out, from 0 through all pages. `numbers` uint32, `sources`

@@ -46,6 +46,11 @@ class FeedService:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+        placements = tools.placements.by_name
+        # What is not like the given items does not stand in for what is: a short list is the better answer.
+        self._alike = {name: placement.model_copy(update={"fallback": "none"}) for name, placement in placements.items()}
+        # The caller chose the items, so the placement's kinds do not choose among them once more.
+        self._of_given = {name: placement.model_copy(update={"kinds": frozenset()}) for name, placement in placements.items()}
 
     def GetFeed(self, request: feed_pb2.GetFeedRequest, context: grpc.ServicerContext) -> bytes:
         """A personalised feed, page by page."""
@@ -88,10 +93,9 @@ class FeedService:
         reached("query")
         decided, feed = decide(tools, "GetFeed", engine, query, asker, moment, context, now)
         shown = Shown.first(feed, wanted.page_size)
-        rest = slice(len(shown.numbers), None)
         next_page_token = ""
-        if len(feed.numbers[rest]):
-            page = Page(
+        if len(feed.numbers) > len(shown.numbers):
+            page = Page.of_feed(
                 decision_id=decided.decision_id,
                 binding=bound,
                 issued_at=now,
@@ -99,9 +103,7 @@ class FeedService:
                 placement_version=decided.placement_version,
                 offset=len(shown.numbers),
                 basis=decided.basis,
-                numbers=feed.numbers[rest],
-                sources=feed.sources[rest],
-                probabilities=feed.probabilities[rest],
+                feed=feed,
             )
             next_page_token = tools.signer.sign_page(page)
         reached("page token")
@@ -131,7 +133,7 @@ class FeedService:
         if deadline is not None and time.monotonic() > deadline:
             degraded.append(Degradation("reasons", "deadline"))
         elif len(taken.numbers):
-            shown = replace(shown, reasons=engine.reasons(query, taken.numbers, taken.sources, now=now))
+            shown = shown._replace(reasons=engine.reasons(query, taken.numbers, taken.sources, now=now))
             if explain:
                 shown = _scored(engine, query, shown, now, deadline)
         count_answer(self._tools.metrics, "GetFeed", page.basis, degraded)
@@ -162,8 +164,7 @@ class FeedService:
         disliked, unknown_disliked = numbers_of(engine, disliked_ids)
         excluded, unknown = numbers_of(engine, wanted.exclude_ids)
         query = Query(
-            # What is not like the given items does not stand in for what is: a short list is the better answer.
-            placement=wanted.placement.model_copy(update={"fallback": "none"}),
+            placement=self._alike[wanted.placement.name],
             size=wanted.page_size,
             history=_seeds(liked.tolist(), disliked.tolist(), now),
             consumed=asker.consumed,
@@ -214,8 +215,7 @@ class FeedService:
         moment = Moment.of(given, engine)
         numbers, unknown = numbers_of(engine, item_ids)
         query = Query(
-            # The caller chose the items, so the placement's kinds do not choose among them once more.
-            placement=placement.model_copy(update={"kinds": frozenset()}),
+            placement=self._of_given[placement.name],
             size=max(len(numbers), 1),
             history=moment.joined(asker.history, now),
             dismissed=asker.dismissed,
@@ -242,7 +242,7 @@ def _scored(engine: Recommender, query: Query, shown: Shown, now: datetime, dead
     [feed] = engine.feeds([replace(query, candidates=shown.numbers, size=len(shown.numbers), reasons=0)], now=now, deadline=deadline)
     place_of = {number: place for place, number in enumerate(feed.numbers.tolist())}
     places = np.array([place_of[number] for number in shown.numbers.tolist()])
-    return replace(shown, scores=feed.scores[places], contributions=feed.contributions[places], source_ranks=feed.source_ranks[places])
+    return shown._replace(scores=feed.scores[places], contributions=feed.contributions[places], source_ranks=feed.source_ranks[places])
 
 
 def _seeds(liked: list[int], disliked: list[int], now: datetime) -> History:

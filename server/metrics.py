@@ -29,7 +29,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         counter, gauge = partial(Counter, registry=self.registry), partial(Gauge, registry=self.registry)
-        self.requests = counter("recommender_requests", "Calls by method and status code.", ["method", "code"])
+        self._requests = counter("recommender_requests", "Calls by method and status code.", ["method", "code"])
         self.seconds = Histogram(
             "recommender_request_seconds",
             "Seconds from the start of a call's work to its end.",
@@ -60,7 +60,7 @@ class Metrics:
         self.items = gauge("recommender_generation_items", "Items that the serving generation holds.")
         self.live_items = gauge("recommender_live_items", "Items of the serving generation that are live.")
         # Finding a counter by its labels takes longer than to count.
-        self._answer_counters: dict[tuple[str, str], Counter] = {}
+        self._found: dict[tuple[object, ...], Counter] = {}
         self._now = now
         self._created_at: datetime | None = None
         age = gauge("recommender_generation_age_seconds", "Seconds since the serving generation was built; NaN without one.")
@@ -68,9 +68,16 @@ class Metrics:
 
     def answered(self, method: str, basis: str) -> None:
         """Count an answer of `method` that rests on `basis`."""
-        counter = self._answer_counters.get((method, basis))
+        self._count(self._answers, method, basis)
+
+    def ended(self, method: str, code: str) -> None:
+        """Count a call of `method` that ended with the status `code`."""
+        self._count(self._requests, method, code)
+
+    def _count(self, metric: Counter, *labels: str) -> None:
+        counter = self._found.get((metric, *labels))
         if counter is None:
-            counter = self._answer_counters[method, basis] = self._answers.labels(method, basis)
+            counter = self._found[metric, *labels] = metric.labels(*labels)
         counter.inc()
 
     def serves(self, generation_id: str, created_at: datetime, items: int) -> None:

@@ -143,10 +143,12 @@ class Catalogue:
         rows = np.full(len(item_ids), -1, dtype=np.int32)
         if not len(item_ids):
             return rows
-        wanted = np.array([_hash(item_id) for item_id in item_ids], dtype=np.uint64)
-        for place, at in enumerate(np.searchsorted(self.id_hashes, wanted).tolist()):
+        encoded = [item_id.encode() for item_id in item_ids]
+        wanted = np.array([xxhash.xxh3_64_intdigest(item_id) for item_id in encoded], dtype=np.uint64)
+        texts = self._texts("id")
+        for place, at in enumerate(self.id_hashes.searchsorted(wanted).tolist()):
             while at < self.n and self.id_hashes[at] == wanted[place]:
-                if self._texts("id").at([self.id_rows[at]])[0] == item_ids[place]:
+                if texts.one(self.id_rows[at]) == encoded[place]:
                     rows[place] = self.id_rows[at]
                     break
                 at += 1
@@ -169,7 +171,7 @@ class Catalogue:
         row_of_number = self.row_of_number.view()
         kinds.flags.writeable = row_of_number.flags.writeable = False
         ids, titles, images = (self._texts(name) for name in ("id", "title", "image_url"))
-        return CardColumns(kinds, ids.bytes, ids.ends, titles.bytes, titles.ends, images.bytes, images.ends, row_of_number)
+        return CardColumns(kinds, ids.data, ids.ends, titles.data, titles.ends, images.data, images.ends, row_of_number)
 
     def _texts(self, name: str) -> Texts:
         if name not in self._read:

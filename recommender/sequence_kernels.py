@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from recommender.kernels import Floats, Mask, Rows, reordered
+from recommender.compiling import reordered
+from recommender.kernels import Floats, Mask, Rows
 
 Places = npt.NDArray[np.int64]
 Learnt = npt.NDArray[np.float32]

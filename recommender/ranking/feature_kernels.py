@@ -7,9 +7,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from recommender.compiling import compiled, reordered
 from recommender.half_kernels import Halves, fetch_ahead
 from recommender.instructions import single
-from recommender.kernels import compiled, reordered
 from recommender.vector_kernels import add_to, product
 
 Rows = npt.NDArray[np.int32]

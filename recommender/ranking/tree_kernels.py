@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from recommender.compiling import compiled
 from recommender.instructions import low_ones
-from recommender.kernels import compiled
 
 Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]

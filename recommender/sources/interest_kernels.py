@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from recommender.compiling import compiled
 from recommender.half_kernels import AT_ONCE, Halves, dots, fetch_ahead
-from recommender.kernels import FREE, compiled
+from recommender.kernels import FREE
 from recommender.vector_kernels import add_to, product
 
 Rows = npt.NDArray[np.int32]

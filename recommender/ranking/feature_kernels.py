@@ -63,7 +63,7 @@ def asked_likeness(rows: Rows, weights: Floats, vectors: Floats, has_vector: Mas
         if weight <= 0 or not has_vector[rows[place]]:
             continue
         if newest < RECENT:
-            asked[newest] = vector
+            add_to(asked[newest], np.float32(1), vector)
             newest += 1
         add_to(mean, weight, vector)
     length = max(np.sqrt(product(mean, mean)), TINY)
@@ -103,7 +103,7 @@ def _likeness(halves: Halves, asked: Floats, newest: int, rows: Rows, has_vector
     for place in range(len(rows)):
         fetch_ahead(halves, rows, place)
         if not newest or not has_vector[rows[place]]:
-            made[place, :] = np.nan
+            made[place, 0], made[place, 1], made[place, 2] = np.nan, np.nan, np.nan
             continue
         _cosines(halves[rows[place]], asked, cosines)
         nearest = cosines[0]

@@ -36,6 +36,6 @@ class ItemSpectrum:
             given = getattr(self, name).shape
             if given != shape:
                 raise ValueError(f"{name} has shape {given}, with vectors of shape {(n, k)} it is {shape}")
-        for name in ("vectors", "into", "out_of", "gains"):
-            if getattr(self, name).dtype != np.float32:
-                raise ValueError(f"{name} is {getattr(self, name).dtype}, allowed is float32")
+        for name, allowed in (("vectors", ("float32", "float16")), *((name, ("float32",)) for name in ("into", "out_of", "gains"))):
+            if getattr(self, name).dtype.name not in allowed:
+                raise ValueError(f"{name} is {getattr(self, name).dtype}, allowed is {' or '.join(allowed)}")

@@ -104,6 +104,12 @@ def learned_feeds(settings: BuildSettings) -> object:
     return feeds_from(fit(CATALOGUE, VECTORS, ALL, EVENTS, settings, HOME).contents, settings)
 
 
+def learned_trees(settings: BuildSettings) -> object:
+    """The trees of such a blend, which may change without a feed that does."""
+    blend = fit(CATALOGUE, VECTORS, ALL, EVENTS, settings, HOME).contents.blend
+    return None if blend is None or blend.trees is None else {name: array.tolist() for name, array in blend.trees.arrays().items()}
+
+
 def feeds_of_what_was_shown(settings: BuildSettings) -> object:
     """Feeds by how often items were taken up when they were shown, an hour apart, some often and some not."""
     rows = np.repeat(np.arange(N, dtype=np.uint32), 1 + np.arange(N) % 5)
@@ -175,8 +181,8 @@ MANY = 6_000
 """Vectors enough that a compressed list is searched first."""
 SLOW = {
     "blending.trees.trees": 60,
-    "blending.trees.learning_rate": 0.02,
-    "blending.trees.leaves": 3,
+    "blending.trees.learning_rate": 0.05,
+    "blending.trees.leaves": 7,
     "blending.trees.patience": 30,
 }
 """So many trees of so little each that some of them serve nobody better."""
@@ -258,17 +264,17 @@ OPTIONS: dict[str, Other] = {
     "blending.fewest": Other(1_000, learned_feeds),
     "blending.ranker": Other("never", learned_feeds),
     "blending.fewest_for_ranker": Other(1_000, learned_feeds),
-    "blending.trees.trees": Other(1, learned_feeds, beside=SLOW),
-    "blending.trees.leaves": Other(2, learned_feeds),
-    "blending.trees.learning_rate": Other(0.3, learned_feeds),
-    "blending.trees.least_in_leaf": Other(60, learned_feeds),
-    "blending.trees.penalty": Other(0.0, learned_feeds),
-    "blending.trees.feature_share": Other(0.2, learned_feeds),
-    "blending.trees.truncation": Other(1, learned_feeds),
-    "blending.trees.depth": Other(5, learned_feeds),
-    "blending.trees.folds": Other(2, learned_feeds, beside=SLOW),
-    "blending.trees.judges": Other(1, learned_feeds, beside=SLOW),
-    "blending.trees.patience": Other(1, learned_feeds, beside=SLOW),
+    "blending.trees.trees": Other(1, learned_trees, beside=SLOW),
+    "blending.trees.leaves": Other(2, learned_trees),
+    "blending.trees.learning_rate": Other(0.3, learned_trees),
+    "blending.trees.least_in_leaf": Other(60, learned_trees),
+    "blending.trees.penalty": Other(0.0, learned_trees),
+    "blending.trees.feature_share": Other(0.2, learned_trees),
+    "blending.trees.truncation": Other(1, learned_trees),
+    "blending.trees.depth": Other(5, learned_trees),
+    "blending.trees.folds": Other(2, learned_trees, beside=SLOW),
+    "blending.trees.judges": Other(1, learned_trees, beside=SLOW),
+    "blending.trees.patience": Other(1, learned_trees, beside=SLOW),
     "judging.share": Other(0.5, judgement),
     "judging.reveal": Other(0.0, judgement),
     "judging.people": Other(21, judgement),

@@ -45,7 +45,7 @@ class _FailingSource(ItemItemSource):
     """An item–item source that fails at one stage of its work."""
 
     def __init__(self, source: ItemItemSource, stage: str) -> None:
-        super().__init__(source.name, source.weights, source.history_decay)
+        super().__init__(source.name, checkerboard().item_item, source.history_decay)
         self._stage = stage
 
     def prepare(self, past: Past, now: int) -> Scorer:  # type: ignore[override]
@@ -160,8 +160,7 @@ SPOILT = (
 
 def spoilt(name: SourceName, odd: float, everywhere: bool) -> Recommender:
     """The checkerboard's engine with `odd` in what one source has learnt of every item, or of the one that was liked last."""
-    contents = checkerboard()
-    engine, rows = engine_of(contents), slice(None) if everywhere else 5
+    contents, rows = checkerboard(), slice(None) if everywhere else 5
     arrays = {
         SourceName.COLLABORATIVE: contents.factors,
         SourceName.GRAPH: contents.graph.vectors,
@@ -178,7 +177,7 @@ def spoilt(name: SourceName, odd: float, everywhere: bool) -> Recommender:
         array[rows] = odd
     else:
         array.data[array.indptr[0 if everywhere else 5] : array.indptr[-1 if everywhere else 6]] = odd
-    return engine
+    return engine_of(contents)
 
 
 @pytest.mark.parametrize("everywhere", [True, False])

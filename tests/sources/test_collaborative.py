@@ -109,7 +109,7 @@ def test_item_item_scores_are_the_dense_product() -> None:
     wanted = np.where(expected > 1e-6, expected, NO_OPINION)
     # Events that have faded to next to nothing are passed over, which may turn what is next to nothing itself.
     clear = np.abs(expected) > 1e-2
-    np.testing.assert_allclose(scores[clear], wanted[clear], rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(scores[clear], wanted[clear], rtol=2e-3, atol=5e-3)
     assert (scores > NO_OPINION).any()
 
 
@@ -122,7 +122,7 @@ def test_item_item_names_what_added_most_and_never_what_was_disliked() -> None:
     scorer = engine_of(contents).sources[2].prepare(past, 0)
     [places], [count], [share] = scorer.causes(np.array([4], dtype=np.int32))
     assert past.numbers[places[:count]].tolist() == [number_of(1), number_of(0)]
-    assert share == pytest.approx(0.7 / (0.7 + 0.2 * BuildSettings().item_item.history_decay))
+    assert share == pytest.approx(0.7 / (0.7 + 0.2 * BuildSettings().item_item.history_decay), rel=1e-3)
 
 
 def test_a_second_step_finds_what_goes_with_what_goes_with_the_history() -> None:

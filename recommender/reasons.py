@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from recommender.events import EventType
 from recommender.feeds import PERSONAL_SOURCES, Query, Reason, ReasonKind, SourceName
-from recommender.sources import Past, Scorer
+from recommender.sources import Causes, Past, Scorer
 
 if TYPE_CHECKING:
     from recommender.engine import Recommender
@@ -43,10 +43,8 @@ def reasons_for(
     """
     rows = recommender.contents.catalogue.rows_of(numbers)
     given: list[Reason | None] = [None] * len(numbers)
-    kind = ReasonKind.SIMILAR_TO_SEED if query.seeds_are_items else ReasonKind.BECAUSE_OF_HISTORY
-    told = _Told(kind, past.numbers.tolist(), past.types.tolist() if kind is ReasonKind.BECAUSE_OF_HISTORY else [0] * len(past))
-    left = contributions.copy()
-    waiting = np.flatnonzero(rows >= 0)
+    teller = _Teller(query, past, recommender.contents.popularity)
+    left, waiting = contributions.copy(), np.flatnonzero(rows >= 0)
     while len(waiting):
         leading = left[waiting].argmax(axis=1)
         spoken_for = left[waiting, leading] > 0
@@ -56,51 +54,47 @@ def reasons_for(
         # Each source explains all its items in one call.
         for place in set(leading.tolist()):
             due = waiting[leading == place]
-            for at, reason in zip(due.tolist(), told.by(SourceName(place + 1), scorers.get(place), rows[due]), strict=True):
+            for at, reason in zip(due.tolist(), teller.told(SourceName(place + 1), scorers.get(place), rows[due]), strict=True):
                 given[at] = reason
                 if reason is None:
                     unsettled.append(at)
         waiting = np.array(unsettled, dtype=np.int64)
     return tuple(
-        [
-            _impersonal(recommender, query, SourceName.POPULAR if reason is None else reason.source, int(rows[at]))
-            if reason is None or reason.kind is ReasonKind.POPULAR
-            else reason
-            for at, reason in enumerate(given)
-        ]
+        [teller.impersonal(SourceName.POPULAR, row) if reason is None else reason for reason, row in zip(given, rows, strict=True)]
     )
 
 
-class _Told(NamedTuple):
-    """What reasons name of a history: `items`, their numbers, and `types` of events; those that are personal are of `kind`."""
+class _Teller(NamedTuple):
+    """What reasons are told from: a query, its history, and how popular items are, shape (n,)."""
 
-    kind: ReasonKind
-    items: list[int]
-    types: list[int]
+    query: Query
+    past: Past
+    popularity: npt.NDArray[np.float32]
 
-    def by(self, name: SourceName, scorer: Scorer | None, rows: npt.NDArray[np.int32]) -> list[Reason | None]:
+    def told(self, name: SourceName, scorer: Scorer | None, rows: npt.NDArray[np.int32]) -> Sequence[Reason | None]:
         """The reasons that a source has for `rows`, shape (r,), none where nothing in the history spoke for one."""
         if name is SourceName.FRESH:
             return [Reason(ReasonKind.FRESH, name)] * len(rows)
         if name not in PERSONAL_SOURCES:
-            return [Reason(ReasonKind.POPULAR, name)] * len(rows)
-        if scorer is None:
+            return [self.impersonal(name, row) for row in rows]
+        if scorer is None or not len(self.past):
             return [None] * len(rows)
-        if len(self.items) == 1:
-            # What speaks for an item speaks by the one thing there is.
-            return [Reason(self.kind, name, (self.items[0],), 1.0, self.types[0])] * len(rows)
-        causes = scorer.causes(rows)
+        # What speaks for an item speaks by the one thing there is, where there is but one.
+        causes = Causes.certain(len(rows)) if len(self.past) == 1 else scorer.causes(rows)
+        first, seeds = causes.places[:, 0], self.query.seeds_are_items
+        kind = ReasonKind.SIMILAR_TO_SEED if seeds else ReasonKind.BECAUSE_OF_HISTORY
+        events = [0] * len(rows) if seeds else self.past.types[first].tolist()
+        named, counts = self.past.numbers[causes.places].tolist(), causes.counts.tolist()
         return [
-            Reason(self.kind, name, tuple([self.items[place] for place in places[:count]]), share, self.types[places[0]]) if count else None
-            for places, count, share in zip(causes.places.tolist(), causes.counts.tolist(), causes.shares.tolist(), strict=True)
+            Reason(kind, name, tuple(because[:count]), share, event) if count else None
+            for because, count, share, event in zip(named, counts, causes.shares.tolist(), events, strict=True)
         ]
 
-
-def _impersonal(recommender: Recommender, query: Query, source: SourceName, row: int) -> Reason:
-    """The reason of an item, -1 for none of the generation, that nothing personal spoke for; one that nobody ever consumed only completes
-    the list."""
-    popular = row >= 0 and recommender.contents.popularity[row] > 0
-    return Reason(ReasonKind.POPULAR if popular else ReasonKind.FILL, source, category=query.category if popular else "")
+    def impersonal(self, source: SourceName, row: np.int32) -> Reason:
+        """The reason of an item, -1 for none of the generation, that nothing personal spoke for; one that nobody ever consumed only
+        completes the list."""
+        popular = row >= 0 and self.popularity[row] > 0
+        return Reason(ReasonKind.POPULAR if popular else ReasonKind.FILL, source, category=self.query.category if popular else "")
 
 
 def reason_text(reason: Reason, titles: Mapping[int, str]) -> str:

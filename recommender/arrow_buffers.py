@@ -49,7 +49,21 @@ class Texts:
             self._offsets = np.frombuffer(array.buffers()[1], dtype=np.int32)[array.offset :]
             self._data = memoryview(array.buffers()[2] or b"")
         else:
-            self._offsets, self._data = np.zeros(1, dtype=np.int32), memoryview(b"")
+            self._offsets, self._data = np.frombuffer(bytes(4), dtype=np.int32), memoryview(b"")
+
+    @property
+    def ends(self) -> npt.NDArray[np.int32]:
+        """Where each text begins in `data`, and after it where the last one ends; read-only."""
+        return self._offsets
+
+    @property
+    def data(self) -> npt.NDArray[np.uint8]:
+        """All texts in UTF-8, shape (b,), read-only."""
+        return np.frombuffer(self._data, dtype=np.uint8)
+
+    def one(self, place: int) -> bytes:
+        """The text at `place`, in UTF-8."""
+        return bytes(self._data[self._offsets[place] : self._offsets[place + 1]])
 
     def at(self, places: npt.NDArray[np.integer] | Sequence[int]) -> list[str]:
         """The texts at `places`, in their order."""

@@ -16,6 +16,11 @@ from recommender.events import Consent, Subject, SubjectKind
 from recommender.feeds import PERSONAL_SOURCES, Basis, Feed
 from recommender.people import History, Person, empty_history
 
+_PERSONALISE, _MEASURE = Consent.PERSONALISE, Consent.MEASURE
+_USER, _PERSONAL, _SESSION, _CONTEXTUAL = SubjectKind.USER, Basis.PERSONAL, Basis.SESSION, Basis.CONTEXTUAL
+_NEWEST = 4
+"""Events that are looked at one by one."""
+
 _BY_HISTORY = [int(name) - 1 for name in sorted(PERSONAL_SOURCES)]
 """Columns of a feed's contributions that a history moves."""
 
@@ -41,28 +46,39 @@ class Asker:
     @classmethod
     def of(cls, subject: Subject, person: Person, consent: Consent) -> Asker:
         """`subject`, of whom the store knows `person`, under the `consent` that holds now."""
-        if Consent.PERSONALISE not in consent:
+        if _PERSONALISE not in consent:
             return replace(cls.nobody(consent), subject=subject)
         return cls(subject, consent, person.history, person.consumed, person.dismissed)
 
     @property
     def recorded_as(self) -> Subject | None:
         """Who the served record names: nobody, where the person does not allow to be counted."""
-        return self.subject if Consent.MEASURE in self.consent else None
+        return self.subject if _MEASURE in self.consent else None
 
     def basis(self, feed: Feed, engine: Recommender, *, brought: bool = False) -> Basis:
         """What `feed` rests on: the history only where that moved something in it.
 
         `brought`: whether the request brought a history along, which counts as the asker's own, where consent allows it.
         """
-        if self.subject is None or Consent.PERSONALISE not in self.consent:
-            return Basis.CONTEXTUAL
-        if not (brought or _speaks(self.history, engine)) or not (feed.contributions[:, _BY_HISTORY] > 0).any():
-            return Basis.CONTEXTUAL
-        return Basis.PERSONAL if self.subject.kind is SubjectKind.USER else Basis.SESSION
+        if self.subject is None or _PERSONALISE not in self.consent:
+            return _CONTEXTUAL
+        if not (brought or _speaks(self.history, engine)) or not _moved(feed):
+            return _CONTEXTUAL
+        return _PERSONAL if self.subject.kind is _USER else _SESSION
 
 
 def _speaks(history: History, engine: Recommender) -> bool:
     """Whether anything in `history` speaks for an item; otherwise it is the current item that moved the feed."""
-    weights = event_weights(history["type"], history["value"], engine.settings.weight_table)
-    return bool(((weights > 0) & (engine.contents.catalogue.rows_of(history["item"]) >= 0)).any())
+    table, catalogue = engine.settings.weight_table, engine.contents.catalogue
+    # Mostly one of the newest does.
+    for item, type, value, _ in history[-_NEWEST:].tolist():
+        if table[type] > 0 and not value <= 0 and catalogue.rows_of(item) >= 0:
+            return True
+    weights = event_weights(history["type"], history["value"], table)
+    return bool(((weights > 0) & (catalogue.rows_of(history["item"]) >= 0)).any())
+
+
+def _moved(feed: Feed) -> bool:
+    """Whether a source that goes by the history added anything to any item, the first one before all others."""
+    first = feed.contributions[:1].ravel().tolist()
+    return any(first[place] > 0 for place in _BY_HISTORY if first) or bool((feed.contributions[:, _BY_HISTORY] > 0).any())

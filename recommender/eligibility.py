@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
@@ -17,10 +17,12 @@ from recommender.conditions import Condition, compile_condition
 from recommender.feeds import Query
 from recommender.generation.catalogue import Catalogue
 from recommender.items import ItemKind, ItemState
+from recommender.kernels import compiled
 from recommender.store import Change
 from recommender.times import MISSING_TIME, to_micros
 
 Mask = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.uint32]
 
 _MASK_BYTES = 64 * 2**20
 _CONDITIONS = 1_000
@@ -125,12 +127,12 @@ class Eligibility:
 
     def allowed(self, query: Query, now: datetime) -> Mask:
         """What `query` may show at `now`, shape (n,). Raises `InvalidCondition` for a bad filter."""
-        moment = to_micros(now)
         mask = np.logical_and(self._limits(query, now), self.live)
         if len(self.windowed):
-            start, end = self.valid_from[self.windowed], self.valid_to[self.windowed]
+            moment, start, end = to_micros(now), self.valid_from[self.windowed], self.valid_to[self.windowed]
             mask[self.windowed[(start > moment) | ((end != MISSING_TIME) & (end <= moment))]] = False
-        mask[self._blocked(query)] = False
+        for numbers in self._blocked(query):
+            _leave_out(mask, numbers, self.catalogue.row_of_number)
         if query.candidates is not None:
             wanted = np.zeros(self.catalogue.n, dtype=np.bool_)
             rows = self.catalogue.rows_of(query.candidates)
@@ -168,18 +170,26 @@ class Eligibility:
             mask &= condition.mask(self.catalogue.columns, now)
         return mask
 
-    def _blocked(self, query: Query) -> npt.NDArray[np.int32]:
-        """Rows that this query's person or caller does not want."""
-        parts: list[npt.NDArray[np.generic]] = [np.array(query.exclude, dtype=np.int64), _numbers(query.dismissed)]
-        if query.placement.repeat == "never":
-            parts.append(_numbers(query.consumed))
+    def _blocked(self, query: Query) -> Iterator[Numbers]:
+        """Numbers of what this query's person or caller does not want."""
+        if query.exclude:
+            yield np.array(query.exclude, dtype=np.uint32)
+        if query.dismissed:
+            yield _numbers(query.dismissed)
+        if query.consumed and query.placement.repeat == "never":
+            yield _numbers(query.consumed)
         if query.seeds_are_items:
-            parts.append(query.history["item"])
-        rows = self.catalogue.rows_of(np.concatenate(parts))
-        return rows[rows >= 0]
+            yield np.ascontiguousarray(query.history["item"])
 
 
-def _numbers(bitmap: BitMap) -> npt.NDArray[np.uint32]:
+@compiled
+def _leave_out(mask: Mask, numbers: Numbers, row_of_number: npt.NDArray[np.int32]) -> None:
+    for number in numbers:
+        if number < len(row_of_number) and row_of_number[number] >= 0:
+            mask[row_of_number[number]] = False
+
+
+def _numbers(bitmap: BitMap) -> Numbers:
     return np.frombuffer(bitmap.to_array(), dtype=np.uint32)
 
 

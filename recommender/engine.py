@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import TypeVar
@@ -16,12 +17,14 @@ import numpy.typing as npt
 from recommender.eligibility import Eligibility
 from recommender.errors import NotFound
 from recommender.feeds import PERSONAL_SOURCES, Degradation, Feed, Query, Reason, SourceName
-from recommender.fusion import contributions, ranked, united
+from recommender.fusion import contributions, cut, ordered, ranked, reordered, united
 from recommender.generation import Contents, Generation
 from recommender.generation.catalogue import Card
+from recommender.kernels import below_infinity
 from recommender.placements import HISTORY_BUCKETS
 from recommender.profile import BuildSettings
 from recommender.ranking import Pool, features
+from recommender.ranking.blend import EVEN
 from recommender.reasons import reasons_for
 from recommender.served_sources import settings_of, sources_of
 from recommender.sources import (
@@ -33,6 +36,7 @@ from recommender.sources import (
     ResponseSource,
     Scorer,
     Source,
+    first_allowed,
 )
 from recommender.stages import reached
 from recommender.store import Change
@@ -43,8 +47,15 @@ log = logging.getLogger(__name__)
 DEADLINE_MARGIN_S = 0.01
 """A source is not started when less than this is left before the deadline."""
 
-GO_WITH = (SourceName.ITEM_ITEM, SourceName.CO_OCCURRENCE, SourceName.TRANSITIONS)
-"""Sources that know what goes with what, the most telling first."""
+
+def _place(name: SourceName) -> int:
+    """Where a source stands in arrays over sources."""
+    return int(name) - 1
+
+
+_CONTENT, _POPULAR, _FRESH = map(_place, (SourceName.CONTENT, SourceName.POPULAR, SourceName.FRESH))
+_GO_WITH = tuple(map(_place, (SourceName.ITEM_ITEM, SourceName.CO_OCCURRENCE, SourceName.TRANSITIONS)))
+"""Places of the sources that know what goes with what, the most telling first."""
 
 Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
@@ -61,6 +72,7 @@ class Recommender:
         self.eligibility = eligibility
         self.generation_id = generation_id
         self.sources: tuple[Source, ...] = sources_of(contents, settings_of(contents, settings))
+        self._names = np.array([source.name for source in self.sources], dtype=np.uint8)
 
     @classmethod
     def of(cls, generation: Generation) -> Recommender:
@@ -114,20 +126,30 @@ class Recommender:
         allowed = self.eligibility.allowed(query, now)
         reached("what may be shown")
         pool = self._pool(query, allowed, now, deadline)
-        scored = self._reranked(pool, query, now) if pool.learned else _Scored.by_sum(pool.added)
-        feed = self._slate(query, pool.rows, scored, pool.source_ranks, allowed, now)
+        order, scores = self._reranked(pool, query, now)
+        rows, scores, added, source_ranks = self._slate(query, pool, order, scores, allowed, now)
+        numbers = self.contents.catalogue.numbers[rows]
         reached("slate")
-        missed = tuple(
-            Degradation(self.sources[place].name.key, why) for place, why in sorted(pool.left_out.items()) if pool.weights[place] > 0
-        )
-        content = pool.scorers.get(_place(SourceName.CONTENT))
-        mode = content.mode if isinstance(content, Interests) else "none"
         reasons: tuple[Reason, ...] = ()
         if query.reasons:
             first = slice(query.reasons)
-            reasons = reasons_for(self, query, pool.past, feed.numbers[first], feed.contributions[first], pool.scorers)
+            reasons = reasons_for(self, query, pool.past, numbers[first], added[first], pool.scorers)
         reached("reasons")
-        return replace(feed, retrieval_mode=mode, degraded=missed, reasons=reasons)
+        content = pool.scorers.get(_CONTENT)
+        return Feed(
+            numbers=numbers,
+            scores=scores,
+            sources=self._names[added.argmax(axis=1) if len(rows) else rows],
+            contributions=added,
+            source_ranks=source_ranks,
+            probabilities=np.ones(len(rows), dtype=np.float32),
+            reasons=reasons,
+            eligible=int(np.count_nonzero(allowed)),
+            retrieval_mode=content.mode if isinstance(content, Interests) else "none",
+            degraded=tuple(
+                Degradation(self.sources[place].name.key, why) for place, why in sorted(pool.left_out.items()) if pool.weights[place] > 0
+            ),
+        )
 
     def pool(self, query: Query, *, now: datetime) -> Pool:
         """The candidates of `query` that a blend is trained on: those of every source, also where it has to look at every item.
@@ -142,7 +164,7 @@ class Recommender:
         blend = self.contents.blend
         learned = blend is not None and query.placement.blend == "learned"
         weights = self._weights(query, past, learned=learned)
-        taking = np.flatnonzero(weights).tolist()
+        taking = weights.nonzero()[0].tolist()
         left_out: dict[int, str] = {}
         moment = to_micros(now)
         reached("history")
@@ -170,29 +192,31 @@ class Recommender:
 
         def score(place: int) -> Floats:
             scored = scorers[place].score(rows)
-            if not (scored < np.inf).all():
+            if not below_infinity(scored):
                 # NaN would pass for no opinion, and the rest of what the source says for sound.
                 raise FloatingPointError("a score is no number")
             reached("scores", self.sources[place].name)
             return scored
 
         scores = self._worked([place for place in scorers if place not in left_out], score, left_out)
-        # A line for each source, so that each writes in one piece.
-        source_ranks = np.zeros((len(self.sources), len(rows)), dtype=np.int32).T
-        strength = np.zeros((len(self.sources), len(rows)), dtype=np.float32).T
-        for place, scored in scores.items():
-            strong, source_ranks[:, place] = ranked(scored, float(blend.scales[place]) if learned and blend is not None else 1.0)
-            if learned:
-                # Freshness needs no scaling: it lies in [0, 1] already, by each placement's half-life.
-                fresh = place == _place(SourceName.FRESH)
-                strength[:, place] = np.where(scored > NO_OPINION, self._freshness(rows, query, now), 0) if fresh else strong
+        said = np.empty((len(scores), len(rows)), dtype=np.float32)
+        for line, scored in enumerate(scores.values()):
+            said[line] = scored
+        places = np.array(list(scores), dtype=np.int64)
+        scales = blend.scales if learned and blend is not None else EVEN
+        strengths, source_ranks = ranked(said, scales[places], places, len(self.sources))
         if learned:
-            added = strength * weights
+            if _FRESH in scores:
+                # Freshness needs no scaling: it lies in [0, 1] already, by each placement's half-life.
+                strengths[:, _FRESH] = np.where(scores[_FRESH] > NO_OPINION, self._freshness(rows, query, now), 0)
+            added = strengths * weights
         else:
             added = contributions(source_ranks, weights, query.placement.rank_constant)
             self._fade(added, rows, query, now)
+        totals, order = ordered(added)
         reached("blend")
-        return Pool(past, rows, strength, source_ranks, weights, added, learned, {place: scorers[place] for place in scores}, left_out)
+        answered = {place: scorers[place] for place in scores}
+        return Pool(past, rows, strengths, source_ranks, weights, added, totals, order, learned, answered, left_out)
 
     def _going_on(self, scorers: Mapping[int, Scorer], proposed: Mapping[int, Rows], query: Query) -> list[int]:
         """Which of the sources, by place, are asked for further candidates than those that were `proposed`.
@@ -202,10 +226,9 @@ class Recommender:
         """
         asked = []
         if len(proposed) < len(scorers):
-            asked += [place for place in map(_place, GO_WITH) if place in scorers][:1]
-        content = _place(SourceName.CONTENT)
-        if content in scorers and sum(map(len, proposed.values())) < query.size:
-            asked.append(content)
+            asked += [place for place in _GO_WITH if place in scorers][:1]
+        if _CONTENT in scorers and sum(map(len, proposed.values())) < query.size:
+            asked.append(_CONTENT)
         return asked
 
     def _proposing(self, scorers: Mapping[int, Scorer]) -> list[int]:
@@ -215,7 +238,7 @@ class Recommender:
 
     def _weights(self, query: Query, past: Past, *, learned: bool) -> Floats:
         """Weight of each source, shape (s,), by the length of the history. A weight of 0 leaves the source out."""
-        bucket = int(np.searchsorted(HISTORY_BUCKETS, int(past.positive.sum()), side="right")) - 1
+        bucket = bisect_right(HISTORY_BUCKETS, len(past.liked)) - 1
         blend = self.contents.blend
         if blend is not None and learned:
             weights: Floats = blend.weights[bucket].copy()
@@ -225,51 +248,39 @@ class Recommender:
         if query.sources is not None:
             named = np.array([source.name in query.sources for source in self.sources])
             weights = np.where(named, np.where(weights > 0, weights, np.float32(1)), np.float32(0))
-        for place in np.flatnonzero(weights).tolist():
+        for place in weights.nonzero()[0].tolist():
             if not self.sources[place].has_opinion(past):
                 weights[place] = 0
         return weights
 
     def _freshness(self, rows: Rows, query: Query, now: datetime) -> Floats:
         """How fresh each candidate is by the placement's half-life, shape as `rows` (m,), in [0, 1]."""
-        source = self.sources[_place(SourceName.FRESH)]
+        source = self.sources[_FRESH]
         assert isinstance(source, FreshSource)
         return source.decay(rows, to_micros(now), query.placement.freshness_half_life_hours)
 
-    def _reranked(self, pool: Pool, query: Query, now: datetime) -> _Scored:
-        """The candidates after the ranker has put the leading ones in order.
+    def _reranked(self, pool: Pool, query: Query, now: datetime) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Places of the candidates after the ranker, where there is one, has put the leading ones in order, and their scores, in it.
 
         Scores become probabilities of being taken up; each source's part of one is its part of the weighted sum.
         """
-        plain, blend = _Scored.by_sum(pool.added), self.contents.blend
-        if blend is None or blend.trees is None or query.sources is not None or not query.placement.ranker_depth:
-            return plain
-        totals = plain.scores
-        real = np.flatnonzero(totals > 0)
-        if not len(real):
-            return plain
-        order = real[np.argsort(-totals[real], kind="stable")]
-        leading, rest = order[: query.placement.ranker_depth], order[query.placement.ranker_depth :]
-        columns = self.features(pool, leading, now=now)
+        order, blend = pool.order, self.contents.blend
+        trees = blend.trees if blend is not None and pool.learned and query.sources is None and query.placement.ranker_depth else None
+        if blend is None or trees is None or not len(order):
+            return order, pool.totals[order]
+        columns = self.features(pool, order[: query.placement.ranker_depth], now=now)
         reached("features")
-        judged = blend.trees.score(columns)
+        judged = trees.score(columns)
         reached("trees")
-        scores, key = np.zeros(len(totals), dtype=np.float32), np.zeros(len(totals))
-        scores[leading], key[leading] = blend.probability(judged), judged.astype(np.float64) - judged.min() + 1
-        # What the ranker did not look at follows in the order of the weighted sum.
-        behind = totals[rest] / totals[leading[-1]]
-        scores[rest], key[rest] = scores[leading].min() * behind, behind / 2
-        factors: Floats = np.divide(scores, totals, out=np.zeros_like(totals), where=totals > 0)
-        return _Scored(pool.added * factors[:, None], scores, key)
+        return reordered(order, judged, blend.probability(judged), pool.totals)
 
     def features(self, pool: Pool, places: npt.NDArray[np.int64], *, now: datetime) -> Floats:
         """The ranker's features of the candidates at `places`, shape (m,), of a pool: shape (m, f), float32."""
-        totals = pool.added[places].sum(axis=1)
         return features(
             self.contents.facts,
             pool.past,
             pool.rows[places],
-            totals,
+            pool.totals[places],
             pool.strengths[places],
             pool.source_ranks[places],
             now=to_micros(now),
@@ -294,15 +305,15 @@ class Recommender:
 
     def _fade(self, added: Floats, rows: Rows, query: Query, now: datetime) -> None:
         """Let what freshness adds fade with the age of the item."""
-        place = _place(SourceName.FRESH)
-        if added[:, place].any():
-            added[:, place] *= self._freshness(rows, query, now)
+        if added[:, _FRESH].any():
+            added[:, _FRESH] *= self._freshness(rows, query, now)
 
-    def _slate(self, query: Query, rows: Rows, scored: _Scored, source_ranks: Rows, allowed: npt.NDArray[np.bool_], now: datetime) -> Feed:
-        real = np.flatnonzero(scored.key > 0)
-        # Rows ascend with item numbers, so a stable sort breaks ties by number.
-        best = real[np.argsort(-scored.key[real], kind="stable")][: query.size]
-        rows, added, scores, source_ranks = rows[best], scored.added[best], scored.scores[best], source_ranks[best]
+    def _slate(
+        self, query: Query, pool: Pool, order: npt.NDArray[np.int64], scores: Floats, allowed: npt.NDArray[np.bool_], now: datetime
+    ) -> tuple[Rows, Floats, Floats, Rows]:
+        """The rows of a slate from the pool's places in `order`, filled up, with their scores, sources' parts of these and ranks."""
+        rows = pool.rows[order[: query.size]]
+        scores, added, source_ranks = cut(order, scores, pool.totals, pool.added, pool.source_ranks, query.size)
         if len(rows) < query.size:
             filled, backing = self._fill(query, rows, allowed, now)
             worst = float(scores[-1]) if len(rows) else 1.0
@@ -311,18 +322,7 @@ class Recommender:
             rows = np.concatenate([rows, filled])
             added, scores = np.concatenate([added, extra]), np.concatenate([scores, extra.sum(axis=1)])
             source_ranks = np.concatenate([source_ranks, np.zeros((len(filled), len(self.sources)), dtype=np.int32)])
-        leading = added.argmax(axis=1) if len(rows) else np.zeros(0, dtype=np.int64)
-        return Feed(
-            numbers=self.contents.catalogue.numbers[rows],
-            scores=scores,
-            sources=np.array([source.name for source in self.sources], dtype=np.uint8)[leading],
-            contributions=added,
-            source_ranks=source_ranks,
-            probabilities=np.ones(len(rows), dtype=np.float32),
-            reasons=(),
-            eligible=int(np.count_nonzero(allowed)),
-            retrieval_mode="none",
-        )
+        return rows, scores, added, source_ranks
 
     def _fill(self, query: Query, taken: Rows, allowed: npt.NDArray[np.bool_], now: datetime) -> tuple[Rows, Rows]:
         """More allowed rows after `taken` by the placement's fallback, so that no slate is short while anything may be shown.
@@ -334,15 +334,15 @@ class Recommender:
             return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32)
         left = allowed.copy()
         left[taken] = False
-        popular, fresh = self.sources[_place(SourceName.POPULAR)], self.sources[_place(SourceName.FRESH)]
+        popular, fresh = self.sources[_POPULAR], self.sources[_FRESH]
         assert isinstance(popular, PopularSource)
         assert isinstance(fresh, FreshSource)
         wanted = query.size - len(taken)
         dated = fresh.published_by(to_micros(now)) if fallback == "fresh" else np.zeros(0, dtype=np.int32)
-        newest = dated[left[dated]][:wanted]
+        newest = first_allowed(dated, left, wanted)
         left[newest] = False
-        others = popular.order[left[popular.order]][: wanted - len(newest)]
-        backing = np.repeat([_place(SourceName.FRESH), _place(SourceName.POPULAR)], [len(newest), len(others)])
+        others = first_allowed(popular.order, left, wanted - len(newest))
+        backing = np.repeat([_FRESH, _POPULAR], [len(newest), len(others)])
         return np.concatenate([newest, others]), backing.astype(np.int32)
 
     def reasons(self, query: Query, numbers: Numbers, sources: npt.NDArray[np.uint8], *, now: datetime) -> tuple[Reason, ...]:
@@ -363,35 +363,18 @@ class Recommender:
 
     def numbers_of(self, item_ids: Sequence[str]) -> tuple[Numbers, list[str]]:
         """Numbers of the ids that this generation knows and that are not deleted, in order, and the other ids."""
-        rows = self.contents.catalogue.rows_of_ids(item_ids)
-        known = rows >= 0
-        known[known] = ~self.eligibility.deleted[rows[known]]
-        return self.contents.catalogue.numbers[rows[known]], [i for i, there in zip(item_ids, known, strict=True) if not there]
+        rows, deleted = self.contents.catalogue.rows_of_ids(item_ids).tolist(), self.eligibility.deleted
+        known = [row for row in rows if row >= 0 and not deleted[row]]
+        unknown = [item_id for item_id, row in zip(item_ids, rows, strict=True) if row < 0 or deleted[row]]
+        return self.contents.catalogue.numbers[np.array(known, dtype=np.int64)], unknown
 
     def cards(self, numbers: Numbers) -> list[Card]:
         """What to show of `numbers`, in their order. Raises `NotFound` for a number that this generation does not have."""
+        return self.contents.catalogue.cards(self.rows_of(numbers))
+
+    def rows_of(self, numbers: Numbers) -> Rows:
+        """Rows of `numbers`, in their order. Raises `NotFound` for a number that this generation does not have."""
         rows = self.contents.catalogue.rows_of(numbers)
-        if (rows < 0).any():
+        if len(rows) and rows.min() < 0:
             raise NotFound("item of number", str(numbers[rows < 0][0]), f"generation {self.generation_id} does not have it")
-        return self.contents.catalogue.cards(rows)
-
-
-@dataclass(frozen=True, eq=False)
-class _Scored:
-    """Candidates of one line: what each source `added`, shape (m, s), their `scores`, shape (m,), and by what they are ordered,
-    `key`, shape (m,), float64: probabilities round to the same where the ranker still tells candidates apart."""
-
-    added: Floats
-    scores: Floats
-    key: npt.NDArray[np.floating]
-
-    @classmethod
-    def by_sum(cls, added: Floats) -> _Scored:
-        """Ordered by the sum of what sources added."""
-        totals = added.sum(axis=1)
-        return cls(added, totals, totals)
-
-
-def _place(name: SourceName) -> int:
-    """Where a source stands in arrays over sources."""
-    return int(name) - 1
+        return rows

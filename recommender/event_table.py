@@ -8,8 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.events import Consent, EventType
+from recommender.kernels import compiled
 from recommender.people import HISTORY_DTYPE, History
 from recommender.profile import EventWeights
+
+_READ, _WATCH = int(EventType.READ), int(EventType.WATCH)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +91,17 @@ def event_weights(types: npt.NDArray[np.uint8], values: npt.NDArray[np.float32],
 
     `values`: as in `EventTable` and in histories, so that for reads and watches it is the portion, in [0, 1], or NaN.
     """
-    weights = table[types]
-    portioned = ((types == EventType.READ) | (types == EventType.WATCH)) & ~np.isnan(values)
-    return np.where(portioned, weights * np.where(portioned, values, 1), weights).astype(np.float32)
+    return weights_of(np.ascontiguousarray(types), np.ascontiguousarray(values), table)
+
+
+@compiled
+def weights_of(types: npt.NDArray[np.uint8], values: npt.NDArray[np.float32], table: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The same for arrays that lie in one piece."""
+    weights = np.empty(len(types), dtype=np.float32)
+    for place in range(len(types)):
+        portioned = types[place] in (_READ, _WATCH) and not np.isnan(values[place])
+        weights[place] = table[types[place]] * (values[place] if portioned else np.float32(1))
+    return weights
 
 
 def strongest_per_key(

@@ -7,13 +7,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from json.encoder import encode_basestring_ascii as quoted
 
 import numpy as np
 import numpy.typing as npt
 
 from recommender.errors import InvalidInput
 from recommender.events import Consent, Subject
-from recommender.feeds import Basis, SourceName
+from recommender.feeds import Basis, Feed, SourceName
 from recommender.items import ItemKind
 from recommender.placements import SLATE_LIMIT
 
@@ -24,6 +25,9 @@ NAME_BYTES_LIMIT = 100
 """UTF-8 bytes of each name that a token carries: placement, its version, generation id, arm."""
 
 OFFSET_LIMIT = 65_535
+
+_ARRAYS = (("numbers", np.dtype(np.uint32)), ("sources", np.dtype(np.uint8)), ("probabilities", np.dtype(np.float32)))
+_SOURCES = min(map(int, SourceName)), max(map(int, SourceName))
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +51,35 @@ class Page:
     sources: npt.NDArray[np.uint8]
     probabilities: npt.NDArray[np.float32]
 
+    @classmethod
+    def of_feed(
+        cls,
+        *,
+        decision_id: bytes,
+        binding: bytes,
+        issued_at: datetime,
+        generation_id: str,
+        placement_version: str,
+        offset: int,
+        basis: Basis,
+        feed: Feed,
+    ) -> Page:
+        """What is left of `feed` after the first `offset` items, at least one. What the engine ranks needs no check."""
+        made = object.__new__(cls)
+        made.__dict__.update(
+            decision_id=decision_id,
+            binding=binding,
+            issued_at=issued_at,
+            generation_id=generation_id,
+            placement_version=placement_version,
+            offset=offset,
+            basis=basis,
+            numbers=feed.numbers[offset:],
+            sources=feed.sources[offset:],
+            probabilities=feed.probabilities[offset:],
+        )
+        return made
+
     def __post_init__(self) -> None:
         for name in ("decision_id", "binding"):
             if len(getattr(self, name)) != DIGEST_SIZE:
@@ -57,19 +90,22 @@ class Page:
             check_name(getattr(self, name), name)
         if not 0 <= self.offset <= OFFSET_LIMIT:
             raise InvalidInput("offset", self.offset, f"0 to {OFFSET_LIMIT}")
-        for name, dtype in (("numbers", np.uint32), ("sources", np.uint8), ("probabilities", np.float32)):
+        shape = (np.size(self.numbers),)
+        for name, dtype in _ARRAYS:
             array = np.array(getattr(self, name), dtype=dtype)
-            if array.shape != (np.size(self.numbers),):
-                raise InvalidInput(name, f"shape {array.shape}", f"one entry per item: shape ({np.size(self.numbers)},)")
+            if array.shape != shape:
+                raise InvalidInput(name, f"shape {array.shape}", f"one entry per item: shape {shape}")
             array.flags.writeable = False
             object.__setattr__(self, name, array)
         if not 1 <= len(self.numbers) <= SLATE_LIMIT:
             raise InvalidInput("numbers", f"{len(self.numbers)} items", f"1 to {SLATE_LIMIT} items")
         if len(set(self.numbers.tolist())) != len(self.numbers):
             raise InvalidInput("numbers", "an item twice", "each item once")
-        if not (min(SourceName) <= self.sources.min() and self.sources.max() <= max(SourceName)):
-            raise InvalidInput("sources", f"{self.sources.min()} to {self.sources.max()}", f"{min(SourceName)} to {max(SourceName)}")
-        if not ((self.probabilities >= 0) & (self.probabilities <= 1)).all():
+        least, most = _SOURCES
+        if not (least <= self.sources.min() and self.sources.max() <= most):
+            raise InvalidInput("sources", f"{self.sources.min()} to {self.sources.max()}", f"{least} to {most}")
+        # Written so that NaN fails.
+        if not (self.probabilities.min() >= 0 and self.probabilities.max() <= 1):
             raise InvalidInput("probabilities", "values outside of 0 to 1", "numbers from 0 to 1")
 
 
@@ -146,15 +182,10 @@ def binding(
     request says nothing. Page size, exclusions and the wish for explanations are not part of it and may change.
     """
     said = {name: value if isinstance(value, str) else list(value) for name, value in context.items() if value}
-    canonical = json.dumps(
-        {
-            "subject": [int(subject.kind), subject.id],
-            "placement": placement,
-            "context": said,
-            "kinds": sorted({int(kind) for kind in kinds}),
-            "filter": filter,
-            "consent": None if consent is None else int(consent),
-        },
-        sort_keys=True,
+    # What json.dumps would write of all of it, with sorted keys, in a tenth of the time.
+    canonical = (
+        f'{{"consent": {"null" if consent is None else int(consent)}, "context": {json.dumps(said, sort_keys=True) if said else "{}"}, '
+        f'"filter": {quoted(filter)}, "kinds": {sorted({int(kind) for kind in kinds})}, "placement": {quoted(placement)}, '
+        f'"subject": [{int(subject.kind)}, {quoted(subject.id)}]}}'
     )
     return hashlib.sha256(canonical.encode()).digest()[:DIGEST_SIZE]

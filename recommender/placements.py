@@ -112,6 +112,7 @@ class Placements:
         if not placements:
             raise InvalidInput("placements", "none", "at least one [placements.<name>] table")
         self.by_name: Mapping[str, Placement] = MappingProxyType(dict(placements))
+        self.versions: Mapping[str, str] = MappingProxyType({name: placement.version for name, placement in placements.items()})
 
     @classmethod
     def default(cls) -> Placements:

@@ -99,16 +99,27 @@ class _Teller(NamedTuple):
 
 def reason_text(reason: Reason, titles: Mapping[int, str]) -> str:
     """The reason as an English sentence; `titles` by item number, of which those of `because` are looked up."""
-    if reason.kind is ReasonKind.FRESH:
-        return "New"
-    if reason.kind is ReasonKind.FILL:
-        return "More to explore"
-    if reason.kind is ReasonKind.POPULAR:
-        return f"Popular in {reason.category}" if reason.category else "Popular now"
-    named = [titles[number] for number in reason.because[:1] if titles.get(number)]
-    if reason.kind is ReasonKind.SIMILAR_TO_SEED:
-        return f"Similar to {named[0]}" if named else "Similar"
-    verb = _VERBS.get(EventType(reason.event)) if reason.event else None
+    if reason.kind in (ReasonKind.FRESH, ReasonKind.FILL):
+        name = ""
+    elif reason.kind is ReasonKind.POPULAR:
+        name = reason.category
+    else:
+        name = titles.get(reason.because[0], "") if reason.because else ""
+    return reason_phrase(reason.kind, reason.event, named=bool(name)) + name
+
+
+def reason_phrase(kind: ReasonKind, event: int, *, named: bool) -> str:
+    """The sentence of a reason up to the name at its end, or all of it where nothing is `named`."""
+    match kind:
+        case ReasonKind.FRESH:
+            return "New"
+        case ReasonKind.FILL:
+            return "More to explore"
+        case ReasonKind.POPULAR:
+            return "Popular in " if named else "Popular now"
+        case ReasonKind.SIMILAR_TO_SEED:
+            return "Similar to " if named else "Similar"
     if not named:
         return "Because of your history"
-    return f"Because you {verb} {named[0]}" if verb else f"Because of {named[0]}"
+    verb = _VERBS.get(EventType(event)) if event else None
+    return f"Because you {verb} " if verb else "Because of "

@@ -1,11 +1,18 @@
-"""The resolved query of a served record as bytes, so that the decision can be made again from it."""
+"""The resolved query of a served record as bytes, so that the decision can be made again from it.
+
+Layout of format 2: the format (1 byte), then size and reasons (4 bytes each) and flags, then every part behind its length (4
+bytes): the placement's settings as compressed JSON, and as they are history, consumed, dismissed, exclude, candidates, kinds,
+sources, language, filter and category. Format 1, which is still read, is one compressed JSON document.
+"""
 
 from __future__ import annotations
 
 import json
+import struct
 import zlib
-from base64 import b64decode, b64encode
-from typing import Any
+from base64 import b64decode
+from functools import lru_cache
+from itertools import accumulate, pairwise
 
 import numpy as np
 from pyroaring import BitMap
@@ -15,41 +22,89 @@ from recommender.items import ItemKind
 from recommender.people import HISTORY_DTYPE
 from recommender.placements import Placement
 
-FORMAT = 1
+FORMAT = 2
+
+_HEAD = struct.Struct("<BIIB")
+_PARTS = 11
+_LENGTHS = struct.Struct(f"<{_PARTS}I")
+_CANDIDATES, _SOURCES, _SEEDS = 1, 2, 4
+"""Flags: candidates are given, sources are given, the seeds are items."""
 
 
 def encode_query(query: Query) -> bytes:
     """All of `query`, the placement's settings included."""
-    placement = query.placement.model_dump(mode="json")
-    placement["kinds"] = sorted(kind.name.lower() for kind in query.placement.kinds)
-    record: dict[str, Any] = {
-        "format": FORMAT,
-        "placement": placement,
-        "size": query.size,
-        "history": _text(query.history.tobytes()),
-        "consumed": _text(query.consumed.serialize()),
-        "dismissed": _text(query.dismissed.serialize()),
-        "exclude": query.exclude,
-        "candidates": None if query.candidates is None else query.candidates.tolist(),
-        "kinds": sorted(query.kinds),
-        "language": query.language,
-        "filter": query.filter,
-        "category": query.category,
-        "sources": None if query.sources is None else sorted(query.sources),
-        "reasons": query.reasons,
-        "seeds_are_items": query.seeds_are_items,
-    }
-    return zlib.compress(json.dumps(record, separators=(",", ":")).encode(), level=1)
+    flags = (
+        (_CANDIDATES if query.candidates is not None else 0)
+        | (_SOURCES if query.sources is not None else 0)
+        | (_SEEDS if query.seeds_are_items else 0)
+    )
+    parts = (
+        _settings(query.placement),
+        query.history.tobytes(),
+        query.consumed.serialize(),
+        query.dismissed.serialize(),
+        np.array(query.exclude, dtype="<u4").tobytes() if query.exclude else b"",
+        b"" if query.candidates is None else query.candidates.astype("<u4").tobytes(),
+        bytes(sorted(query.kinds)),
+        bytes(sorted(query.sources or ())),
+        query.language.encode(),
+        query.filter.encode(),
+        query.category.encode(),
+    )
+    return b"".join((_HEAD.pack(FORMAT, query.size, query.reasons, flags), _LENGTHS.pack(*map(len, parts)), *parts))
 
 
 def decode_query(data: bytes) -> Query:
-    """The query that `encode_query` was given. Raises ValueError for anything else."""
+    """The query that `encode_query` was given, now or in a format of before. Raises ValueError for anything else."""
+    if data[:1] != bytes((FORMAT,)):
+        return _decoded_before(data)
+    start = _HEAD.size + _LENGTHS.size
+    if len(data) < start:
+        raise ValueError("not a resolved query")
+    _, size, reasons, flags = _HEAD.unpack_from(data)
+    ends = list(accumulate(_LENGTHS.unpack_from(data, _HEAD.size), initial=start))
+    if ends[-1] != len(data):
+        raise ValueError("not a resolved query")
+    settings, history, consumed, dismissed, exclude, candidates, kinds, sources, language, condition, category = (
+        data[begin:end] for begin, end in pairwise(ends)
+    )
+    try:
+        placement = Placement.model_validate_json(zlib.decompress(settings))
+    except zlib.error as error:
+        raise ValueError("not a resolved query") from error
+    return Query(
+        placement=placement,
+        size=size,
+        history=np.frombuffer(history, dtype=HISTORY_DTYPE),
+        consumed=BitMap.deserialize(consumed),
+        dismissed=BitMap.deserialize(dismissed),
+        exclude=tuple(np.frombuffer(exclude, dtype="<u4").tolist()),
+        candidates=np.frombuffer(candidates, dtype="<u4") if flags & _CANDIDATES else None,
+        kinds=frozenset(map(ItemKind, kinds)),
+        language=language.decode(),
+        filter=condition.decode(),
+        category=category.decode(),
+        sources=frozenset(map(SourceName, sources)) if flags & _SOURCES else None,
+        reasons=reasons,
+        seeds_are_items=bool(flags & _SEEDS),
+    )
+
+
+@lru_cache(maxsize=64)
+def _settings(placement: Placement) -> bytes:
+    """All settings of a placement. There are few placements, so each is written once."""
+    settings = placement.model_dump(mode="json")
+    settings["kinds"] = sorted(kind.name.lower() for kind in placement.kinds)
+    return zlib.compress(json.dumps(settings, separators=(",", ":")).encode())
+
+
+def _decoded_before(data: bytes) -> Query:
     try:
         record = json.loads(zlib.decompress(data))
     except (zlib.error, json.JSONDecodeError) as error:
         raise ValueError("not a resolved query") from error
-    if record["format"] != FORMAT:
-        raise ValueError(f"resolved query of format {record['format']}; this program reads {FORMAT}")
+    if record["format"] != 1:
+        raise ValueError(f"resolved query of format {record['format']}; this program reads 1 and {FORMAT}")
     return Query(
         placement=Placement.model_validate(record["placement"]),
         size=record["size"],
@@ -66,7 +121,3 @@ def decode_query(data: bytes) -> Query:
         reasons=record["reasons"],
         seeds_are_items=record["seeds_are_items"],
     )
-
-
-def _text(data: bytes) -> str:
-    return b64encode(data).decode("ascii")

@@ -1,20 +1,23 @@
 """Signed tokens: one on every item handed out, and one that carries the rest of a ranking to its next page.
 
-Layout, before base64url: kind (1 byte), format (1 byte), length and text of the key id, the content, and 16 bytes of
-HMAC-SHA256 over all that precedes. Kind and format are signed, so that no token passes for one of another kind.
-Tokens can be read by whoever holds them; they cannot be made or changed.
+Layout, before base64url: kind (1 byte), format (1 byte), length and text of the key id, the content, and a code of 16 bytes over
+all that precedes: keyed BLAKE2b (RFC 7693) in format 2, which is made, and HMAC-SHA256 in format 1, which is still read. Kind
+and format are signed, so that no token passes for one of another kind. Tokens can be read by whoever holds them; they cannot
+be made or changed.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -28,21 +31,27 @@ from recommender.times import from_micros, to_micros
 KEY_BYTES_LEAST = 32
 KEY_ID_LIMIT = 32
 
-ITEM_TOKEN_LIMIT = 643
+ITEM_TOKEN_LIMIT = 644
 """Characters of an item token at the most; some 130 with names of usual length."""
 
 PAGE_TOKEN_LIMIT = 6_430
-"""Characters of a page token at the most, were 500 items not to compress at all; a usual one of 180 items has some 900."""
+"""Characters of a page token at the most; a usual one of 180 items has some 1,100."""
 
-_ITEM_KIND, _ITEM_FORMAT = 0x69, 1
-_PAGE_KIND, _PAGE_FORMAT = 0x70, 1
+_ITEM_KIND, _PAGE_KIND = 0x69, 0x70
+_BEFORE, _FORMAT = 1, 2
 _MAC_SIZE = 16
+_PERSON = b"token format 2"
+"""Keeps the keys of format 2 apart from the secrets that they are made of, which are the keys of format 1."""
+_LONE = 3
+"""Bytes whose base64 stands alone: item tokens are as many times as long, so that all of an answer are encoded at once."""
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 _SHOWN = np.dtype([("number", "<u4"), ("position", "<u2"), ("source", "u1"), ("probability", "<f4")])
 _RANGES = {"number": (0, 2**32 - 1), "position": (0, OFFSET_LIMIT), "source": (min(SourceName), max(SourceName)), "probability": (0, 1)}
 _PAGE_HEAD = struct.Struct("<16s16sqHBH")
 _PAGE_BYTES_LIMIT = _PAGE_HEAD.size + 2 * 101 + SLATE_LIMIT * 9
+_CERTAIN = 0x80
+"""Set in the width of a page's numbers where all probabilities are 1 and are left out."""
 
 _ITEM_FORM = "an item token as it came with a feed, unchanged; leave it out when there is none"
 _PAGE_FORM = "the next_page_token of the page before, unchanged; start again without page_token"
@@ -95,6 +104,11 @@ class TokenSigner:
         if len(self._secrets) != len(keys):
             raise InvalidInput("token_keys", ", ".join(key_id for key_id, _ in keys), "each key id once")
         self._key_id = keys[0][0].encode()
+        self._codes = {
+            key_id: hashlib.blake2b(key=hashlib.blake2b(secret, person=_PERSON).digest(), digest_size=_MAC_SIZE)
+            for key_id, secret in self._secrets.items()
+        }
+        self._code = self._codes[self._key_id]
 
     def __repr__(self) -> str:
         return f"TokenSigner(keys={[key_id.decode() for key_id in self._secrets]})"
@@ -112,29 +126,61 @@ class TokenSigner:
         sources: npt.ArrayLike,
         probabilities: npt.ArrayLike,
     ) -> list[str]:
-        """Tokens of one answer's items, in order, at most 643 characters each (base64url without padding).
+        """Tokens of one answer's items, in order, at most 644 characters each (base64url without padding).
 
         The last four have the shape (n,); see `ItemToken` for their ranges. Raises `InvalidInput` naming the field.
         """
-        shown = np.zeros(np.size(numbers), dtype=_SHOWN)
-        given = {"number": numbers, "position": positions, "source": sources, "probability": probabilities}
-        for name, values in given.items():
-            column = np.asarray(values)
+        joined = self.sign_joined(
+            decision_id=decision_id,
+            placement=placement,
+            placement_version=placement_version,
+            generation_id=generation_id,
+            arm=arm,
+            numbers=np.asarray(numbers),
+            positions=np.asarray(positions),
+            sources=np.asarray(sources),
+            probabilities=np.asarray(probabilities),
+        ).decode("ascii")
+        size = len(joined) // max(np.size(numbers), 1)
+        return [joined[at : at + size] for at in range(0, len(joined), size)] if joined else []
+
+    def sign_joined(
+        self,
+        *,
+        decision_id: bytes,
+        placement: str,
+        placement_version: str,
+        generation_id: str,
+        arm: str,
+        numbers: npt.NDArray[np.generic],
+        positions: npt.NDArray[np.generic],
+        sources: npt.NDArray[np.generic],
+        probabilities: npt.NDArray[np.generic],
+    ) -> bytes:
+        """The tokens of `sign_items` as ASCII, one after the other; all have the same length. Raises what that raises."""
+        shown = np.empty(np.size(numbers), dtype=_SHOWN)
+        for name, column in (("number", numbers), ("position", positions), ("source", sources), ("probability", probabilities)):
             if column.shape != shown.shape:
                 raise InvalidInput(name, f"shape {column.shape}", f"one entry per item: shape {shown.shape}")
-            if len(column):
-                _check_range(name, float(column.min()), float(column.max()))
+            if name != "number" or column.dtype != shown.dtype[name]:
+                _check_range(name, column)
             shown[name] = column
         if len(decision_id) != DIGEST_SIZE:
             raise InvalidInput("decision_id", f"{len(decision_id)} bytes", f"{DIGEST_SIZE} bytes")
-        names = {"placement": placement, "placement_version": placement_version, "generation_id": generation_id, "arm": arm}
-        for name, text in names.items():
-            check_name(text, name)
-        head = self._head(_ITEM_KIND, _ITEM_FORMAT) + decision_id + b"".join(map(_prefixed, names.values()))
-        return _signed_all(self._secrets[self._key_id], head, shown.tobytes(), _SHOWN.itemsize)
+        head = self._head(_ITEM_KIND) + decision_id + _item_names(placement, placement_version, generation_id, arm)
+        head += bytes(_padding(len(head) + _SHOWN.itemsize + _MAC_SIZE))
+        begun = self._code.copy()
+        begun.update(head)
+        parts, pieces = shown.tobytes(), list[bytes]()
+        for at in range(0, len(parts), _SHOWN.itemsize):
+            part = parts[at : at + _SHOWN.itemsize]
+            code = begun.copy()
+            code.update(part)
+            pieces += (head, part, code.digest())
+        return binascii.b2a_base64(b"".join(pieces), newline=False).translate(_URL_SAFE)
 
     def sign_item(self, token: ItemToken) -> str:
-        """The text of one item token, at most 643 characters."""
+        """The text of one item token, at most 644 characters."""
         (text,) = self.sign_items(
             decision_id=token.decision_id,
             placement=token.placement,
@@ -150,11 +196,15 @@ class TokenSigner:
 
     def read_item(self, text: str) -> ItemToken:
         """What `text` says. Raises `InvalidToken`, whose field is "token", unless it was signed here and is unchanged."""
-        content = self._verified(text, ITEM_TOKEN_LIMIT, _ITEM_KIND, _ITEM_FORMAT, "token", _ITEM_FORM)
+        content, version = self._verified(text, ITEM_TOKEN_LIMIT, _ITEM_KIND, "token", _ITEM_FORM)
         try:
             reader = _Reader(content)
             decision_id = reader.take(DIGEST_SIZE)
             placement, placement_version, generation_id, arm = (reader.text() for _ in range(4))
+            if version != _BEFORE:
+                padding = reader.take(reader.left - _SHOWN.itemsize)
+                if any(padding) or len(padding) >= _LONE or len(text) % 4:
+                    raise ValueError("padding that is not empty, or not as long as it must be")
             (shown,) = np.frombuffer(reader.take(_SHOWN.itemsize), dtype=_SHOWN)
             reader.close()
             return ItemToken(
@@ -174,14 +224,29 @@ class TokenSigner:
     def sign_page(self, page: Page) -> str:
         """The text of a page token (base64url without padding), at most 6,430 characters.
 
-        Usual ones, whose items come from a catalogue of 100,000 and whose probabilities are mostly 1, have some 900
-        characters for 180 items and 2,000 for 480.
+        Usual ones, whose items come from a catalogue of 100,000 and whose probabilities are 1, have some 1,100 characters for
+        180 items and 2,700 for 480. To compress them would cost more than to send them.
         """
         head = _PAGE_HEAD.pack(page.decision_id, page.binding, to_micros(page.issued_at), page.offset, int(page.basis), len(page.numbers))
-        names = _prefixed(page.generation_id) + _prefixed(page.placement_version)
-        arrays = _planes(page.numbers, "<u4") + page.sources.tobytes() + _planes(page.probabilities, "<f4")
-        compressed = zlib.compress(head + names + arrays, level=6)
-        return _signed(self._secrets[self._key_id], self._head(_PAGE_KIND, _PAGE_FORMAT) + compressed)
+        width = max((int(page.numbers.max()).bit_length() + 7) // 8, 1)
+        numbers = page.numbers.astype("<u4", copy=False).view(np.uint8).reshape(-1, 4)[:, :width].tobytes()
+        certain = bool(page.probabilities.min() == 1)
+        chances = b"" if certain else page.probabilities.astype("<f4", copy=False).tobytes()
+        content = b"".join(
+            (
+                self._head(_PAGE_KIND),
+                head,
+                _prefixed(page.generation_id),
+                _prefixed(page.placement_version),
+                bytes((width | _CERTAIN if certain else width,)),
+                numbers,
+                page.sources.tobytes(),
+                chances,
+            )
+        )
+        code = self._code.copy()
+        code.update(content)
+        return binascii.b2a_base64(content + code.digest(), newline=False).translate(_URL_SAFE, b"=").decode("ascii")
 
     def read_page(self, text: str, *, binding: bytes, now: datetime, max_age: timedelta) -> Page:
         """What `text` carries, for a request of the same `binding`, at most `max_age` after the first page.
@@ -189,9 +254,9 @@ class TokenSigner:
         Raises `InvalidToken`, whose field is "page_token", for a token that is forged, damaged, of another kind, older
         than `max_age`, or that was made for a request with other arguments.
         """
-        content = self._verified(text, PAGE_TOKEN_LIMIT, _PAGE_KIND, _PAGE_FORMAT, "page_token", _PAGE_FORM)
+        content, version = self._verified(text, PAGE_TOKEN_LIMIT, _PAGE_KIND, "page_token", _PAGE_FORM)
         try:
-            page = _read_page(content)
+            page = _page_before(content) if version == _BEFORE else _page(content)
         except (ValueError, OverflowError, zlib.error, struct.error, InvalidInput) as error:
             raise InvalidToken("page_token", "a token with unknown content", _PAGE_FORM) from error
         if now - page.issued_at > max_age:
@@ -204,24 +269,31 @@ class TokenSigner:
             raise InvalidToken("page_token", "a token that was made for a request with other arguments", allowed)
         return page
 
-    def _head(self, kind: int, version: int) -> bytes:
-        return bytes((kind, version, len(self._key_id))) + self._key_id
+    def _head(self, kind: int) -> bytes:
+        return bytes((kind, _FORMAT, len(self._key_id))) + self._key_id
 
-    def _verified(self, text: str, limit: int, kind: int, version: int, field: str, form: str) -> bytes:
-        """The content of a token that was signed here."""
+    def _verified(self, text: str, limit: int, kind: int, field: str, form: str) -> tuple[bytes, int]:
+        """Content and format of a token that was signed here."""
         raw = _decoded(text) if len(text) <= limit else None
         if raw is None or len(raw) < 3 + _MAC_SIZE:
             raise InvalidToken(field, "a damaged token", form)
         body, mac = raw[:-_MAC_SIZE], raw[-_MAC_SIZE:]
         start = 3 + body[2]
-        secret = self._secrets.get(body[3:start])
-        if secret is None or not hmac.compare_digest(mac, hmac.digest(secret, body, "sha256")[:_MAC_SIZE]):
+        if body[3:start] not in self._secrets or not hmac.compare_digest(mac, self._made(body, body[3:start])):
             raise InvalidToken(field, "a token that was changed, or not signed with a key in use here", form)
         if body[0] != kind:
             raise InvalidToken(field, "a token of another kind", form)
-        if body[1] != version:
+        if body[1] not in (_BEFORE, _FORMAT):
             raise InvalidToken(field, f"a token of format {body[1]}", form)
-        return body[start:]
+        return body[start:], body[1]
+
+    def _made(self, body: bytes, key_id: bytes) -> bytes:
+        """The code over `body` by its own format."""
+        if body[1] == _BEFORE:
+            return hmac.digest(self._secrets[key_id], body, "sha256")[:_MAC_SIZE]
+        code = self._codes[key_id].copy()
+        code.update(body)
+        return code.digest()
 
 
 class _Reader:
@@ -233,11 +305,15 @@ class _Reader:
 
     def take(self, size: int) -> bytes:
         end = self._at + size
-        if end > len(self._content):
+        if size < 0 or end > len(self._content):
             raise ValueError("too short")
         part = self._content[self._at : end]
         self._at = end
         return part
+
+    @property
+    def left(self) -> int:
+        return len(self._content) - self._at
 
     def text(self) -> str:
         return self.take(self.take(1)[0]).decode()
@@ -247,7 +323,35 @@ class _Reader:
             raise ValueError("too long")
 
 
-def _read_page(compressed: bytes) -> Page:
+def _page(content: bytes) -> Page:
+    reader = _Reader(content)
+    decision_id, binding, issued_at, offset, basis, n = _PAGE_HEAD.unpack(reader.take(_PAGE_HEAD.size))
+    generation_id, placement_version = reader.text(), reader.text()
+    given = reader.take(1)[0]
+    width = given & ~_CERTAIN
+    if not 1 <= width <= 4:
+        raise ValueError("numbers of an unknown width")
+    numbers = np.zeros((n, 4), dtype=np.uint8)
+    numbers[:, :width] = np.frombuffer(reader.take(width * n), dtype=np.uint8).reshape(n, width)
+    sources = np.frombuffer(reader.take(n), dtype=np.uint8)
+    probabilities = np.ones(n, dtype=np.float32) if given & _CERTAIN else np.frombuffer(reader.take(4 * n), dtype="<f4")
+    reader.close()
+    return Page(
+        decision_id=decision_id,
+        binding=binding,
+        issued_at=from_micros(issued_at),
+        generation_id=generation_id,
+        placement_version=placement_version,
+        offset=offset,
+        basis=Basis(basis),
+        numbers=numbers.ravel().view("<u4"),
+        sources=sources,
+        probabilities=probabilities,
+    )
+
+
+def _page_before(compressed: bytes) -> Page:
+    """The page of a token of format 1."""
     # Bounded, as a few kilobytes can decompress to gigabytes.
     inflater = zlib.decompressobj()
     content = inflater.decompress(compressed, _PAGE_BYTES_LIMIT)
@@ -274,20 +378,27 @@ def _read_page(compressed: bytes) -> Page:
     )
 
 
-def _planes(values: npt.NDArray[np.uint32] | npt.NDArray[np.float32], dtype: str) -> bytes:
-    # All first bytes, then all second ones, and so on: the high bytes of numbers are alike and so compress well.
-    return values.astype(dtype).view(np.uint8).reshape(-1, 4).T.tobytes()
-
-
 def _unplaned(planes: bytes) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(np.frombuffer(planes, dtype=np.uint8).reshape(4, -1).T).ravel()
 
 
-def _check_range(name: str, low: float, high: float) -> None:
+def _check_range(name: str, column: npt.NDArray[np.generic]) -> None:
     least, most = _RANGES[name]
+    if not len(column):
+        return
+    low, high = float(column.min()), float(column.max())
     # Written so that NaN fails.
     if not (low >= least and high <= most):
         raise InvalidInput(name, f"{low:g} to {high:g}", f"{least} to {most}")
+
+
+@lru_cache(maxsize=256)
+def _item_names(placement: str, placement_version: str, generation_id: str, arm: str) -> bytes:
+    """The checked names of an item token. Few differ: those of the placements and of the generations of late."""
+    names = {"placement": placement, "placement_version": placement_version, "generation_id": generation_id, "arm": arm}
+    for field, name in names.items():
+        check_name(name, field)
+    return b"".join(map(_prefixed, names.values()))
 
 
 def _prefixed(text: str) -> bytes:
@@ -295,21 +406,8 @@ def _prefixed(text: str) -> bytes:
     return bytes((len(encoded),)) + encoded
 
 
-def _signed(secret: bytes, body: bytes) -> str:
-    mac = hmac.digest(secret, body, "sha256")[:_MAC_SIZE]
-    return base64.urlsafe_b64encode(body + mac).rstrip(b"=").decode("ascii")
-
-
-def _signed_all(secret: bytes, head: bytes, parts: bytes, size: int) -> list[str]:
-    """`_signed` of head + part for every part of `size` bytes; the head is digested once and the alphabet changed once."""
-    digest = hmac.new(secret, head, "sha256")
-    lines = []
-    for at in range(0, len(parts), size):
-        part = parts[at : at + size]
-        mac = digest.copy()
-        mac.update(part)
-        lines.append(binascii.b2a_base64(head + part + mac.digest()[:_MAC_SIZE], newline=False))
-    return b"\n".join(lines).translate(_URL_SAFE, b"=").decode("ascii").split("\n") if lines else []
+def _padding(size: int) -> int:
+    return -size % _LONE
 
 
 def _decoded(text: str) -> bytes | None:

@@ -47,7 +47,7 @@ class VectorIndex:
     """Unit vectors of shape (n, d) in one FAISS index; row i of the generation is vector i (zeros where it has none).
 
     `near`: shape (n, k), int32: the k nearest other rows of each, nearest first, -1 where there are fewer; k is 0 where vectors are few
-    enough to be compared with all of them.
+    enough to be compared with all of them. `halves`: shape (n, d), int16: the vectors, as bits of numbers in half precision.
     """
 
     def __init__(self, index: faiss.Index, near: Rows | None = None) -> None:
@@ -58,7 +58,7 @@ class VectorIndex:
         # FAISS hands out no typed pointer to nothing.
         codes = faiss.rev_swig_ptr(storage.codes.data(), storage.codes.size()) if index.ntotal else np.zeros(0, dtype=np.uint8)
         # The numbers' bits rather than float16: inside a memory-mapped file they need not be aligned.
-        self._halves: npt.NDArray[np.int16] = codes.view(np.int16).reshape(index.ntotal, index.d)
+        self.halves: npt.NDArray[np.int16] = codes.view(np.int16).reshape(index.ntotal, index.d)
         measured = index.k_factor if self._refined else float("inf")
         self._factor = measured if measured >= FACTORS[0] else UNMEASURED
 
@@ -154,11 +154,11 @@ class VectorIndex:
 
     def gather(self, rows: npt.NDArray[np.integer]) -> Floats:
         """The vectors of `rows`, shape rows.shape + (d,), float32."""
-        return widened(self._halves, rows)
+        return widened(self.halves, rows)
 
     def cosines(self, rows: Rows, vectors: Floats) -> Floats:
         """Cosines of `rows`, shape (r,), int32, with unit `vectors`, shape (k, d), float32: shape (r, k)."""
-        return products(self._halves, rows, vectors).T
+        return products(self.halves, rows, vectors).T
 
     @property
     def factor(self) -> float:
@@ -175,7 +175,7 @@ class VectorIndex:
         k = min(k, passing)
         if k and self._proposing(k, passing, self._factor):
             return *self._proposed(queries, k, allowed, self._factor), "index"
-        return *nearest(self._halves, np.flatnonzero(allowed).astype(np.int32), queries, k), "exact"
+        return *nearest(self.halves, np.flatnonzero(allowed).astype(np.int32), queries, k), "exact"
 
     def _proposing(self, k: int, passing: int, factor: float) -> bool:
         """Whether the compressed list is cheaper than comparing with all vectors that are allowed."""
@@ -191,6 +191,6 @@ class VectorIndex:
         # Summed up as everywhere else, so that equal vectors have equal cosines however they were found.
         cosines = np.empty(rows.shape, dtype=np.float32)
         for place, line in enumerate(rows):
-            cosines[place] = products(self._halves, line, queries[place : place + 1])
+            cosines[place] = products(self.halves, line, queries[place : place + 1])
         order = np.lexsort((rows, -cosines), axis=1)
         return np.take_along_axis(rows, order, axis=1), np.take_along_axis(cosines, order, axis=1)

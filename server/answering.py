@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from recommender.engine import Recommender
-from recommender.feeds import Basis, Degradation, Feed, Reason, SourceName
-from recommender.reasons import reason_text
+from recommender.events import EventType
+from recommender.feeds import Basis, Degradation, Feed, Reason, ReasonKind, SourceName
+from recommender.reasons import reason_phrase
 from recommender.tokens import TokenSigner
-from recommender.v1 import types_pb2
+from recommender.v1 import feed_pb2, types_pb2
+from server.item_kernel import BECAUSE_LIMIT, EVENTS, written_items
 
 NO_ARM = ""
 """The experiment arm outside experiments."""
 
-BECAUSE_LIMIT = 3
+_NO_CAUSES = (-1,) * BECAUSE_LIMIT
 
 
-@dataclass(frozen=True)
-class Decided:
+class Decided(NamedTuple):
     """What every item and the information of one answer name: under which id, settings and generation it was decided."""
 
     decision_id: bytes
@@ -31,8 +33,7 @@ class Decided:
     basis: Basis
 
 
-@dataclass(frozen=True, eq=False)
-class Shown:
+class Shown(NamedTuple):
     """The r items of one page, best first.
 
     `positions`: shape (r,), place of each among all items handed out, from 0 through all pages. `numbers` uint32, `sources`
@@ -65,14 +66,14 @@ class Shown:
         )
 
 
-def ranked_items(engine: Recommender, signer: TokenSigner, decided: Decided, shown: Shown, *, explain: bool) -> list[types_pb2.RankedItem]:
-    """The items of one page as messages, each with its token."""
-    cited = _citable(engine, {number for reason in shown.reasons for number in reason.because})
-    cards = engine.cards(np.concatenate([shown.numbers, cited]))
-    of_number = dict(zip(cited.tolist(), cards[len(shown.numbers) :], strict=True))
-    titles = {number: card.title for number, card in of_number.items()}
-    ids = {number: card.item_id for number, card in of_number.items()}
-    tokens = signer.sign_items(
+def ranked_items(engine: Recommender, signer: TokenSigner, decided: Decided, shown: Shown, *, explain: bool) -> bytes:
+    """The items of one page, each with its token: the field `items`, 1 in every answer, in the wire format.
+
+    Raises `NotFound` for a number that the generation does not have.
+    """
+    columns = engine.contents.catalogue.card_columns
+    reasons = _ReasonColumns.of(shown.reasons)
+    tokens = signer.sign_joined(
         decision_id=decided.decision_id,
         placement=decided.placement,
         placement_version=decided.placement_version,
@@ -83,19 +84,37 @@ def ranked_items(engine: Recommender, signer: TokenSigner, decided: Decided, sho
         sources=shown.sources,
         probabilities=shown.probabilities,
     )
-    return [
-        types_pb2.RankedItem(
-            item_id=card.item_id,
-            kind=types_pb2.ItemKind.ValueType(card.kind),
-            title=card.title,
-            image_url=card.image_url,
-            score=0.0 if shown.scores is None else float(shown.scores[place]),
-            reason=_reason_message(shown.reasons[place], titles, ids) if place < len(shown.reasons) else None,
-            token=tokens[place],
-            explanation=_explanation(shown, place) if explain else [],
-        )
-        for place, card in enumerate(cards[: len(shown.numbers)])
-    ]
+    scores = np.zeros(len(shown.numbers), dtype=np.float32) if shown.scores is None else np.ascontiguousarray(shown.scores)
+    live = engine.eligibility.live.view()
+    live.flags.writeable = False
+    written = written_items(
+        engine.rows_of(shown.numbers),
+        scores.view(np.uint32),
+        np.frombuffer(tokens, dtype=np.uint8),
+        reasons.kinds,
+        reasons.events,
+        reasons.causes,
+        reasons.shares,
+        reasons.categories,
+        reasons.category_ends,
+        *_phrases(),
+        columns.row_of_number,
+        live,
+        columns.kinds,
+        columns.ids,
+        columns.id_ends,
+        columns.titles,
+        columns.title_ends,
+        columns.images,
+        columns.image_ends,
+    ).tobytes()
+    return _explained(written, shown) if explain else written
+
+
+def answer_bytes(items: bytes, info: types_pb2.AnswerInfo, *, page_token: str = "", info_field: int = 2) -> bytes:
+    """An answer in the wire format, of the `items` that `ranked_items` wrote; only feeds have a page token, and so another `info_field`."""
+    written = info.SerializeToString()
+    return b"".join((items, _field(2, page_token.encode()) if page_token else b"", _field(info_field, written)))
 
 
 def answer_info(
@@ -121,20 +140,65 @@ def answer_info(
     )
 
 
-def _citable(engine: Recommender, numbers: set[int]) -> npt.NDArray[np.uint32]:
-    """Those of `numbers` that may be named to readers: an item that was taken down is not to live on in reasons."""
-    cited = np.array(sorted(numbers), dtype=np.uint32)
-    return cited[engine.eligibility.live[engine.contents.catalogue.rows_of(cited)]]
+def _field(number: int, content: bytes) -> bytes:
+    """A field of text or of a message, with its tag and its length."""
+    head, left = bytearray((number << 3 | 2,)), len(content)
+    while left >= 128:
+        head.append(left & 127 | 128)
+        left >>= 7
+    head.append(left)
+    return bytes(head) + content
 
 
-def _reason_message(reason: Reason, titles: dict[int, str], ids: dict[int, str]) -> types_pb2.Reason:
-    return types_pb2.Reason(
-        kind=types_pb2.ReasonKind.ValueType(reason.kind),
-        text=reason_text(reason, titles),
-        because_item_ids=[ids[number] for number in reason.because[:BECAUSE_LIMIT] if number in ids],
-        share=reason.share,
-        category=reason.category,
-    )
+class _ReasonColumns(NamedTuple):
+    """m reasons as `written_items` takes them."""
+
+    kinds: npt.NDArray[np.uint8]
+    events: npt.NDArray[np.uint8]
+    causes: npt.NDArray[np.int64]
+    shares: npt.NDArray[np.uint32]
+    categories: npt.NDArray[np.uint8]
+    category_ends: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, reasons: Sequence[Reason]) -> _ReasonColumns:
+        """Of `reasons`, each with at most the first `BECAUSE_LIMIT` causes."""
+        kinds, _, because, shares, events, categories = zip(*reasons, strict=True) if reasons else ((),) * 6
+        causes = list[int]()
+        for numbers in because:
+            causes += (numbers + _NO_CAUSES)[:BECAUSE_LIMIT]
+        named, ends = b"", np.zeros(len(reasons) + 1, dtype=np.int32)
+        if any(categories):
+            encoded = [category.encode() for category in categories]
+            named, ends[1:] = b"".join(encoded), np.cumsum([len(each) for each in encoded])
+        return cls(
+            kinds=np.frombuffer(bytes(kinds), dtype=np.uint8),
+            events=np.frombuffer(bytes(events), dtype=np.uint8),
+            causes=np.array(causes, dtype=np.int64).reshape(-1, BECAUSE_LIMIT),
+            shares=np.array(shares, dtype=np.float32).view(np.uint32),
+            categories=np.frombuffer(named, dtype=np.uint8),
+            category_ends=ends,
+        )
+
+
+@cache
+def _phrases() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
+    """The phrase of every kind of reason and event, without and with a name at its end, as `written_items` takes them."""
+    phrases = [
+        reason_phrase(ReasonKind(kind), event, named=named).encode() if kind and event in (0, *EventType) else b""
+        for kind in (0, *ReasonKind)
+        for event in range(EVENTS)
+        for named in (False, True)
+    ]
+    return np.frombuffer(b"".join(phrases), dtype=np.uint8), np.cumsum([0, *map(len, phrases)], dtype=np.int32)
+
+
+def _explained(items: bytes, shown: Shown) -> bytes:
+    """The items with how their scores came about."""
+    answer = feed_pb2.RankResponse.FromString(items)
+    for place, item in enumerate(answer.items):
+        item.explanation.extend(_explanation(shown, place))
+    return answer.SerializeToString()
 
 
 def _explanation(shown: Shown, place: int) -> list[types_pb2.SourceContribution]:

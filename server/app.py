@@ -20,7 +20,7 @@ from recommender.placements import Placements, load_placements
 from recommender.settings import Settings
 from recommender.store import Store, open_store
 from recommender.tokens import TokenSigner
-from recommender.v1 import catalog_pb2_grpc, event_pb2_grpc, feed_pb2_grpc, generation_pb2_grpc
+from recommender.v1 import catalog_pb2_grpc, event_pb2_grpc, generation_pb2_grpc
 from server.addresses import Address
 from server.bench.floor import FLOOR, add_floor
 from server.catalog_service import CatalogService
@@ -28,6 +28,7 @@ from server.deadlines import Usual
 from server.deciding import METHODS, Tools
 from server.decisions import DecisionWriter
 from server.event_service import EventService
+from server.feed_handlers import FEED, add_feeds
 from server.feed_service import FeedService
 from server.generation_service import GenerationService
 from server.interceptor import CallInterceptor
@@ -42,7 +43,6 @@ from server.warming import warm_filters
 
 _LOG = logging.getLogger(LOGGER_NAME)
 
-FEED = "recommender.v1.FeedService"
 EVENT = "recommender.v1.EventService"
 CATALOG = "recommender.v1.CatalogService"
 GENERATION = "recommender.v1.GenerationService"
@@ -131,7 +131,7 @@ class Server:
             "listen",
             Address.parse(settings.listen, "listen"),
             {
-                FEED: partial(feed_pb2_grpc.add_FeedServiceServicer_to_server, self.feeds),
+                FEED: partial(add_feeds, self.feeds),
                 EVENT: partial(event_pb2_grpc.add_EventServiceServicer_to_server, events),
                 **({FLOOR: add_floor} if floor else {}),
             },

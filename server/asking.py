@@ -7,6 +7,7 @@ what the request itself brings along is used in any case.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -22,7 +23,16 @@ from recommender.people import HISTORY_DTYPE, HISTORY_LIMIT, History
 from recommender.store import Store
 from recommender.times import to_micros
 from server.live import Live
-from server.reading import Context
+from server.reading import NO_CONTEXT, Context
+
+_PERSONALISE = Consent.PERSONALISE
+_NONE = np.zeros(0, dtype=np.uint32)
+_NONE.flags.writeable = False
+
+
+def numbers_of(engine: Recommender, item_ids: Sequence[str]) -> tuple[npt.NDArray[np.uint32], list[str]]:
+    """What `engine.numbers_of` says of `item_ids`, which most requests have none of."""
+    return engine.numbers_of(item_ids) if item_ids else (_NONE, [])
 
 
 def meet(store: Store, live: Live, subject: Subject, consent: Consent | None, default: Consent) -> tuple[Asker, Recommender]:
@@ -30,7 +40,7 @@ def meet(store: Store, live: Live, subject: Subject, consent: Consent | None, de
 
     Raises `NoGeneration` and what the store raises.
     """
-    if consent is not None and Consent.PERSONALISE not in consent:
+    if consent is not None and _PERSONALISE not in consent:
         return replace(Asker.nobody(consent), subject=subject), live.newest()
     read = store.read_person(subject)
     engine = live.at_least(read.change)
@@ -53,8 +63,10 @@ class Moment:
     @classmethod
     def of(cls, context: Context, engine: Recommender) -> Moment:
         """Look the ids up."""
-        recent, unknown = engine.numbers_of(context.recent_ids)
-        current, unknown_current = engine.numbers_of([context.current_id] if context.current_id else [])
+        if context is NO_CONTEXT:
+            return NO_MOMENT
+        recent, unknown = numbers_of(engine, context.recent_ids)
+        current, unknown_current = numbers_of(engine, [context.current_id] if context.current_id else [])
         return cls(recent, int(current[0]) if len(current) else None, (*unknown, *unknown_current))
 
     @property
@@ -87,6 +99,10 @@ class Moment:
             entries["item"][-1] = self.current
             entries["type"][-1] = EventType.VIEW
         return np.concatenate([history, entries])[-HISTORY_LIMIT:]
+
+
+NO_MOMENT = Moment(_NONE, None, ())
+"""Of a request that names no items."""
 
 
 def basis_of(asker: Asker, moment: Moment, feed: Feed, engine: Recommender) -> Basis:

@@ -24,6 +24,8 @@ from server.decisions import DecisionWriter, Served
 from server.live import Live
 from server.metrics import Metrics
 
+_MEASURE = Consent.MEASURE
+
 METHODS = ("GetFeed", "GetSimilar", "GetPopular", "Rank")
 """The methods whose answers are decided here."""
 
@@ -73,14 +75,14 @@ def decide(
     basis = Basis.CONTEXTUAL if moment is None else basis_of(asker, moment, feed, engine)
     decision_id = tools.new_id()
     # A query may bend its placement's settings; what is named is the configured placement.
-    placement = tools.placements.get(query.placement.name)
-    decided = Decided(decision_id, placement.name, placement.version, engine.generation_id, basis)
+    name = query.placement.name
+    decided = Decided(decision_id, name, tools.placements.versions[name], engine.generation_id, basis)
     tools.decisions.note(
         Served(
             decision_id=decision_id,
             at=now,
             subject=asker.recorded_as,
-            query=query if Consent.MEASURE in asker.consent else None,
+            query=query if _MEASURE in asker.consent else None,
             placement=decided.placement,
             placement_version=decided.placement_version,
             generation_id=decided.generation_id,
@@ -100,6 +102,6 @@ def decide(
 
 def count_answer(metrics: Metrics, method: str, basis: Basis, degraded: Sequence[Degradation]) -> None:
     """Count an answer and what was left out of it."""
-    metrics.answers.labels(method, basis.name).inc()
+    metrics.answered(method, basis.name)
     for entry in degraded:
         metrics.degraded.labels(entry.what, entry.why).inc()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +24,11 @@ _LOG = logging.getLogger(f"{LOGGER_NAME}.decisions")
 BATCH = 500
 """Records written in one transaction."""
 
+LINGER_S = 0.1
+"""How long a record waits for others at the most: a transaction of its own would cost more than the answer does."""
 
-@dataclass(frozen=True, eq=False)
-class Served:
+
+class Served(NamedTuple):
     """One answer as it was decided: the whole slate with sources and probabilities, and what it was made from.
 
     `subject` and `query` are None where the person does not allow to be counted.
@@ -74,6 +76,7 @@ class DecisionWriter:
         self._store = store
         self._metrics = metrics
         self._limit = limit
+        self._batch = min(BATCH, limit)
         self._waiting: deque[Served] = deque()
         self._closed = False
         self._changed = threading.Condition()
@@ -86,7 +89,9 @@ class DecisionWriter:
             kept = not self._closed and len(self._waiting) < self._limit
             if kept:
                 self._waiting.append(served)
-                self._changed.notify()
+                # In between the writer waits for more to come.
+                if len(self._waiting) in (1, self._batch):
+                    self._changed.notify()
         if not kept:
             self._metrics.decisions_dropped.labels("queue").inc()
 
@@ -103,6 +108,7 @@ class DecisionWriter:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
                 if not self._waiting:
                     return
+                self._changed.wait_for(lambda: self._closed or len(self._waiting) >= self._batch, timeout=LINGER_S)
                 batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             self._write(batch)
 

@@ -23,9 +23,9 @@ from recommender.paging import Page, binding, take_page
 from recommender.people import HISTORY_DTYPE, History
 from recommender.stages import reached
 from recommender.times import to_micros
-from recommender.v1 import feed_pb2, feed_pb2_grpc, types_pb2
-from server.answering import Decided, Shown, answer_info, ranked_items
-from server.asking import Moment, meet
+from recommender.v1 import feed_pb2, types_pb2
+from server.answering import Decided, Shown, answer_bytes, answer_info, ranked_items
+from server.asking import Moment, meet, numbers_of
 from server.deadlines import seconds_left
 from server.deciding import Tools, count_answer, decide
 from server.reading import RANK_LIMIT, SEEDS_LIMIT, Context, Wanted, consent_of, ids_of, label_of, subject_of
@@ -34,14 +34,25 @@ SIMILAR = PERSONAL_SOURCES - {SourceName.TRANSITIONS}
 """What comes next is not what is alike."""
 POPULAR = frozenset({SourceName.POPULAR})
 
+FEED_INFO = 3
+"""Number of the field `info` in a page of a feed."""
 
-class FeedService(feed_pb2_grpc.FeedServiceServicer):
-    """Each call takes the engine once, after reading the person and every change of the catalogue up to that read."""
+
+class FeedService:
+    """The methods of the service in feed.proto; each answers with the bytes of its message.
+
+    Each call takes the engine once, after reading the person and every change of the catalogue up to that read.
+    """
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+        placements = tools.placements.by_name
+        # What is not like the given items does not stand in for what is: a short list is the better answer.
+        self._alike = {name: placement.model_copy(update={"fallback": "none"}) for name, placement in placements.items()}
+        # The caller chose the items, so the placement's kinds do not choose among them once more.
+        self._of_given = {name: placement.model_copy(update={"kinds": frozenset()}) for name, placement in placements.items()}
 
-    def GetFeed(self, request: feed_pb2.GetFeedRequest, context: grpc.ServicerContext) -> feed_pb2.GetFeedResponse:
+    def GetFeed(self, request: feed_pb2.GetFeedRequest, context: grpc.ServicerContext) -> bytes:
         """A personalised feed, page by page."""
         tools, now = self._tools, self._tools.now()
         wanted = Wanted.of(request, tools.placements)
@@ -51,12 +62,12 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
         asker, engine = meet(tools.store, tools.live, subject, consent, tools.consent_default)
         reached("person")
         moment = Moment.of(wanted.context, engine)
-        excluded, unknown = engine.numbers_of(wanted.exclude_ids)
+        excluded, unknown = numbers_of(engine, wanted.exclude_ids)
         query = Query(
             placement=wanted.placement,
             size=max(wanted.placement.slate_size, wanted.page_size),
             history=moment.joined(asker.history, now),
-            consumed=asker.consumed | moment.consumed,
+            consumed=asker.consumed | moment.consumed if len(moment.recent) else asker.consumed,
             dismissed=asker.dismissed,
             exclude=(*excluded.tolist(), *moment.excluded),
             kinds=wanted.kinds,
@@ -82,10 +93,9 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
         reached("query")
         decided, feed = decide(tools, "GetFeed", engine, query, asker, moment, context, now)
         shown = Shown.first(feed, wanted.page_size)
-        rest = slice(len(shown.numbers), None)
         next_page_token = ""
-        if len(feed.numbers[rest]):
-            page = Page(
+        if len(feed.numbers) > len(shown.numbers):
+            page = Page.of_feed(
                 decision_id=decided.decision_id,
                 binding=bound,
                 issued_at=now,
@@ -93,19 +103,13 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
                 placement_version=decided.placement_version,
                 offset=len(shown.numbers),
                 basis=decided.basis,
-                numbers=feed.numbers[rest],
-                sources=feed.sources[rest],
-                probabilities=feed.probabilities[rest],
+                feed=feed,
             )
             next_page_token = tools.signer.sign_page(page)
         reached("page token")
-        response = feed_pb2.GetFeedResponse(
-            items=ranked_items(engine, tools.signer, decided, shown, explain=request.explain),
-            next_page_token=next_page_token,
-            info=_info(decided, feed, unknown),
-        )
-        reached("answer")
-        return response
+        items = ranked_items(engine, tools.signer, decided, shown, explain=request.explain)
+        reached("items")
+        return answer_bytes(items, _info(decided, feed, unknown), page_token=next_page_token, info_field=FEED_INFO)
 
     def _later_page(
         self,
@@ -117,7 +121,7 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
         now: datetime,
         *,
         explain: bool,
-    ) -> feed_pb2.GetFeedResponse:
+    ) -> bytes:
         """The next items of a slate that was decided before, less those that may not be shown any more."""
         eligible = engine.eligible(query, page.numbers, now=now)
         taken = take_page(page, eligible, query.reasons)
@@ -129,17 +133,18 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
         if deadline is not None and time.monotonic() > deadline:
             degraded.append(Degradation("reasons", "deadline"))
         elif len(taken.numbers):
-            shown = replace(shown, reasons=engine.reasons(query, taken.numbers, taken.sources, now=now))
+            shown = shown._replace(reasons=engine.reasons(query, taken.numbers, taken.sources, now=now))
             if explain:
                 shown = _scored(engine, query, shown, now, deadline)
         count_answer(self._tools.metrics, "GetFeed", page.basis, degraded)
-        return feed_pb2.GetFeedResponse(
-            items=ranked_items(engine, self._tools.signer, decided, shown, explain=explain),
-            next_page_token="" if taken.rest is None else self._tools.signer.sign_page(taken.rest),
-            info=answer_info(decided, unknown=unknown, degraded=degraded, eligible=int(np.count_nonzero(eligible))),
+        return answer_bytes(
+            ranked_items(engine, self._tools.signer, decided, shown, explain=explain),
+            answer_info(decided, unknown=unknown, degraded=degraded, eligible=int(np.count_nonzero(eligible))),
+            page_token="" if taken.rest is None else self._tools.signer.sign_page(taken.rest),
+            info_field=FEED_INFO,
         )
 
-    def GetSimilar(self, request: feed_pb2.GetSimilarRequest, context: grpc.ServicerContext) -> feed_pb2.GetSimilarResponse:
+    def GetSimilar(self, request: feed_pb2.GetSimilarRequest, context: grpc.ServicerContext) -> bytes:
         """Items like the given ones."""
         tools, now = self._tools, self._tools.now()
         wanted = Wanted.of(request, tools.placements)
@@ -155,12 +160,11 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
             asker, engine = meet(tools.store, tools.live, subject_of(request.subject), consent, tools.consent_default)
         else:
             asker, engine = Asker.nobody(consent), tools.live.newest()
-        liked, unknown_liked = engine.numbers_of(liked_ids)
-        disliked, unknown_disliked = engine.numbers_of(disliked_ids)
-        excluded, unknown = engine.numbers_of(wanted.exclude_ids)
+        liked, unknown_liked = numbers_of(engine, liked_ids)
+        disliked, unknown_disliked = numbers_of(engine, disliked_ids)
+        excluded, unknown = numbers_of(engine, wanted.exclude_ids)
         query = Query(
-            # What is not like the given items does not stand in for what is: a short list is the better answer.
-            placement=wanted.placement.model_copy(update={"fallback": "none"}),
+            placement=self._alike[wanted.placement.name],
             size=wanted.page_size,
             history=_seeds(liked.tolist(), disliked.tolist(), now),
             consumed=asker.consumed,
@@ -174,18 +178,15 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
             seeds_are_items=True,
         )
         decided, feed = decide(tools, "GetSimilar", engine, query, asker, None, context, now)
-        return feed_pb2.GetSimilarResponse(
-            items=self._items(engine, decided, feed, explain=request.explain),
-            info=_info(decided, feed, [*unknown_liked, *unknown_disliked, *unknown]),
-        )
+        return self._answer(engine, decided, feed, [*unknown_liked, *unknown_disliked, *unknown], explain=request.explain)
 
-    def GetPopular(self, request: feed_pb2.GetPopularRequest, context: grpc.ServicerContext) -> feed_pb2.GetPopularResponse:
+    def GetPopular(self, request: feed_pb2.GetPopularRequest, context: grpc.ServicerContext) -> bytes:
         """What is popular, overall or in one category."""
         tools, now = self._tools, self._tools.now()
         wanted = Wanted.of(request, tools.placements)
         category = label_of(request.category, "category")
         engine = tools.live.newest()
-        excluded, unknown = engine.numbers_of(wanted.exclude_ids)
+        excluded, unknown = numbers_of(engine, wanted.exclude_ids)
         query = Query(
             placement=wanted.placement,
             size=wanted.page_size,
@@ -198,9 +199,9 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
             reasons=wanted.page_size,
         )
         decided, feed = decide(tools, "GetPopular", engine, query, Asker.nobody(), None, context, now)
-        return feed_pb2.GetPopularResponse(items=self._items(engine, decided, feed, explain=False), info=_info(decided, feed, unknown))
+        return self._answer(engine, decided, feed, unknown, explain=False)
 
-    def Rank(self, request: feed_pb2.RankRequest, context: grpc.ServicerContext) -> feed_pb2.RankResponse:
+    def Rank(self, request: feed_pb2.RankRequest, context: grpc.ServicerContext) -> bytes:
         """The given items in the order that suits one person."""
         tools, now = self._tools, self._tools.now()
         placement = tools.placements.get(request.placement)
@@ -212,10 +213,9 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
         consent = consent_of(request.consent) if request.HasField("consent") else None
         asker, engine = meet(tools.store, tools.live, subject, consent, tools.consent_default)
         moment = Moment.of(given, engine)
-        numbers, unknown = engine.numbers_of(item_ids)
+        numbers, unknown = numbers_of(engine, item_ids)
         query = Query(
-            # The caller chose the items, so the placement's kinds do not choose among them once more.
-            placement=placement.model_copy(update={"kinds": frozenset()}),
+            placement=self._of_given[placement.name],
             size=max(len(numbers), 1),
             history=moment.joined(asker.history, now),
             dismissed=asker.dismissed,
@@ -225,12 +225,12 @@ class FeedService(feed_pb2_grpc.FeedServiceServicer):
             reasons=len(numbers),
         )
         decided, feed = decide(tools, "Rank", engine, query, asker, moment, context, now)
-        return feed_pb2.RankResponse(
-            items=self._items(engine, decided, feed, explain=request.explain), info=_info(decided, feed, [*unknown, *moment.unknown])
-        )
+        return self._answer(engine, decided, feed, [*unknown, *moment.unknown], explain=request.explain)
 
-    def _items(self, engine: Recommender, decided: Decided, feed: Feed, *, explain: bool) -> list[types_pb2.RankedItem]:
-        return ranked_items(engine, self._tools.signer, decided, Shown.first(feed, len(feed.numbers)), explain=explain)
+    def _answer(self, engine: Recommender, decided: Decided, feed: Feed, unknown: Sequence[str], *, explain: bool) -> bytes:
+        """An answer of all of `feed`."""
+        shown = Shown.first(feed, len(feed.numbers))
+        return answer_bytes(ranked_items(engine, self._tools.signer, decided, shown, explain=explain), _info(decided, feed, unknown))
 
 
 def _info(decided: Decided, feed: Feed, unknown: Sequence[str]) -> types_pb2.AnswerInfo:
@@ -242,7 +242,7 @@ def _scored(engine: Recommender, query: Query, shown: Shown, now: datetime, dead
     [feed] = engine.feeds([replace(query, candidates=shown.numbers, size=len(shown.numbers), reasons=0)], now=now, deadline=deadline)
     place_of = {number: place for place, number in enumerate(feed.numbers.tolist())}
     places = np.array([place_of[number] for number in shown.numbers.tolist()])
-    return replace(shown, scores=feed.scores[places], contributions=feed.contributions[places], source_ranks=feed.source_ranks[places])
+    return shown._replace(scores=feed.scores[places], contributions=feed.contributions[places], source_ranks=feed.source_ranks[places])
 
 
 def _seeds(liked: list[int], disliked: list[int], now: datetime) -> History:

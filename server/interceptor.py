@@ -68,11 +68,10 @@ class CallInterceptor(grpc.ServerInterceptor):
     def _wrap(self, path: str, handler: Handler) -> tuple[Handler, Lane | None, Callable[[], None]]:
         _, service, method = path.rsplit("/", 2)
         lane = self._lanes.get(service)
-        requests = self._metrics.requests.labels(method, grpc.StatusCode.RESOURCE_EXHAUSTED.name)
         turned_away = self._metrics.turned_away.labels(method, "wait")
 
         def count_turned_away() -> None:
-            requests.inc()
+            self._metrics.ended(method, grpc.StatusCode.RESOURCE_EXHAUSTED.name)
             turned_away.inc()
 
         if handler.stream_stream is not None:
@@ -90,6 +89,8 @@ class CallInterceptor(grpc.ServerInterceptor):
     def _around(
         self, method: str, behaviour: Callable[[Request, grpc.ServicerContext], Response], lane: Lane | None
     ) -> Callable[[Request, grpc.ServicerContext], Response]:
+        # Enumerations are slow to look up.
+        ok, names = grpc.StatusCode.OK, {code: code.name for code in grpc.StatusCode}
         in_flight, seconds = self._metrics.in_flight, self._metrics.seconds.labels(method)
         waits = None if lane is None else self._metrics.waits.labels(lane.name)
         turned_away = self._metrics.turned_away.labels(method, "deadline")
@@ -105,7 +106,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         def call(request: Request, context: grpc.ServicerContext) -> Response:
             started = time.perf_counter()
             in_flight.inc()
-            code, error_name = grpc.StatusCode.OK, ""
+            code, error_name = ok, ""
             try:
                 remaining = remaining_of(context)
                 # Work that nobody waits for any more would only delay the calls behind it.
@@ -137,7 +138,7 @@ class CallInterceptor(grpc.ServerInterceptor):
                 took = time.perf_counter() - started
                 in_flight.dec()
                 seconds.observe(took)
-                self._metrics.requests.labels(method, code.name).inc()
+                self._metrics.ended(method, names[code])
                 if _LOG.isEnabledFor(logging.DEBUG):
                     # Only names and numbers: messages quote what was given, which may be somebody's id.
                     _LOG.debug("call", extra={"method": method, "code": code.name, "ms": round(took * 1e3, 3), "error": error_name})

@@ -29,7 +29,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         counter, gauge = partial(Counter, registry=self.registry), partial(Gauge, registry=self.registry)
-        self.requests = counter("recommender_requests", "Calls by method and status code.", ["method", "code"])
+        self._requests = counter("recommender_requests", "Calls by method and status code.", ["method", "code"])
         self.seconds = Histogram(
             "recommender_request_seconds",
             "Seconds from the start of a call's work to its end.",
@@ -46,7 +46,7 @@ class Metrics:
         )
         self.turned_away = counter("recommender_turned_away", "Calls that were turned away under overload, and why.", ["method", "why"])
         self.in_flight = gauge("recommender_requests_in_flight", "Calls being worked on.")
-        self.answers = counter("recommender_answers", "Answers by method and by what they rest on.", ["method", "basis"])
+        self._answers = counter("recommender_answers", "Answers by method and by what they rest on.", ["method", "basis"])
         self.degraded = counter("recommender_degraded", "What was left out of answers, and why.", ["what", "why"])
         self.events = counter("recommender_events", "Events by what became of them.", ["status"])
         self.decisions_written = counter("recommender_decisions_written", "Served records written to the store.")
@@ -59,10 +59,26 @@ class Metrics:
         self.catalogue_changes = counter("recommender_catalogue_changes_applied", "Changes of items applied to the serving generation.")
         self.items = gauge("recommender_generation_items", "Items that the serving generation holds.")
         self.live_items = gauge("recommender_live_items", "Items of the serving generation that are live.")
+        # Finding a counter by its labels takes longer than to count.
+        self._found: dict[tuple[object, ...], Counter] = {}
         self._now = now
         self._created_at: datetime | None = None
         age = gauge("recommender_generation_age_seconds", "Seconds since the serving generation was built; NaN without one.")
         age.set_function(self._age)
+
+    def answered(self, method: str, basis: str) -> None:
+        """Count an answer of `method` that rests on `basis`."""
+        self._count(self._answers, method, basis)
+
+    def ended(self, method: str, code: str) -> None:
+        """Count a call of `method` that ended with the status `code`."""
+        self._count(self._requests, method, code)
+
+    def _count(self, metric: Counter, *labels: str) -> None:
+        counter = self._found.get((metric, *labels))
+        if counter is None:
+            counter = self._found[metric, *labels] = metric.labels(*labels)
+        counter.inc()
 
     def serves(self, generation_id: str, created_at: datetime, items: int) -> None:
         """Note that the generation `generation_id` of so many `items`, built at `created_at`, serves from now on."""

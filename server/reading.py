@@ -31,6 +31,7 @@ Enum = TypeVar("Enum", bound=IntEnum)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Made once, since enumerations take longer to look up and to combine than all else of an event takes to read.
+_NO_KINDS = frozenset[ItemKind]()
 _EVENT_TYPES = {int(kind): kind for kind in EventType}
 _CONSENTS = {
     (bool(bits & Consent.PERSONALISE), bool(bits & Consent.TRAIN), bool(bits & Consent.MEASURE)): Consent(bits)
@@ -143,6 +144,8 @@ def batch_of(count: int, field: str) -> None:
 
 def ids_of(values: Sequence[str], field: str, limit: int) -> list[str]:
     """Checked ids without repetition, in the order given; at most `limit` of them."""
+    if not values:
+        return []
     if len(values) > limit:
         raise InvalidInput(field, f"{len(values)} ids", f"at most {limit}")
     for place, value in enumerate(values):
@@ -166,7 +169,7 @@ def page_size_of(value: int, default: int) -> int:
 
 def kinds_of(values: Sequence[int]) -> frozenset[ItemKind]:
     """The kinds wanted; empty when none is named."""
-    return frozenset(enum_of(ItemKind, value, f"kinds[{place}]") for place, value in enumerate(values))
+    return frozenset(enum_of(ItemKind, value, f"kinds[{place}]") for place, value in enumerate(values)) if values else _NO_KINDS
 
 
 def filter_of(text: str) -> str:
@@ -210,6 +213,10 @@ class Context:
         return cls(label_of(message.language, "context.language").lower(), message.current_item_id, newest_first[::-1])
 
 
+NO_CONTEXT = Context("", "", ())
+"""Of a request that says nothing about its moment."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What all requests for items say alike: at which placement, how many, and which ones at all."""
@@ -233,5 +240,5 @@ class Wanted:
             exclude_ids=tuple(ids_of(request.exclude_item_ids, "exclude_item_ids", EXCLUDE_LIMIT)),
             kinds=kinds_of(request.kinds),
             filter=filter_of(request.filter),
-            context=Context.of(request.context),
+            context=Context.of(request.context) if request.HasField("context") else NO_CONTEXT,
         )

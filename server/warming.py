@@ -13,13 +13,18 @@ from recommender.conditions import compile_condition
 from recommender.engine import Recommender
 from recommender.errors import RecommenderError
 from recommender.events import EventType
-from recommender.feeds import Query
+from recommender.feeds import Basis, Query
 from recommender.generation.catalogue import FILTER_FIELDS
+from recommender.paging import DIGEST_SIZE
 from recommender.people import HISTORY_DTYPE, History, empty_history
 from recommender.placements import Placement
 from recommender.times import to_micros
+from recommender.tokens import KEY_BYTES_LEAST, TokenSigner
+from server.answering import Decided, Shown, ranked_items
 
 PLACEMENT = Placement(name="warming")
+SIGNER = TokenSigner([("warming", bytes(KEY_BYTES_LEAST))])
+"""Signs what nobody is sent."""
 
 CLICKS = 5
 """Of a history so long everything is made ready: one of a single item needs less."""
@@ -41,7 +46,9 @@ def warm(engine: Recommender, now: datetime, recent: Sequence[Query] = (), pause
     catalogue.category_members  # noqa: B018
     for history in (empty_history(), _most_popular(engine, now)):
         pause()
-        engine.feeds([Query(PLACEMENT, PLACEMENT.page_size, history=history, reasons=PLACEMENT.page_size)], now=now)
+        [feed] = engine.feeds([Query(PLACEMENT, PLACEMENT.page_size, history=history, reasons=PLACEMENT.page_size)], now=now)
+        decided = Decided(bytes(DIGEST_SIZE), PLACEMENT.name, "", engine.generation_id, Basis.CONTEXTUAL)
+        ranked_items(engine, SIGNER, decided, Shown.first(feed, PLACEMENT.page_size), explain=False)
     for query in recent:
         pause()
         # A filter may name an attribute that the new generation does not have.

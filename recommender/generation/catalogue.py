@@ -50,6 +50,23 @@ class Card(NamedTuple):
     image_url: str
 
 
+class CardColumns(NamedTuple):
+    """What cards are made of, as arrays for compiled loops, all read-only.
+
+    Texts in UTF-8: the one of row r reaches from `ends[r]` to `ends[r + 1]`. `kinds`: `ItemKind` by row, shape (n,), uint8.
+    `row_of_number`: as in `Catalogue`.
+    """
+
+    kinds: npt.NDArray[np.uint8]
+    ids: npt.NDArray[np.uint8]
+    id_ends: npt.NDArray[np.int32]
+    titles: npt.NDArray[np.uint8]
+    title_ends: npt.NDArray[np.int32]
+    images: npt.NDArray[np.uint8]
+    image_ends: npt.NDArray[np.int32]
+    row_of_number: npt.NDArray[np.int32]
+
+
 class Catalogue:
     """n items in order of their number, memory-mapped when loaded from a file."""
 
@@ -118,18 +135,20 @@ class Catalogue:
 
     def rows_of(self, numbers: npt.ArrayLike) -> npt.NDArray[np.int32]:
         """Rows of item `numbers`, the same shape, int32; -1 for numbers that are not in this generation."""
-        given = np.asarray(numbers, dtype=np.int64)
-        table = self.row_of_number
-        return table[np.where(given < len(table), given, len(table) - 1)]
+        # The last place is that of a number which nothing has.
+        return self.row_of_number.take(np.asarray(numbers, dtype=np.int64), mode="clip")
 
     def rows_of_ids(self, item_ids: Sequence[str]) -> npt.NDArray[np.int32]:
         """Rows of external ids, shape (len(item_ids),), int32; -1 for ids that are not in this generation."""
         rows = np.full(len(item_ids), -1, dtype=np.int32)
-        for place, item_id in enumerate(item_ids):
-            wanted = np.uint64(_hash(item_id))
-            at = int(np.searchsorted(self.id_hashes, wanted))
-            while at < self.n and self.id_hashes[at] == wanted:
-                if self._texts("id").at([self.id_rows[at]])[0] == item_id:
+        if not len(item_ids):
+            return rows
+        encoded = [item_id.encode() for item_id in item_ids]
+        wanted = np.array([xxhash.xxh3_64_intdigest(item_id) for item_id in encoded], dtype=np.uint64)
+        texts = self._texts("id")
+        for place, at in enumerate(self.id_hashes.searchsorted(wanted).tolist()):
+            while at < self.n and self.id_hashes[at] == wanted[place]:
+                if texts.one(self.id_rows[at]) == encoded[place]:
                     rows[place] = self.id_rows[at]
                     break
                 at += 1
@@ -143,6 +162,16 @@ class Catalogue:
             Card(item_id, kinds[code], title, image)
             for item_id, code, title, image in zip(ids, codes[rows].tolist(), titles, images, strict=True)
         ]
+
+    @cached_property
+    def card_columns(self) -> CardColumns:
+        """What `cards` are made of."""
+        codes, values = self._kinds
+        kinds = np.array(values, dtype=np.uint8)[codes] if self.n else np.zeros(0, dtype=np.uint8)
+        row_of_number = self.row_of_number.view()
+        kinds.flags.writeable = row_of_number.flags.writeable = False
+        ids, titles, images = (self._texts(name) for name in ("id", "title", "image_url"))
+        return CardColumns(kinds, ids.data, ids.ends, titles.data, titles.ends, images.data, images.ends, row_of_number)
 
     def _texts(self, name: str) -> Texts:
         if name not in self._read:

@@ -6,6 +6,7 @@ features for the leading candidates. Both are learnt by a build, on people and t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.feeds import SourceName
+from recommender.kernels import compiled
 from recommender.placements import HISTORY_BUCKETS
 from recommender.ranking.features import FEATURES
 from recommender.ranking.trees import Trees
@@ -55,9 +57,15 @@ class Blend:
 
     def probability(self, scores: Floats) -> Floats:
         """Probability of being taken up of candidates with these tree scores, the same shape, float32."""
-        slope, offset = self.calibration
-        probabilities: Floats = (1 / (1 + np.exp(-np.clip(slope * scores.astype(np.float64) + offset, -80, 80)))).astype(np.float32)
-        return probabilities
+        return _logistic(scores, *self.calibration.tolist())
+
+
+@compiled
+def _logistic(scores: Floats, slope: float, offset: float) -> Floats:
+    made = np.empty(len(scores), dtype=np.float32)
+    for place in range(len(scores)):
+        made[place] = 1 / (1 + math.exp(-min(max(slope * np.float64(scores[place]) + offset, -80.0), 80.0)))
+    return made
 
 
 NO_CALIBRATION = np.array([1.0, 0.0])

@@ -11,18 +11,19 @@ import scipy.sparse as sp
 from recommender.columns import StringColumn, StringListColumn
 from recommender.feeds import SourceName
 from recommender.generation.catalogue import Catalogue
-from recommender.kernels import affinities, shares_alike
+from recommender.ranking.feature_kernels import blend_columns, features_of
+from recommender.read_only import read_only
 from recommender.sources import Past
+from recommender.sources.content import past_vectors
 from recommender.times import MISSING_TIME
 from recommender.vectors import VectorIndex
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+Times = npt.NDArray[np.int64]
 
-RECENT = 5
-"""Newest items of a history that short-term likeness goes by."""
 RANK_CONSTANT = 10
-_HOUR_US = 3_600_000_000
 
 FEATURES = (
     "blend",
@@ -69,19 +70,21 @@ class ItemFacts:
     ) -> None:
         self.catalogue = catalogue
         self.vectors = vectors
-        self.has_vector = has_vector
         self.popularity = popularity
         self.recent = recent
-        self.first_at = first_at
+        self.has_vector = read_only(has_vector)
+        self.first_at = read_only(first_at)
+        self.published_at = read_only(catalogue.published_at)
 
     @cached_property
     def categories(self) -> sp.csr_array:
-        """Items by categories, rows summing to 1 or 0, float32."""
+        """Items by categories, rows summing to 1 or 0, float32, with int32 indices."""
         column = self.catalogue.column("categories")
         assert isinstance(column, StringListColumn)
         counts = np.diff(column.offsets)
         weights = np.repeat(1 / np.maximum(counts, 1), counts).astype(np.float32)
-        matrix = sp.csr_array((weights, column.codes, column.offsets), shape=(self.catalogue.n, len(column.values)))
+        parts = (weights, column.codes.astype(np.int32), column.offsets.astype(np.int32))
+        matrix = sp.csr_array(parts, shape=(self.catalogue.n, len(column.values)))
         matrix.sum_duplicates()
         return matrix
 
@@ -91,6 +94,27 @@ class ItemFacts:
         column = self.catalogue.column("author")
         assert isinstance(column, StringColumn)
         return column.codes.astype(np.int32)
+
+    @cached_property
+    def arrays(
+        self,
+    ) -> tuple[npt.NDArray[np.int16], Mask, Floats, Floats, Times, Times, int, Rows, Rows, Floats, int, Rows]:
+        """All that features are made of, as `features_of` takes it."""
+        categories = self.categories
+        return (
+            self.vectors.halves,
+            self.has_vector,
+            self.popularity_log,
+            self.trend,
+            self.published_at,
+            self.first_at,
+            MISSING_TIME,
+            categories.indptr,
+            categories.indices,
+            categories.data,
+            categories.shape[1],
+            self.authors,
+        )
 
     @cached_property
     def popularity_log(self) -> Floats:
@@ -111,59 +135,20 @@ def features(facts: ItemFacts, past: Past, rows: Rows, blended: Floats, strength
 
     `blended`: weighted sums, shape (m,). `strength`, `source_ranks`: shape (m, s). `now`: µs since 1970.
     """
-    weights = np.maximum(past.weights, 0)
-    history = past.rows[weights > 0]
-    share = (weights[weights > 0] / max(float(weights.sum()), 1e-9)).astype(np.float32)
-    s = len(SourceName)
-    made = np.empty((len(rows), len(FEATURES)), dtype=np.float32)
-    with_blend(made, blended)
-    made[:, 2 : 2 + s] = strength
-    made[:, 2 + s : 2 + 2 * s] = np.where(source_ranks > 0, RANK_CONSTANT / (RANK_CONSTANT + source_ranks), 0)
-    rest = made[:, 2 + 2 * s :]
-    rest[:, 0] = facts.popularity_log[rows]
-    rest[:, 1] = facts.trend[rows]
-    rest[:, 2] = np.log1p(_elapsed(facts.catalogue.published_at[rows], now) / _HOUR_US)
-    rest[:, 3] = np.log1p(_elapsed(facts.first_at[rows], now) / (24 * _HOUR_US))
-    rest[:, 4] = np.log1p(len(history))
-    rest[:, 5] = _category_affinity(facts, history, share, rows)
-    rest[:, 6] = _author_affinity(facts, history, share, rows)
-    rest[:, 7:10] = _likeness(facts, history, share, rows)
-    return made
+    return features_of(
+        rows,
+        blended,
+        np.ascontiguousarray(strength),
+        np.ascontiguousarray(source_ranks),
+        RANK_CONSTANT,
+        past.rows,
+        past.weights,
+        past_vectors(past, facts.vectors),
+        now,
+        *facts.arrays,
+    )
 
 
 def with_blend(made: Floats, blended: Floats) -> None:
     """Fill in the columns of `made`, shape (m, f), that depend on the blend's weights; `blended`: weighted sums, shape (m,)."""
-    made[:, 0] = blended
-    made[:, 1] = blended / max(float(blended.max(initial=0)), 1e-9)
-
-
-def _elapsed(at: npt.NDArray[np.int64], now: int) -> npt.NDArray[np.float64]:
-    """Time from `at` to `now`, at least 0, NaN where `at` is missing."""
-    return np.where(at == MISSING_TIME, np.nan, np.maximum(now - at, 0))
-
-
-def _category_affinity(facts: ItemFacts, history: Rows, share: Floats, rows: Rows) -> Floats:
-    categories = facts.categories
-    return affinities(categories.indptr, categories.indices, categories.data, history, share, rows, categories.shape[1])
-
-
-def _author_affinity(facts: ItemFacts, history: Rows, share: Floats, rows: Rows) -> Floats:
-    return shares_alike(facts.authors[history], share, facts.authors[rows])
-
-
-def _likeness(facts: ItemFacts, history: Rows, share: Floats, rows: Rows) -> Floats:
-    """Cosine to the last item, the largest to the last few, and the one to the weighted mean of all, shape (m, 3)."""
-    made = np.full((len(rows), 3), np.nan, dtype=np.float32)
-    known = facts.has_vector[history]
-    history, share = history[known], share[known]
-    if not len(history) or not facts.vectors.dimension:
-        return made
-    there = np.flatnonzero(facts.has_vector[rows])
-    past = facts.vectors.gather(history)
-    mean = share @ past
-    asked = np.concatenate([past[-RECENT:], (mean / np.float32(max(float(np.linalg.norm(mean)), 1e-9)))[None]])
-    cosines = facts.vectors.cosines(rows[there], asked)
-    made[there, 0] = cosines[:, -2]
-    made[there, 1] = cosines[:, :-1].max(axis=1)
-    made[there, 2] = cosines[:, -1]
-    return made
+    blend_columns(made, blended)

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from recommender.kernels import struck_trees
+from recommender.ranking.tree_kernels import struck_trees
 
 LEAF = -1
 """Stands for the feature and the children of a leaf."""
 
 LEAVES_LIMIT = 64
 """Leaves of one tree at the most: they share one machine word while scoring."""
-_LOW_ONES = np.array([(~value & (value + 1)).bit_length() - 1 for value in range(256)], dtype=np.uint8)
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
@@ -62,15 +61,15 @@ class Trees:
     def score(self, x: Floats) -> Floats:
         """Sum over the trees for each row of `x`, shape (m, features), float32, NaN where missing: shape (m,), float32.
 
-        A row's score does not depend on the other rows, to the last bit. Instead of walking the trees, all questions are asked by
-        column, and each answer "right" strikes off the leaves under the left child; the first leaf that remains is the one where the
-        walk would end (QuickScorer: Lucchese et al., SIGIR 2015). Raises ValueError for another number of columns.
+        A row's score does not depend on the other rows, to the last bit. Instead of walking the trees, all their questions are asked of
+        many rows at once, and each answer "right" strikes off the leaves under the left child; the first leaf that remains is the one
+        where the walk would end (V-QuickScorer: Lucchese et al., SIGIR 2016). Raises ValueError for another number of columns.
         """
         if x.ndim != 2 or x.shape[1] != self.features:
             raise ValueError(f"rows of {self.features} features, got shape {x.shape}")
         asked = self._questions
         return struck_trees(
-            asked.starts, asked.thresholds, asked.missing_left, asked.trees, asked.struck, asked.values, _LOW_ONES, np.ascontiguousarray(x)
+            asked.starts, asked.columns, asked.thresholds, asked.missing_left, asked.struck, asked.values, np.ascontiguousarray(x)
         )
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
@@ -143,19 +142,19 @@ def _check(trees: Trees) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Questions:
-    """All questions of the trees by column, as `struck_trees` asks them."""
+    """All questions of the trees, tree by tree, as `struck_trees` asks them."""
 
     starts: npt.NDArray[np.int64]
+    columns: Ints
     thresholds: Floats
     missing_left: npt.NDArray[np.bool_]
-    trees: Ints
     struck: npt.NDArray[np.uint64]
     values: Floats
 
 
 def _asked(trees: Trees) -> _Questions:
     leaves = _leaves_below(trees)
-    values = np.zeros((trees.count, max((leaves[root] for root in trees.offsets[:-1].tolist()), default=1) + 1), dtype=np.float32)
+    values = np.zeros((trees.count, max((leaves[root] for root in trees.offsets[:-1].tolist()), default=1)), dtype=np.float32)
     first, struck = [0] * len(leaves), np.zeros(len(leaves), dtype=np.uint64)
     feature, left, right = trees.feature.tolist(), trees.left.tolist(), trees.right.tolist()
     tree_of = np.repeat(np.arange(trees.count, dtype=np.int32), np.diff(trees.offsets))
@@ -166,9 +165,9 @@ def _asked(trees: Trees) -> _Questions:
         first[left[node]], first[right[node]] = first[node], first[node] + leaves[left[node]]
         struck[node] = ((1 << leaves[left[node]]) - 1) << first[node]
     asking = np.flatnonzero(trees.feature != LEAF)
-    asking = asking[np.lexsort((trees.threshold[asking], trees.feature[asking]))]
-    starts = np.searchsorted(trees.feature[asking], np.arange(trees.features + 1)).astype(np.int64)
-    return _Questions(starts, trees.threshold[asking], trees.missing_left[asking], tree_of[asking], struck[asking], values)
+    starts = np.searchsorted(asking, trees.offsets).astype(np.int64)
+    columns = trees.feature[asking].astype(np.int32)
+    return _Questions(starts, columns, trees.threshold[asking], trees.missing_left[asking], struck[asking], values)
 
 
 def _leaves_below(trees: Trees) -> list[int]:

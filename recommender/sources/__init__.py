@@ -12,7 +12,7 @@ from recommender.sources.past import Past
 from recommender.sources.popular import PopularSource
 from recommender.sources.response import ResponseSource
 from recommender.sources.sequence import SequenceSource
-from recommender.sources.source import NO_OPINION, Causes, Scorer, Source
+from recommender.sources.source import NO_OPINION, Causes, Scorer, Source, first_allowed
 from recommender.sources.transfer import TransferSource
 
 __all__ = [
@@ -31,5 +31,6 @@ __all__ = [
     "SequenceSource",
     "Source",
     "TransferSource",
+    "first_allowed",
     "whitened",
 ]

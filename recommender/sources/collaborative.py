@@ -18,10 +18,10 @@ import numpy as np
 from recommender.best import best_rows
 from recommender.cause_kernels import causes_of_factors
 from recommender.feeds import SourceName
-from recommender.kernels import dots
+from recommender.kernels import above_zero, any_of, dots, reordered
 from recommender.profile import Collaborative
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, NoFurther, Rows, sound
+from recommender.sources.source import Causes, Floats, Mask, NoFurther, Rows, sound
 
 
 def whitened(factors: Floats, regularisation: float) -> Floats:
@@ -51,7 +51,7 @@ class CollaborativeSource:
 
     def has_opinion(self, past: Past) -> bool:
         """Whether any learnt item has positive weight."""
-        return bool(self.known[past.liked].any())
+        return any_of(self.known, past.liked)
 
     def prepare(self, past: Past, now: int) -> FoldedIn:
         """Fold the history in."""
@@ -69,9 +69,9 @@ class FoldedIn(NoFurther):
         # Signed: negative where an event speaks against its item. Items of no factors change nothing.
         self._confidence = source.confidence * past.decayed(source.settings.history_decay)
         self._history: Floats = source.factors[past.rows]
-        self._system = (self._history @ self._history.T) * (np.abs(self._confidence) - 1)[:, None]
-        self._system.ravel()[:: len(self._system) + 1] += 1
-        self._vector: Floats = np.linalg.solve(self._system, np.maximum(self._confidence, 0)) @ self._history
+        self._system, preferred = _system(self._history, self._confidence)
+        weights: Floats = np.linalg.solve(self._system, preferred)
+        self._vector: Floats = weights @ self._history
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`."""
@@ -79,9 +79,28 @@ class FoldedIn(NoFurther):
 
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`."""
-        scores = sound(dots(self._source.factors, rows, self._vector))
-        return np.where(scores > 0, scores, NO_OPINION)
+        return above_zero(dots(self._source.factors, rows, self._vector))
 
     def causes(self, rows: Rows) -> Causes:
         """The score is linear in the liked items: y·x = Σ_j y·A⁻¹y_j · c_j (Hu, Koren, Volinsky 2008, section 5)."""
         return Causes(*causes_of_factors(self._system, self._history, self._confidence, self._source.factors, rows))
+
+
+@reordered
+def _system(history: Floats, confidence: Floats) -> tuple[Floats, Floats]:
+    """S = I + D G, shape (h, h), and c, shape (h,), of a history's factors, shape (h, f), and their signed `confidence`, shape (h,)."""
+    h = len(history)
+    system, preferred = np.empty((h, h), dtype=np.float32), np.maximum(confidence, np.float32(0))
+    for one in range(h):
+        for other in range(one + 1):
+            product = np.float32(0)
+            for factor in range(history.shape[1]):
+                product += history[one, factor] * history[other, factor]
+            system[one, other] = product
+            system[other, one] = product
+    for one in range(h):
+        more = abs(confidence[one]) - np.float32(1)
+        for other in range(h):
+            system[one, other] *= more
+        system[one, one] += np.float32(1)
+    return system, preferred

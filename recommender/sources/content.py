@@ -7,23 +7,35 @@ interest that it fits best, interests with more weight counting more, less its l
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
-from recommender.best import best_places
 from recommender.feeds import SourceName
-from recommender.kernels import led
 from recommender.profile import Content
+from recommender.read_only import read_only
+from recommender.sources.interest_kernels import interests_of, nearby, scored
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, Rows, ranked_causes, sound
+from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, Rows, ranked_causes
 from recommender.vectors import VectorIndex
 
-STRENGTH_POWER = 0.25
+STRENGTH_POWER = np.float32(0.25)
 """How much an interest's share of the history's weight counts against likeness: share to this power."""
 
 ROUNDING = 1e-5
 
+NO_NUMBER = "a likeness is no number"
+
 LISTS, GATHERED, FEWEST = 8, 400, 50
 """Newest liked items of a history whose neighbours are gathered, how many in all at about the most, and of each at the least."""
+
+
+def past_vectors(past: Past, vectors: VectorIndex) -> Floats:
+    """The vectors of a history of h items, shape (h, d): the ranker goes by them as well."""
+    made = past.worked_out.get(vectors)
+    if made is None:
+        made = past.worked_out[vectors] = vectors.gather(past.rows)
+    return cast(Floats, made)
 
 
 class ContentSource:
@@ -34,7 +46,8 @@ class ContentSource:
 
     def __init__(self, vectors: VectorIndex, has_vector: Mask, settings: Content) -> None:
         self.vectors = vectors
-        self.has_vector = has_vector
+        self.has_vector = read_only(has_vector)
+        self.near = read_only(vectors.near)
         self.settings = settings
 
     def has_opinion(self, past: Past) -> bool:
@@ -55,35 +68,39 @@ class Interests:
 
     def __init__(self, source: ContentSource, past: Past) -> None:
         self._source, self._past = source, past
-        self._weights = weights = past.decayed(source.settings.history_decay)
-        self._history = history = source.vectors.gather(past.rows)
-        against = (np.where(weights < 0, -weights, np.float32(0)) @ history) / max(float(np.abs(weights).sum()), 1e-9)
-        self.against: Floats = sound(against.astype(np.float32))
-        self.group: Rows = np.full(len(weights), -1, dtype=np.int32)
-        liked = np.flatnonzero((weights > 0) & source.has_vector[past.rows])
-        members = history[liked]
-        self.group[liked] = led(members @ members.T, np.float32(source.settings.same_interest), source.settings.interests)
-        shares = np.where(self.group == np.arange(self.group.max(initial=-1) + 1)[:, None], weights, np.float32(0))
-        sums, totals = shares @ history, shares.sum(axis=1)
-        norms = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), np.float32(1e-9))
-        self.strengths: Floats = (totals / max(float(totals.sum()), 1e-9)) ** np.float32(STRENGTH_POWER)
-        self.vectors: Floats = sound(sums / norms)
+        self._weights = past.decayed(source.settings.history_decay)
+        self._history = past_vectors(past, source.vectors)
+        settings, least = source.settings, np.float32(source.settings.same_interest)
+        self.group, self._queries, self.strengths, count, right = interests_of(
+            past.rows, self._weights, self._history, source.has_vector, least, settings.interests, STRENGTH_POWER
+        )
+        if not right:
+            raise FloatingPointError(NO_NUMBER)
+        self.vectors: Floats = self._queries[:count]
+        self.against: Floats = self._queries[count]
         self.mode = "none"
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`. Where lists of what is near are kept, the best of those."""
         if not len(self.vectors):
             return np.zeros(0, dtype=np.int32)
-        near = self._source.vectors.near
-        if not near.shape[1]:
+        source = self._source
+        if not source.near.shape[1]:
             return self._searched(allowed, limit)
         self.mode = "lists"
-        newest = self._past.rows[self.group >= 0][-LISTS:]
-        rows = np.unique(near[newest, : max(FEWEST, GATHERED // max(len(newest), 1))])
-        rows = rows[rows >= 0]
-        rows = rows[allowed[rows]]
-        best: Rows = rows[best_places(self._fits(rows), limit)]
-        return best
+        return nearby(
+            source.near,
+            self._past.rows,
+            self.group,
+            LISTS,
+            GATHERED,
+            FEWEST,
+            allowed,
+            limit,
+            source.vectors.halves,
+            self._queries,
+            self.strengths,
+        )
 
     def further(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`: what a search finds, where there was none yet."""
@@ -103,18 +120,14 @@ class Interests:
         found: Rows = best[best >= 0]
         return found
 
-    def _fits(self, rows: Rows) -> Floats:
-        """How well `rows`, shape (r,), fit the interest that they fit best, shape (r,)."""
-        fits: Floats = (self._source.vectors.cosines(rows, self.vectors) * self.strengths).max(axis=1)
-        return fits
-
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`."""
         if not len(self.vectors):
             return np.full(len(rows), NO_OPINION)
-        cosines = self._source.vectors.cosines(rows, np.vstack([self.vectors, self.against]))
-        best = sound((cosines[:, :-1] * self.strengths).max(axis=1) - cosines[:, -1])
-        return np.where(best > 0, best, NO_OPINION)
+        scores, right = scored(self._source.vectors.halves, rows, self._queries, self.strengths)
+        if not right:
+            raise FloatingPointError(NO_NUMBER)
+        return scores
 
     def causes(self, rows: Rows) -> Causes:
         """See `Scorer`. An event is a cause of a row when without it the interest that the row fits best would fit it less."""

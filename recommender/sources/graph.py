@@ -13,9 +13,9 @@ import numpy as np
 from recommender.best import best_rows
 from recommender.feeds import SourceName
 from recommender.graph_filter import ItemSpectrum
-from recommender.kernels import dots
+from recommender.kernels import above_zero, any_of, dots
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, NoFurther, Rows, ranked_causes, sound
+from recommender.sources.source import Causes, Floats, Mask, NoFurther, Rows, ranked_causes, sound
 
 
 class GraphSource:
@@ -36,7 +36,7 @@ class GraphSource:
 
     def has_opinion(self, past: Past) -> bool:
         """Whether any learnt item has positive weight."""
-        return bool(self.known[past.liked].any())
+        return any_of(self.known, past.liked)
 
     def prepare(self, past: Past, now: int) -> Filtered:
         """Bring the history into the spectrum."""
@@ -62,7 +62,7 @@ class Filtered(NoFurther):
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`."""
         scores: Floats = dots(self._spectrum.vectors, rows, self._signal) * self._spectrum.out_of[rows]
-        return np.where(sound(scores) > 0, scores, NO_OPINION)
+        return above_zero(scores)
 
     def causes(self, rows: Rows) -> Causes:
         """The score is linear in the history: each event's part is its own signal's."""

@@ -7,17 +7,17 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
-from recommender.best import best_of, best_places
+from recommender.best import best_of, key_of, move_largest_ahead, place_of
 from recommender.cause_kernels import causes_of_lists
 from recommender.feeds import SourceName
-from recommender.kernels import looked_up, sum_lists
+from recommender.kernels import any_of, compiled, looked_up, sum_lists
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, NoFurther, Rows, sound
+from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, NoFurther, Rows
 
 FIRST_STEPS = 30
 """Rows that go best with a history, from which a second step is made."""
-FADED = 1e-4
-"""Events whose weight has fallen below this share of the largest are passed over."""
+NOTHING, FADED = np.float32(0), np.float32(1e-4)
+"""Events whose weight has fallen to this share of the largest are passed over: it changes no order, and lists take time."""
 
 
 class ItemItemSource:
@@ -42,7 +42,7 @@ class ItemItemSource:
 
     def has_opinion(self, past: Past) -> bool:
         """Whether any item of positive weight has neighbours."""
-        return bool(self.known[past.liked].any())
+        return any_of(self.known, past.liked)
 
     def gathered(self, past: Past) -> Neighbours:
         """What goes with a history, worked out once for all that ask for it."""
@@ -60,12 +60,14 @@ class ItemItemSource:
 class Gathered(NoFurther):
     """Sums over lists of weights, row by row; only those above 0 are opinions.
 
-    `rows`: all that came up, shape (c,), int32; `sums`: theirs.
+    `rows`: all that came up, shape (c,), int32; `sums`: theirs. Strengths up to `least` times the largest are passed over.
     """
 
-    def __init__(self, lists: sp.csr_array, rows: Rows, strengths: Floats) -> None:
-        self.rows, self.sums, self._keys, self._places = sum_lists(lists.indptr, lists.indices, lists.data, rows, strengths)
-        sound(self.sums)
+    def __init__(self, lists: sp.csr_array, rows: Rows, strengths: Floats, least: np.float32 = NOTHING) -> None:
+        summed = sum_lists(lists.indptr, lists.indices, lists.data, rows, strengths, least)
+        self.rows, self.sums, self._keys, self._places, sound = summed
+        if not sound:
+            raise FloatingPointError("a score is no number")
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`."""
@@ -77,9 +79,7 @@ class Gathered(NoFurther):
 
     def strongest(self, limit: int, of: Mask) -> tuple[Rows, Floats]:
         """The `limit` rows whose sums are farthest from 0, of those in `of`, shape (n,), in no order, and their sums."""
-        there = np.flatnonzero(of[self.rows])
-        places = there[best_places(np.abs(self.sums[there]), limit)]
-        return self.rows[places], self.sums[places]
+        return _strongest(self.rows, self.sums, of, limit)
 
 
 class Neighbours(Gathered):
@@ -88,9 +88,7 @@ class Neighbours(Gathered):
     def __init__(self, source: ItemItemSource, past: Past) -> None:
         self._source, self._past = source, past
         self._strengths = past.decayed(source.history_decay)
-        # What has faded away changes no order, and lists take time.
-        lasting = np.flatnonzero(np.abs(self._strengths) > FADED * np.abs(self._strengths).max(initial=0))
-        super().__init__(source.weights, past.rows[lasting], self._strengths[lasting])
+        super().__init__(source.weights, past.rows, self._strengths, FADED)
 
     def further(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`: what goes best with what goes best with the history."""
@@ -102,3 +100,21 @@ class Neighbours(Gathered):
         # What was disliked may lift its opposite, but nobody wants to read that as the reason.
         lists = self._source.weights
         return Causes(*causes_of_lists(lists.indptr, lists.indices, lists.data, self._past.rows, self._strengths, rows))
+
+
+@compiled
+def _strongest(rows: Rows, sums: Floats, of: Mask, limit: int) -> tuple[Rows, Floats]:
+    """See `Gathered.strongest`; ties go to what came up first."""
+    keys = np.empty(len(rows), dtype=np.uint64)
+    count = 0
+    for place in range(len(rows)):
+        keys[count] = key_of(abs(sums[place]), place)
+        count += int(of[rows[place]])
+    if count > limit:
+        move_largest_ahead(keys[:count], limit)
+    kept = min(count, limit)
+    chosen, strengths = np.empty(kept, dtype=np.int32), np.empty(kept, dtype=np.float32)
+    for at in range(kept):
+        own = place_of(keys[at])
+        chosen[at], strengths[at] = rows[own], sums[own]
+    return chosen, strengths

@@ -8,15 +8,24 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from recommender.event_table import event_weights
+from recommender.event_table import weights_of
 from recommender.events import EventType
 from recommender.feeds import Query
 from recommender.generation.catalogue import Catalogue
-from recommender.kernels import standing_events
+from recommender.kernels import compiled
 from recommender.profile import BuildSettings
 
 SEED_WEIGHT = 1.0
 """Given items (similar to / unlike) weigh the same, whatever the event weights of the generation are."""
+
+Rows = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.uint32]
+Types = npt.NDArray[np.uint8]
+Times = npt.NDArray[np.int64]
+
+_OF_SEEDS: Floats = np.zeros(max(EventType) + 1, dtype=np.float32)
+_OF_SEEDS[[EventType.LIKE, EventType.DISLIKE]] = SEED_WEIGHT, -SEED_WEIGHT
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,15 +52,9 @@ class Past:
         history = query.history[-settings.history_cap :]
         if not len(history):
             return cls.empty(catalogue.n)
-        if query.seeds_are_items:
-            table = np.zeros(max(EventType) + 1, dtype=np.float32)
-            table[EventType.LIKE], table[EventType.DISLIKE] = SEED_WEIGHT, -SEED_WEIGHT
-            weights = table[history["type"]]
-        else:
-            weights = event_weights(history["type"], history["value"], settings.weight_table)
-        rows = catalogue.rows_of(history["item"])
-        places, weights, age = standing_events(rows, weights, np.ascontiguousarray(history["at"]))
-        return cls(catalogue.n, rows[places], weights, age, history["item"][places], history["type"][places])
+        table = _OF_SEEDS if query.seeds_are_items else settings.weight_table
+        items, types, values, at = (np.ascontiguousarray(history[name]) for name in ("item", "type", "value", "at"))
+        return cls(catalogue.n, *_standing(catalogue.rows_of(items), types, values, at, items, table))
 
     @classmethod
     def empty(cls, n: int) -> Past:
@@ -74,4 +77,50 @@ class Past:
 
     def decayed(self, decay: float) -> npt.NDArray[np.float32]:
         """The weights, each multiplied by `decay` for every step back."""
-        return self.weights if decay == 1 else (self.weights * np.float32(decay) ** self.age).astype(np.float32)
+        return self.weights if decay == 1 else _decayed(self.weights, self.age, np.float32(decay))
+
+
+@compiled
+def standing_events(rows: Rows, weights: Floats, at: Times) -> tuple[Rows, Floats, Floats]:
+    """The event at which each item of a history stands, from h events in order of time: their places, ascending, weights and steps back.
+
+    Events of row below 0 or weight 0 do not count. An item stands at its newest event, with the largest weight that any of its events has
+    unless the newest one's is negative. Steps back are how many different later times there are among what stands, float32.
+    """
+    places, strongest = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.float32)
+    count = 0
+    for place in range(len(rows) - 1, -1, -1):
+        if rows[place] < 0 or weights[place] == 0:
+            continue
+        newer = 0
+        while newer < count and rows[places[newer]] != rows[place]:
+            newer += 1
+        if newer == count:
+            places[count], strongest[count] = place, weights[place]
+            count += 1
+        elif weights[places[newer]] >= 0 and weights[place] > strongest[newer]:
+            strongest[newer] = weights[place]
+    back = np.empty(count, dtype=np.float32)
+    step = np.float32(0)
+    for newer in range(count):
+        if newer and at[places[newer]] != at[places[newer - 1]]:
+            step += np.float32(1)
+        back[newer] = step
+    return places[:count][::-1].copy(), strongest[:count][::-1].copy(), back[::-1].copy()
+
+
+@compiled
+def _standing(
+    rows: Rows, types: Types, values: Floats, at: Times, numbers: Numbers, table: Floats
+) -> tuple[Rows, Floats, Floats, Numbers, Types]:
+    """The fields of a `Past` from `rows` to `types`, of events by their columns; `table`: the weight of each type."""
+    places, weights, back = standing_events(rows, weights_of(types, values, table), at)
+    return rows[places], weights, back, numbers[places], types[places]
+
+
+@compiled
+def _decayed(weights: Floats, age: Floats, decay: np.float32) -> Floats:
+    made = np.empty_like(weights)
+    for place in range(len(weights)):
+        made[place] = weights[place] * decay ** age[place]
+    return made

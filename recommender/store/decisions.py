@@ -64,10 +64,11 @@ def _day_row(decision: Decision) -> DayRow:
         # SQLite's integers are signed.
         decision.seed - 2**64 if decision.seed >= 2**63 else decision.seed,
         decision.change,
-        decision.query,
-        decision.numbers.astype("<u4").tobytes(),
-        decision.sources.astype("u1").tobytes(),
-        decision.probabilities.astype("<f4").tobytes(),
+        # The driver binds byte arrays at once, while it looks for a way to adapt bytes each time.
+        bytearray(decision.query),
+        bytearray(decision.numbers.astype("<u4", copy=False).tobytes()),
+        bytearray(decision.sources.astype("u1", copy=False).tobytes()),
+        bytearray(decision.probabilities.astype("<f4", copy=False).tobytes()),
     )
 
 

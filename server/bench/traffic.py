@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import nsmallest
 from types import MappingProxyType
 
 import numpy as np
@@ -15,15 +16,14 @@ from recommender.conditions import compile_condition
 from recommender.errors import InvalidInput
 from recommender.events import SubjectKind
 from recommender.generation import Generation
-from recommender.people import Person
 from recommender.store import Store
 from recommender.times import MISSING_TIME, from_micros
 from recommender.v1 import event_pb2, feed_pb2, types_pb2
 from server.bench.floor import FLOOR
 
 PAGE = 30
-HISTORY = 50
-"""Known people have histories of at least so many events, where the store has such people."""
+HISTORY, HISTORY_MORE = 50, 10
+"""Known people have histories of so many events, or up to so many more, where the store has such people; otherwise of nearly so many."""
 PEOPLE = 2_000
 """People that ask, at the most; half of the requests come from the `REGULARS` first of them."""
 REGULARS = 50
@@ -69,16 +69,16 @@ class Traffic:
     @classmethod
     def of(cls, store: Store, generation: Generation, now: datetime, seed: int) -> Traffic:
         """Traffic of the people of a store. Raises `InvalidInput` where nobody or nothing is there."""
-        known, fewer = list[str](), list[tuple[int, str]]()
+        known, others = list[str](), list[tuple[int, str]]()
         for subject, person in store.read_people(kind=SubjectKind.USER):
-            if _has_history(person):
+            apart = len(person.history) - HISTORY
+            if 0 <= apart <= HISTORY_MORE:
                 known.append(subject.id)
             else:
-                fewer.append((len(person.history), subject.id))
+                others.append((abs(apart), subject.id))
             if len(known) == PEOPLE:
                 break
-        fewer.sort(reverse=True)
-        known += [user for _, user in fewer[: PEOPLE - len(known)]]
+        known += [user for _, user in nsmallest(PEOPLE - len(known), others)]
         catalogue = generation.contents.catalogue
         if not known or not catalogue.n:
             raise InvalidInput("data", "a store without people or items", "one with both, such as a world that was imported and built")
@@ -168,7 +168,3 @@ def filters_of(generation: Generation, now: datetime) -> list[str]:
     for each in made:
         compile_condition(each, catalogue.columns)
     return made
-
-
-def _has_history(person: Person) -> bool:
-    return len(person.history) >= HISTORY

@@ -239,7 +239,7 @@ def test_what_the_sources_leave_short_is_filled_below_all_probabilities() -> Non
 def test_the_pool_is_what_a_feed_is_made_of() -> None:
     query = after(HISTORY)
     pool, feed = BY_WEIGHTS.pool(query, now=NOW), feed_of(BY_WEIGHTS, query)
-    totals = pool.added.sum(axis=1)
+    totals = pool.totals
     order = np.lexsort((pool.rows, -totals))
     assert pool.rows[order][:30].tolist() == rows_in(feed)
     np.testing.assert_array_equal(totals[order][:30], feed.scores)

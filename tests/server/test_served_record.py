@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import time
+import zlib
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -100,7 +106,36 @@ def test_the_record_does_not_name_who_does_not_want_to_be_counted(live: Deployme
     assert len(decision.numbers) == (29 if Consent.PERSONALISE in consent else 30)
 
 
-def test_a_query_survives_its_bytes() -> None:
+def encoded_before(query: Query) -> bytes:
+    """The bytes of format 1, as servers wrote them before."""
+
+    def text(data: bytes) -> str:
+        return b64encode(data).decode()
+
+    placement = query.placement.model_dump(mode="json")
+    placement["kinds"] = sorted(kind.name.lower() for kind in query.placement.kinds)
+    record = {
+        "format": 1,
+        "placement": placement,
+        "size": query.size,
+        "history": text(query.history.tobytes()),
+        "consumed": text(query.consumed.serialize()),
+        "dismissed": text(query.dismissed.serialize()),
+        "exclude": query.exclude,
+        "candidates": None if query.candidates is None else query.candidates.tolist(),
+        "kinds": sorted(query.kinds),
+        "language": query.language,
+        "filter": query.filter,
+        "category": query.category,
+        "sources": None if query.sources is None else sorted(query.sources),
+        "reasons": query.reasons,
+        "seeds_are_items": query.seeds_are_items,
+    }
+    return zlib.compress(json.dumps(record).encode())
+
+
+@pytest.mark.parametrize("encode", [encode_query, encoded_before])
+def test_a_query_survives_its_bytes(encode: Callable[[Query], bytes]) -> None:
     history = np.zeros(2, dtype=HISTORY_DTYPE)
     history["item"], history["type"], history["value"], history["at"] = [3, 2**32 - 1], [5, 6], [np.nan, 0.5], [1, 2]
     query = Query(
@@ -120,7 +155,7 @@ def test_a_query_survives_its_bytes() -> None:
     query.consumed.update([1, 2**31])
     query.dismissed.add(6)
 
-    back = decode_query(encode_query(query))
+    back = decode_query(encode(query))
 
     assert back.placement == query.placement
     assert back.placement.version == query.placement.version
@@ -129,9 +164,16 @@ def test_a_query_survives_its_bytes() -> None:
     assert back.candidates.tolist() == [9, 8]
     for name in set(Query.__dataclass_fields__) - {"placement", "history", "candidates"}:
         assert getattr(back, name) == getattr(query, name), name
-    assert decode_query(encode_query(Query(placement=query.placement, size=1))).candidates is None
-    with pytest.raises(ValueError, match="not a resolved query"):
-        decode_query(b"other bytes")
+    plain = decode_query(encode(Query(placement=query.placement, size=1)))
+    assert plain.candidates is None
+    assert plain.sources is None
+    assert not plain.seeds_are_items
+    none_asked = decode_query(encode(replace(query, sources=frozenset(), candidates=np.zeros(0, dtype=np.uint32))))
+    assert none_asked.sources == frozenset()
+    assert none_asked.candidates is not None
+    for damaged in (b"other bytes", b"", encode(query)[:-1], b"\x02" + encode(query), encode_query(query) + b"x"):
+        with pytest.raises(ValueError, match="not a resolved query"):
+            decode_query(damaged)
 
 
 def served(clock: Clock) -> Served:
@@ -152,6 +194,35 @@ def served(clock: Clock) -> Served:
         sources=empty.astype(np.uint8),
         probabilities=empty.astype(np.float32),
     )
+
+
+def test_records_do_not_wait_for_the_end_to_be_written(world: World, live: Deployment) -> None:
+    metrics = Metrics(live.clock)
+    with world.open() as store:
+        writer = DecisionWriter(store, metrics, limit=10)
+        for first in range(3):
+            for place in range(3):
+                writer.note(served(live.clock)._replace(decision_id=bytes((first, place)) * 8))
+            until = time.monotonic() + 30
+            while store.counts().decisions < 3 * (first + 1) and time.monotonic() < until:
+                time.sleep(0.01)
+            assert store.counts().decisions == 3 * (first + 1)
+        writer.close()
+
+    assert metrics.registry.get_sample_value("recommender_decisions_written_total") == 9
+
+
+def test_a_full_queue_is_written_at_once_and_what_is_too_much_is_dropped(world: World, live: Deployment) -> None:
+    metrics = Metrics(live.clock)
+    with world.open() as store:
+        writer = DecisionWriter(store, metrics, limit=2)
+        for place in range(50):
+            writer.note(served(live.clock)._replace(decision_id=bytes((place,)) * 16))
+        writer.close()
+        written = store.counts().decisions
+
+    assert written >= 2
+    assert metrics.registry.get_sample_value("recommender_decisions_dropped_total", {"why": "queue"}) == 50 - written
 
 
 def test_records_that_find_no_place_are_counted_and_never_wait(world: World, live: Deployment) -> None:

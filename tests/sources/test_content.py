@@ -126,6 +126,61 @@ def test_lists_of_what_is_near_bring_about_what_a_search_would() -> None:
     assert len(set(rows_in(by_lists)) & set(rows_in(by_search))) >= 20
 
 
+@pytest.mark.parametrize("limit", [0, 1, 30, 99, 5_000])
+def test_of_what_is_near_the_best_are_proposed_and_of_equals_the_first(limit: int) -> None:
+    """Four of a kind each, so that cuts fall between equals."""
+    rng = np.random.default_rng(3)
+    vectors = unit(np.repeat(rng.normal(size=(1_500, 16)), 4, axis=0))
+    index = VectorIndex.build(vectors, exact_limit=0, seed=0, near=100)
+    contents = replace(contents_of(some_items(6_000)), vectors=index, has_vector=np.ones(6_000, dtype=np.bool_))
+    engine = engine_of(contents)
+    history = np.concatenate([history_of(3, 900, 901, 4_000), history_of(2_000, type=EventType.DISLIKE)])
+    past = Past.of(Query(HOME, 1, history=history), contents.catalogue, engine.settings)
+    scorer = engine.sources[0].prepare(past, 0)
+    allowed = rng.random(6_000) < 0.7
+    near = np.unique(index.near[[3, 900, 901, 4_000]])
+    near = near[(near >= 0) & allowed[np.maximum(near, 0)]]
+    fits = (index.cosines(near.astype(np.int32), scorer.vectors) * scorer.strengths).max(axis=1)
+    best = near[np.lexsort((near, -fits))][:limit]
+    assert sorted(scorer.candidates(allowed, limit).tolist()) == sorted(best.tolist())
+    assert len(best) == min(limit, len(near))
+
+
+def test_interests_and_scores_are_those_of_the_definition() -> None:
+    history = np.concatenate([history_of(0, 5, 1, 10, 6), history_of(16, 17, type=EventType.DISLIKE), history_of(2, 11)])
+    history["at"] = np.arange(len(history))
+    engine = axes_engine(history_decay=0.8, interests=2)
+    past = Past.of(Query(HOME, 1, history=history), engine.contents.catalogue, engine.settings)
+    scorer = engine.sources[0].prepare(past, 0)
+    vectors = unit(AXES).astype(np.float16).astype(np.float64)
+    weights = past.weights * 0.8**past.age
+    # The newest lead: row 11 and then row 2; row 6 and row 5 join whom they are more like.
+    joins = (vectors[past.rows] @ vectors[[11, 2]].T).argmax(axis=1)
+    assert scorer.group.tolist() == np.where(weights > 0, joins, -1).tolist()
+    sums = np.array([(weights * (scorer.group == group)) @ vectors[past.rows] for group in range(2)])
+    totals = np.array([weights[scorer.group == group].sum() for group in range(2)])
+    interests, strengths = sums / np.linalg.norm(sums, axis=1, keepdims=True), (totals / totals.sum()) ** 0.25
+    against = np.maximum(-weights, 0) @ vectors[past.rows] / np.abs(weights).sum()
+    for made, expected in ((scorer.vectors, interests), (scorer.strengths, strengths), (scorer.against, against)):
+        np.testing.assert_allclose(made, expected, atol=1e-6)
+    expected = ((vectors @ interests.T) * strengths).max(axis=1) - vectors @ against
+    np.testing.assert_allclose(scorer.score(np.arange(20, dtype=np.int32)), np.where(expected > 0, expected, -np.inf), atol=1e-6)
+
+
+@pytest.mark.parametrize("broken", [3, 9, 16])
+def test_a_vector_that_is_no_number_is_found_out(broken: int) -> None:
+    """In an interest, among what was disliked, and in a candidate."""
+    vectors = AXES.copy()
+    index = VectorIndex.build(unit(vectors), exact_limit=10**6, seed=0)
+    index.halves[broken, 2] = np.array(np.nan, dtype=np.float16).view(np.int16)
+    engine = engine_of(replace(contents_of(some_items(20), vectors=vectors), vectors=index))
+    history = np.concatenate([history_of(3), history_of(9, type=EventType.DISLIKE)])
+    past = Past.of(Query(HOME, 1, history=history), engine.contents.catalogue, engine.settings)
+    others = np.setdiff1d(np.arange(20, dtype=np.int32), past.rows)
+    with pytest.raises(FloatingPointError, match="no number"):
+        engine.sources[0].prepare(past, 0).score(others)
+
+
 def test_where_lists_fall_short_there_is_a_search() -> None:
     engine = many_engine(100)
     allowed = np.array([number_of(row) for row in range(0, 6_000, 7)], dtype=np.uint32)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from recommender.best import best_of, best_rows
 from recommender.cause_kernels import NAMED, strongest_of_each
 from recommender.event_table import strongest_per_key
-from recommender.kernels import standing_events
+from recommender.sources.past import standing_events
 
 SCORES = st.sampled_from([-1.0, 0.0, 0.5, 0.5, 1.0, 2.0, 3.5])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.errors import InvalidInput
-from recommender.events import Consent, Subject
+from recommender.events import Consent, Subject, SubjectKind
 from recommender.feeds import Basis, SourceName
 from recommender.items import ItemKind
 from recommender.paging import Page, binding, take_page
@@ -177,3 +179,33 @@ def test_order_of_kinds_and_empty_context_do_not_change_a_binding() -> None:
     both = {**REQUEST, "kinds": [ItemKind.MEDIA, ItemKind.ARTICLE]}
     assert binding(**both) == binding(**{**both, "kinds": frozenset([ItemKind.ARTICLE, ItemKind.MEDIA])})
     assert binding(**{**REQUEST, "context": {}}) == binding(**{**REQUEST, "context": {"language": "", "recent_item_ids": ()}})
+
+
+@given(
+    kind=st.sampled_from(SubjectKind),
+    name=st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=20),
+    filter=st.text(st.characters(codec="utf-8"), max_size=20),
+    language=st.text(st.characters(codec="utf-8"), max_size=5),
+    recent=st.lists(st.text(st.characters(codec="utf-8"), max_size=5), max_size=3),
+    kinds=st.sets(st.sampled_from(ItemKind)),
+    consent=st.none() | st.sampled_from([*Consent, Consent.NONE, Consent.ALL]),
+)
+def test_a_binding_stays_what_it_was_for_pages_that_were_signed_before(
+    kind: SubjectKind, name: str, filter: str, language: str, recent: list[str], kinds: set[ItemKind], consent: Consent | None
+) -> None:
+    context = {name: value for name, value in (("language", language), ("recent_ids", recent)) if value}
+    canonical = json.dumps(
+        {
+            "subject": [int(kind), name],
+            "placement": "home",
+            "context": context,
+            "kinds": sorted(map(int, kinds)),
+            "filter": filter,
+            "consent": None if consent is None else int(consent),
+        },
+        sort_keys=True,
+    )
+    assert (
+        binding(subject=Subject(kind, name), placement="home", context=context, kinds=kinds, filter=filter, consent=consent)
+        == hashlib.sha256(canonical.encode()).digest()[:16]
+    )

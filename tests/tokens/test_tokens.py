@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
+import struct
 import zlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -66,7 +68,39 @@ def refusal(text: str, kind: str = "page", **arguments: Any) -> InvalidToken:
 
 def signed(body: bytes, key: tuple[str, bytes] = NEW) -> str:
     """A token with any content, as only a holder of the key can make it."""
-    return base64.urlsafe_b64encode(body + hmac.digest(key[1], body, "sha256")[:16]).rstrip(b"=").decode()
+    if body[1] == 1:
+        code = hmac.digest(key[1], body, "sha256")[:16]
+    else:
+        own_key = hashlib.blake2b(key[1], person=b"token format 2").digest()
+        code = hashlib.blake2b(body, key=own_key, digest_size=16).digest()
+    return base64.urlsafe_b64encode(body + code).rstrip(b"=").decode()
+
+
+def raw_of(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def prefixed(*texts: str) -> bytes:
+    return b"".join(bytes((len(text.encode()),)) + text.encode() for text in texts)
+
+
+def planes(values: np.ndarray) -> bytes:
+    return np.ascontiguousarray(values).view(np.uint8).reshape(-1, 4).T.tobytes()
+
+
+def item_before(item: ItemToken) -> str:
+    """The token of format 1, as servers made it before."""
+    names = prefixed(item.placement, item.placement_version, item.generation_id, item.arm)
+    shown = struct.pack("<IHBf", item.number, item.position, item.source, item.probability)
+    return signed(b"i\x01\x03new" + item.decision_id + names + shown)
+
+
+def page_before(page: Page) -> bytes:
+    """The content of a page token of format 1, before it is compressed."""
+    micros = (page.issued_at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    head = struct.pack("<16s16sqHBH", page.decision_id, page.binding, micros, page.offset, page.basis, len(page.numbers))
+    names = prefixed(page.generation_id, page.placement_version)
+    return head + names + planes(page.numbers) + page.sources.tobytes() + planes(page.probabilities)
 
 
 def same_page(one: Page, other: Page) -> bool:
@@ -117,7 +151,8 @@ def test_an_item_token_comes_back_as_it_was(item: ItemToken) -> None:
     text = SIGNER.sign_item(item)
     assert SIGNER.read_item(text) == item
     assert len(text) <= ITEM_TOKEN_LIMIT
-    assert base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    assert raw_of(text)
+    assert SIGNER.read_item(item_before(item)) == item
 
 
 @given(pages())
@@ -125,6 +160,16 @@ def test_a_page_comes_back_as_it_was(page: Page) -> None:
     text = SIGNER.sign_page(page)
     assert same_page(SIGNER.read_page(text, binding=page.binding, now=page.issued_at, max_age=DAY), page)
     assert len(text) <= PAGE_TOKEN_LIMIT
+    before = signed(b"p\x01\x03new" + zlib.compress(page_before(page)))
+    assert same_page(SIGNER.read_page(before, binding=page.binding, now=page.issued_at, max_age=DAY), page)
+
+
+@pytest.mark.parametrize("number", [0, 255, 256, 65_535, 65_536, 2**24 - 1, 2**24, 2**32 - 1])
+@pytest.mark.parametrize("probability", [1.0, 0.5])
+def test_numbers_of_any_size_come_back(number: int, probability: float) -> None:
+    numbers, chances = np.array([number, 1, 2], np.uint32), np.array([1, probability, 1], np.float32)
+    page = replace(PAGE, numbers=numbers, probabilities=chances)
+    assert same_page(read_page(SIGNER.sign_page(page)), page)
 
 
 def test_many_items_are_signed_as_one_by_one() -> None:
@@ -160,7 +205,7 @@ def test_the_largest_tokens_keep_their_bounds_and_fit_into_an_event() -> None:
     text = signer.sign_page(page)
     assert len(text) <= PAGE_TOKEN_LIMIT
     assert same_page(read_page(text, signer), page)
-    # What zlib adds to content that does not compress at all is 11 bytes; the bound must hold even then.
+    # Of format 1: what zlib adds to content that does not compress at all is 11 bytes; the bound must hold even then.
     content = 45 + 2 * 101 + 500 * 9 + 11
     assert -(-(3 + 32 + content + 16) * 8 // 6) <= PAGE_TOKEN_LIMIT
 
@@ -169,7 +214,7 @@ def test_a_usual_page_token_is_short() -> None:
     rng = np.random.default_rng(3)
     numbers = rng.choice(100_000, 180, replace=False).astype(np.uint32)
     page = replace(PAGE, numbers=numbers, sources=rng.integers(1, 4, 180).astype(np.uint8), probabilities=np.ones(180, np.float32))
-    assert len(SIGNER.sign_page(page)) < 1_000
+    assert len(SIGNER.sign_page(page)) < 1_100
 
 
 ITEM_TEXT, PAGE_TEXT = SIGNER.sign_item(ITEM), SIGNER.sign_page(PAGE)
@@ -201,7 +246,7 @@ def test_random_text_is_no_token(text: str) -> None:
 @pytest.mark.parametrize("kind", ["item", "page"])
 def test_no_bit_of_a_token_can_be_flipped(kind: str) -> None:
     text = ITEM_TEXT if kind == "item" else PAGE_TEXT
-    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    raw = raw_of(text)
     for bit in range(len(raw) * 8):
         flipped = bytearray(raw)
         flipped[bit // 8] ^= 1 << bit % 8
@@ -225,8 +270,8 @@ def test_a_token_of_another_kind_is_refused() -> None:
 
 
 def test_a_token_of_a_later_format_is_refused() -> None:
-    assert refusal(signed(b"p\x02\x03new" + b"x" * 40)).given == "a token of format 2"
-    assert refusal(signed(b"i\x02\x03new" + b"x" * 40), "item").given == "a token of format 2"
+    assert refusal(signed(b"p\x03\x03new" + b"x" * 40)).given == "a token of format 3"
+    assert refusal(signed(b"i\x03\x03new" + b"x" * 40), "item").given == "a token of format 3"
 
 
 def test_a_page_token_for_other_arguments_is_refused() -> None:
@@ -266,12 +311,39 @@ def test_a_token_that_would_decompress_beyond_its_bound_is_refused() -> None:
     assert refusal(signed(b"p\x01\x03new" + bomb)).given == "a token with unknown content"
 
 
-def page_content(**changes: Any) -> bytes:
-    raw = base64.urlsafe_b64decode(PAGE_TEXT + "=" * (-len(PAGE_TEXT) % 4))
-    content = bytearray(zlib.decompress(raw[6:-16]))
+def changed(content: bytes, **changes: int) -> bytes:
+    made = bytearray(content)
     for place, value in changes.items():
-        content[int(place.removeprefix("at_"))] = value
-    return bytes(content)
+        made[int(place.removeprefix("at_"))] = value
+    return bytes(made)
+
+
+def page_content(**changes: int) -> bytes:
+    return changed(page_before(PAGE), **changes)
+
+
+PAGE_RAW = raw_of(PAGE_TEXT)[6:-16]
+WIDTH_AT = 45 + 1 + len(PAGE.generation_id) + 1 + len(PAGE.placement_version)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        PAGE_RAW + b"x",
+        PAGE_RAW[:-1],
+        changed(PAGE_RAW, at_39=127),
+        changed(PAGE_RAW, at_42=9),
+        changed(PAGE_RAW, at_43=0),
+        changed(PAGE_RAW, at_44=255),
+        changed(PAGE_RAW, at_45=255),
+        changed(PAGE_RAW, at_46=255),
+        *(changed(PAGE_RAW, **{f"at_{WIDTH_AT}": width}) for width in (0, 3, 5, 0x80, 0x84, 0xFF)),
+    ],
+)
+def test_signed_nonsense_is_refused(content: bytes) -> None:
+    assert same_page(read_page(signed(b"p\x02\x03new" + PAGE_RAW)), PAGE)
+    assert refusal(signed(b"p\x02\x03new" + content)).given == "a token with unknown content"
 
 
 @pytest.mark.parametrize(
@@ -292,7 +364,7 @@ def page_content(**changes: Any) -> bytes:
         zlib.compress(page_content(at_46=255)),
     ],
 )
-def test_signed_nonsense_is_refused_as_well(compressed: bytes) -> None:
+def test_signed_nonsense_of_before_is_refused_as_well(compressed: bytes) -> None:
     assert same_page(read_page(signed(b"p\x01\x03new" + zlib.compress(page_content()))), PAGE)
     assert refusal(signed(b"p\x01\x03new" + compressed)).given == "a token with unknown content"
 
@@ -302,14 +374,28 @@ def test_signed_nonsense_is_refused_as_well(compressed: bytes) -> None:
 @example(bytes(16) + bytes(4) + bytes(11))
 @example(bytes(16) + bytes(4) + bytes(6) + b"\x01" + bytes(4))
 @example(bytes(16) + b"\x01\xff")
+@example(bytes(16) + bytes(4) + bytes(1) + bytes(6) + b"\x01" + bytes(4))
+@example(bytes(16) + bytes(4) + b"\x01" + bytes(6) + b"\x01" + bytes(4))
+@example(bytes(16) + bytes(4) + bytes(4) + bytes(6) + b"\x01" + bytes(4))
 def test_signed_random_bytes_are_refused_or_read_as_what_they_are(content: bytes) -> None:
-    refusal(signed(b"p\x01\x03new" + content))
-    text = signed(b"i\x01\x03new" + content)
-    try:
-        item = SIGNER.read_item(text)
-    except InvalidToken:
-        return
-    assert SIGNER.sign_item(item) == text
+    for version, make in ((1, item_before), (2, SIGNER.sign_item)):
+        refusal(signed(bytes((0x70, version, 3)) + b"new" + content))
+        text = signed(bytes((0x69, version, 3)) + b"new" + content)
+        try:
+            item = SIGNER.read_item(text)
+        except InvalidToken:
+            continue
+        assert make(item) == text
+
+
+def test_a_code_of_one_format_is_none_of_the_other() -> None:
+    raw = raw_of(ITEM_TEXT)
+    own_key = hashlib.blake2b(NEW[1], person=b"token format 2").digest()
+    body = raw[:1] + b"\x01" + raw[2:-16]
+    as_before = base64.urlsafe_b64encode(body + hashlib.blake2b(body, key=own_key, digest_size=16).digest())
+    later = raw[:-16] + hmac.digest(NEW[1], raw[:-16], "sha256")[:16]
+    for text in (as_before, base64.urlsafe_b64encode(later)):
+        assert "changed" in refusal(text.rstrip(b"=").decode(), "item").given
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from recommender.kernels import Floats, Mask, Offsets, Rows, compiled, reordered
+from recommender.instructions import fetch
+from recommender.kernels import LINE, Floats, Mask, Offsets, Rows, compiled, reordered
+from recommender.prefetching import prefetch
+
+Places = npt.NDArray[np.int64]
 
 NAMED = 3
 """Causes of one item at the most."""
@@ -47,6 +52,37 @@ def strongest_of_each(values: Floats, nameable: Mask) -> tuple[Rows, Rows, Float
 
 
 @compiled
+def leaders(left: Floats, rows: Rows, counts: Rows) -> tuple[Places, Rows, Places]:
+    """Which source leads each of r items by what all have `left` to say, shape (r, s), where that is above 0; it has 0 left then.
+
+    Items below 0 among `rows`, shape (r,), and those of which `counts`, shape (r,), are not 0 any more stay out. Returns places of the
+    others, those of one leader together, in order of leaders and places; the rows at these; and for each source how many items are led by
+    it or by one before it, shape (s,).
+    """
+    r, s = left.shape
+    leading, ends = np.full(r, -1, dtype=np.int32), np.zeros(s, dtype=np.int64)
+    for at in range(r):
+        most = np.float32(0)
+        if rows[at] >= 0 and counts[at] == 0:
+            for source in range(s):
+                if left[at, source] > most:
+                    most, leading[at] = left[at, source], source
+        if most > 0:
+            ends[leading[at]] += 1
+            left[at, leading[at]] = 0
+    for source in range(1, s):
+        ends[source] += ends[source - 1]
+    order, led, nexts = np.empty(ends[s - 1], dtype=np.int64), np.empty(ends[s - 1], dtype=np.int32), np.zeros(s, dtype=np.int64)
+    nexts[1:] = ends[:-1]
+    for at in range(r):
+        if leading[at] >= 0:
+            place = nexts[leading[at]]
+            order[place], led[place] = at, rows[at]
+            nexts[leading[at]] += 1
+    return order, led, ends
+
+
+@compiled
 def _chained(rows: Rows) -> tuple[Rows, Rows]:
     """A table of different `rows`, shape (r,): the place of the first in each chain, and of the one after each in its own; -1 for none."""
     firsts, nexts = np.full(_CHAINS, -1, dtype=np.int32), np.empty(len(rows), dtype=np.int32)
@@ -62,6 +98,11 @@ def _add_lists(
 ) -> None:
     """Add to `parts`, shape (h, r), each strength above 0 times the weights of row of[a], shape (h,), of a CSR matrix in the columns `to`,
     shape (r,), of which there is a table."""
+    for event in range(len(of)):
+        prefetch(offsets, of[event])
+    for event in range(len(of)):
+        for at in range(offsets[of[event]], offsets[of[event] + 1], LINE):
+            prefetch(columns, at)
     for event in range(len(of)):
         strength = strengths[event]
         if not strength > 0:
@@ -138,6 +179,8 @@ def causes_of_factors(system: Floats, history: Floats, strengths: Floats, factor
     # Lines of whole blocks: numbers left of where a line begins are in nobody's way, and odd ends take as long as all the rest.
     width = -(-(h + r) // _BLOCK) * _BLOCK
     lines = np.zeros((h, width), dtype=np.float32)
+    for row in range(r):
+        fetch(factors, rows[row])
     for event in range(h):
         line, own = lines[event], history[event]
         for column in range(h):

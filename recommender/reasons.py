@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from recommender.cause_kernels import leaders
 from recommender.events import EventType
 from recommender.feeds import PERSONAL_SOURCES, Query, Reason, ReasonKind, SourceName
 from recommender.sources import Causes, Past, Scorer
@@ -28,6 +29,9 @@ _VERBS = {
 }
 
 
+_NAMES = tuple(SourceName)
+
+
 def reasons_for(
     recommender: Recommender,
     query: Query,
@@ -42,59 +46,62 @@ def reasons_for(
     the item, the next one does.
     """
     rows = recommender.contents.catalogue.rows_of(numbers)
-    given: list[Reason | None] = [None] * len(numbers)
-    teller = _Teller(query, past, recommender.contents.popularity)
-    left, waiting = contributions.copy(), np.flatnonzero(rows >= 0)
-    while len(waiting):
-        leading = left[waiting].argmax(axis=1)
-        spoken_for = left[waiting, leading] > 0
-        waiting, leading = waiting[spoken_for], leading[spoken_for]
-        left[waiting, leading] = 0
-        unsettled: list[int] = []
-        # Each source explains all its items in one call.
-        for place in set(leading.tolist()):
-            due = waiting[leading == place]
-            for at, reason in zip(due.tolist(), teller.told(SourceName(place + 1), scorers.get(place), rows[due]), strict=True):
-                given[at] = reason
-                if reason is None:
-                    unsettled.append(at)
-        waiting = np.array(unsettled, dtype=np.int64)
-    return tuple(
-        [teller.impersonal(SourceName.POPULAR, row) if reason is None else reason for reason, row in zip(given, rows, strict=True)]
-    )
+    left, sources, causes = contributions.copy(), np.full(len(rows), SourceName.POPULAR, dtype=np.uint8), Causes.none(len(rows))
+    while True:
+        order, led, ends = leaders(left, rows, causes.counts)
+        if not len(order):
+            break
+        start = 0
+        for place, end in enumerate(ends.tolist()):
+            if end == start:
+                continue
+            name, at, due, start = _NAMES[place], order[start:end], led[start:end], end
+            if name not in PERSONAL_SOURCES:
+                sources[at], left[at] = name, 0
+            elif len(past) == 1 and place in scorers:
+                # What speaks for an item speaks by the one thing there is.
+                sources[at], causes.counts[at], causes.shares[at] = name, 1, 1
+            elif len(past) and place in scorers:
+                # Each source explains all its items in one call.
+                sources[at], (causes.places[at], causes.counts[at], causes.shares[at]) = name, scorers[place].causes(due)
+    return _told(query, past, causes, sources, rows, recommender.contents.popularity)
 
 
-class _Teller(NamedTuple):
-    """What reasons are told from: a query, its history, and how popular items are, shape (n,)."""
+def _told(
+    query: Query,
+    past: Past,
+    causes: Causes,
+    sources: npt.NDArray[np.uint8],
+    rows: npt.NDArray[np.int32],
+    popularity: npt.NDArray[np.float32],
+) -> tuple[Reason, ...]:
+    """Reasons from the `causes` that `sources`, shape (r,), have for `rows`, shape (r,), -1 for what is not in the generation.
 
-    query: Query
-    past: Past
-    popularity: npt.NDArray[np.float32]
+    An item without causes is there for a source that does not go by history; one that nobody ever consumed only completes the list.
+    """
+    seeds, counts = query.seeds_are_items, causes.counts.tolist()
+    kind = ReasonKind.SIMILAR_TO_SEED if seeds else ReasonKind.BECAUSE_OF_HISTORY
+    personal = len(past) > 0
+    named: list[list[int]] = past.numbers[causes.places].tolist() if personal else [[]] * len(rows)
+    events = past.types[causes.places[:, 0]].tolist() if personal and not seeds else [0] * len(rows)
+    told = [
+        Reason(kind, _NAMES[source - 1], tuple(because[:count]), share, event)
+        if count
+        else _impersonal(query, _NAMES[source - 1], popular=bool(row >= 0 and popularity[row] > 0))
+        for source, because, count, share, event, row in zip(
+            sources.tolist(), named, counts, causes.shares.tolist(), events, rows, strict=True
+        )
+    ]
+    return tuple(told)
 
-    def told(self, name: SourceName, scorer: Scorer | None, rows: npt.NDArray[np.int32]) -> Sequence[Reason | None]:
-        """The reasons that a source has for `rows`, shape (r,), none where nothing in the history spoke for one."""
-        if name is SourceName.FRESH:
-            return [Reason(ReasonKind.FRESH, name)] * len(rows)
-        if name not in PERSONAL_SOURCES:
-            return [self.impersonal(name, row) for row in rows]
-        if scorer is None or not len(self.past):
-            return [None] * len(rows)
-        # What speaks for an item speaks by the one thing there is, where there is but one.
-        causes = Causes.certain(len(rows)) if len(self.past) == 1 else scorer.causes(rows)
-        first, seeds = causes.places[:, 0], self.query.seeds_are_items
-        kind = ReasonKind.SIMILAR_TO_SEED if seeds else ReasonKind.BECAUSE_OF_HISTORY
-        events = [0] * len(rows) if seeds else self.past.types[first].tolist()
-        named, counts = self.past.numbers[causes.places].tolist(), causes.counts.tolist()
-        return [
-            Reason(kind, name, tuple(because[:count]), share, event) if count else None
-            for because, count, share, event in zip(named, counts, causes.shares.tolist(), events, strict=True)
-        ]
 
-    def impersonal(self, source: SourceName, row: np.int32) -> Reason:
-        """The reason of an item, -1 for none of the generation, that nothing personal spoke for; one that nobody ever consumed only
-        completes the list."""
-        popular = row >= 0 and self.popularity[row] > 0
-        return Reason(ReasonKind.POPULAR if popular else ReasonKind.FILL, source, category=self.query.category if popular else "")
+def _impersonal(query: Query, source: SourceName, *, popular: bool) -> Reason:
+    """The reason of an item that no event of the history was the cause of."""
+    if source is SourceName.FRESH:
+        return Reason(ReasonKind.FRESH, source)
+    # A source that goes by history had nothing to name.
+    source = SourceName.POPULAR if source in PERSONAL_SOURCES else source
+    return Reason(ReasonKind.POPULAR if popular else ReasonKind.FILL, source, category=query.category if popular else "")
 
 
 def reason_text(reason: Reason, titles: Mapping[int, str]) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.cause_kernels import strongest_of_each
-from recommender.kernels import Floats, Mask, Rows, compiled, reordered
+from recommender.instructions import fetch
+from recommender.kernels import AHEAD, Floats, Mask, Rows, compiled, reordered
 
 Places = npt.NDArray[np.int64]
 Learnt = npt.NDArray[np.float32]
@@ -23,6 +24,8 @@ def placed(items: Learnt, positions: Learnt, history: Rows) -> Floats:
     """The states, shape (h, d), that a history of h ≤ l items starts with: each item and the position of how many came after it."""
     h, d = len(history), items.shape[1]
     made = np.empty((h, d), dtype=np.float32)
+    for place in range(h):
+        fetch(items, history[place])
     for place in range(h):
         item, position = items[history[place]], positions[h - 1 - place]
         for column in range(d):
@@ -260,6 +263,8 @@ def falls(items: Learnt, known: Mask, rows: Rows, encoded: Floats, without: Floa
     p, d = without.shape
     every = True
     apart = np.empty((p, d), dtype=np.float32)
+    for row in range(len(rows)):
+        fetch(items, rows[row])
     for place in range(p):
         for column in range(d):
             apart[place, column] = encoded[column] - without[place, column]
@@ -298,6 +303,8 @@ def chances(
     not known and where the exponential is 0."""
     found = np.empty(len(rows), dtype=np.float32)
     for place in range(len(rows)):
+        if place + AHEAD < len(rows):
+            fetch(items, rows[place + AHEAD])
         line, product = items[rows[place]], np.float32(0)
         for column in range(len(state)):
             product += line[column] * state[column]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from recommender.read_only import read_only
 from recommender.sequence_kernels import NONE_HIDDEN, chances, falls, normed, placed, read_last, read_without, through, widened
 
 Floats = npt.NDArray[np.float32]
@@ -98,7 +99,7 @@ class SequenceModel:
 
     @cached_property
     def _learnt(self) -> _Learnt:
-        return _Learnt(*(_read_only(getattr(self, name)) for name in ARRAYS))
+        return _Learnt(*(read_only(np.ascontiguousarray(getattr(self, name))) for name in ARRAYS))
 
     def encode(self, history: Rows) -> Floats:
         """What a history of at least one learnt item, `history`, shape (h,), rows, newest last, asks of the next item: shape (d,).
@@ -215,12 +216,6 @@ class _Learnt(NamedTuple):
     widening: Floats
     narrowing: Floats
     norms: Floats
-
-
-def _read_only(array: Floats) -> Floats:
-    view = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
-    return view
 
 
 ARRAYS = _Learnt._fields

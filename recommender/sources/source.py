@@ -35,11 +35,6 @@ class Causes(NamedTuple):
         """No cause for r rows."""
         return cls(np.zeros((r, NAMED), dtype=np.int32), np.zeros(r, dtype=np.int32), np.zeros(r, dtype=np.float32))
 
-    @classmethod
-    def certain(cls, r: int) -> Causes:
-        """The one event of a history, for r rows."""
-        return cls(np.zeros((r, 1), dtype=np.int32), np.ones(r, dtype=np.int32), np.ones(r, dtype=np.float32))
-
 
 def sound(scores: Floats) -> Floats:
     """`scores`, any shape, as they are. Raises FloatingPointError where any is NaN or +inf: NaN is not above 0, so that a source that

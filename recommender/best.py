@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from recommender.kernels import compiled
+from recommender.compiling import compiled
 
 Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from recommender.instructions import fetch
-from recommender.kernels import LINE, Floats, Mask, Offsets, Rows, compiled, reordered
-from recommender.prefetching import prefetch
+from recommender.compiling import compiled, reordered
+from recommender.half_kernels import widened_rows
+from recommender.instructions import prefetch, single
+from recommender.kernels import Floats, Halves, Mask, Rows, prefetch_list
 
 Places = npt.NDArray[np.int64]
 
@@ -94,15 +95,14 @@ def _chained(rows: Rows) -> tuple[Rows, Rows]:
 
 @compiled
 def _add_lists(
-    offsets: Offsets, columns: Rows, weights: Floats, of: Rows, strengths: Floats, to: Rows, firsts: Rows, nexts: Rows, parts: Floats
+    offsets: Rows, columns: Rows, weights: Halves, of: Rows, strengths: Floats, to: Rows, firsts: Rows, nexts: Rows, parts: Floats
 ) -> None:
     """Add to `parts`, shape (h, r), each strength above 0 times the weights of row of[a], shape (h,), of a CSR matrix in the columns `to`,
     shape (r,), of which there is a table."""
     for event in range(len(of)):
         prefetch(offsets, of[event])
     for event in range(len(of)):
-        for at in range(offsets[of[event]], offsets[of[event] + 1], LINE):
-            prefetch(columns, at)
+        prefetch_list(offsets, columns, weights, of[event])
     for event in range(len(of)):
         strength = strengths[event]
         if not strength > 0:
@@ -111,13 +111,13 @@ def _add_lists(
             place = firsts[columns[at] & (_CHAINS - 1)]
             while place >= 0:
                 if to[place] == columns[at]:
-                    parts[event, place] += strength * weights[at]
+                    parts[event, place] += strength * single(weights[at])
                 place = nexts[place]
 
 
 @compiled
 def causes_of_lists(
-    offsets: Offsets, columns: Rows, weights: Floats, history: Rows, strengths: Floats, rows: Rows
+    offsets: Rows, columns: Rows, weights: Halves, history: Rows, strengths: Floats, rows: Rows
 ) -> tuple[Rows, Rows, Floats]:
     """As `strongest_of_each`, where each event of a `history`, shape (h,), adds to `rows`, shape (r,), all different, its strength times
     what its row of a CSR matrix has for them; strengths below 0 add nothing."""
@@ -129,12 +129,12 @@ def causes_of_lists(
 
 @compiled
 def causes_of_loans(
-    offsets: Offsets,
+    offsets: Rows,
     columns: Rows,
-    weights: Floats,
-    lending_offsets: Offsets,
+    weights: Halves,
+    lending_offsets: Rows,
     lending_columns: Rows,
-    lending_weights: Floats,
+    lending_weights: Halves,
     history: Rows,
     strengths: Floats,
     lenders: Rows,
@@ -169,24 +169,22 @@ def causes_of_loans(
 
 
 @reordered
-def causes_of_factors(system: Floats, history: Floats, strengths: Floats, factors: Floats, rows: Rows) -> tuple[Rows, Rows, Floats]:
+def causes_of_factors(system: Floats, history: Floats, strengths: Floats, factors: Halves, rows: Rows) -> tuple[Rows, Rows, Floats]:
     """The same, where the parts of an item are the solution of a `system`, shape (h, h), transposed, for the products of its factors with
     those of the `history`, shape (h, f), times `strengths`, of which those below 0 add nothing.
 
     Gauss's elimination with the largest pivot of each column; where that is 0, parts are no numbers, and so no causes.
     """
-    h, r = len(history), len(rows)
+    h, r, items = len(history), len(rows), widened_rows(factors, rows)
     # Lines of whole blocks: numbers left of where a line begins are in nobody's way, and odd ends take as long as all the rest.
     width = -(-(h + r) // _BLOCK) * _BLOCK
     lines = np.zeros((h, width), dtype=np.float32)
-    for row in range(r):
-        fetch(factors, rows[row])
     for event in range(h):
         line, own = lines[event], history[event]
         for column in range(h):
             line[column] = system[column, event]
         for row in range(r):
-            item, product = factors[rows[row]], np.float32(0)
+            item, product = items[row], np.float32(0)
             for column in range(len(own)):
                 product += own[column] * item[column]
             line[h + row] = product

@@ -13,11 +13,11 @@ import numpy.typing as npt
 from pyroaring import BitMap
 
 from recommender.columns import StringColumn
+from recommender.compiling import compiled
 from recommender.conditions import Condition, compile_condition
 from recommender.feeds import Query
 from recommender.generation.catalogue import Catalogue
 from recommender.items import ItemKind, ItemState
-from recommender.kernels import compiled
 from recommender.store import Change
 from recommender.times import MISSING_TIME, to_micros
 

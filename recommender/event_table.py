@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from recommender.compiling import compiled
 from recommender.events import Consent, EventType
-from recommender.kernels import compiled
 from recommender.people import HISTORY_DTYPE, History
 from recommender.profile import EventWeights
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.best import key_of, place_of
-from recommender.kernels import compiled
+from recommender.compiling import compiled
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]

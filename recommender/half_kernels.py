@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from recommender.compiling import compiled, reordered
 from recommender.instructions import fetch, single
-from recommender.kernels import compiled, reordered
 
 Halves = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float32]
@@ -18,8 +18,8 @@ Rows = npt.NDArray[np.int32]
 
 AT_ONCE = 4
 """Queries that are compared with a row in one go."""
-_AHEAD = 4
-"""So many rows ahead is fetched."""
+_AHEAD, _FAR_AHEAD = 4, 10
+"""So many rows ahead is fetched; the second where a row is compared with one query, which takes less time than to fetch it."""
 
 
 @reordered
@@ -51,6 +51,35 @@ def products_with(halves: Halves, rows: Rows, queries: Floats) -> Floats:
         line = halves[rows[place]]
         for first in range(0, len(queries), AT_ONCE):
             found[first, place], found[first + 1, place], found[first + 2, place], found[first + 3, place] = dots(line, queries, first)
+    return found
+
+
+@reordered
+def dot(line: npt.NDArray[np.int16], query: Floats) -> np.float32:
+    """Inner product of a row in half precision with a query, both of shape (d,)."""
+    total = np.float32(0)
+    for at in range(len(query)):
+        total += single(line[at]) * query[at]
+    return total
+
+
+@compiled
+def dots_of(halves: Halves, rows: Rows, query: Floats) -> Floats:
+    """Inner products of the `rows`, shape (r,), with a query, shape (d,): shape (r,)."""
+    found = np.empty(len(rows), dtype=np.float32)
+    for place in range(len(rows)):
+        if place + _FAR_AHEAD < len(rows):
+            fetch(halves, rows[place + _FAR_AHEAD])
+        found[place] = dot(halves[rows[place]], query)
+    return found
+
+
+@compiled
+def dots_of_all(halves: Halves, query: Floats) -> Floats:
+    """Inner products of all rows, shape (n, d), with a query: shape (n,)."""
+    found = np.empty(len(halves), dtype=np.float32)
+    for row in range(len(halves)):
+        found[row] = dot(halves[row], query)
     return found
 
 

@@ -13,6 +13,18 @@ Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
 
 
+def halved(values: npt.NDArray[np.floating]) -> Halves:
+    """The bits of `values` in half precision, the same shape; without a copy where they are in half precision already."""
+    return np.asarray(values, dtype=np.float16).view(np.int16)
+
+
+def nonzero_rows(halves: Halves) -> npt.NDArray[np.bool_]:
+    """Which rows of half-precision numbers, shape (n, d), hold anything but zeros, shape (n,)."""
+    # A shift drops the sign, which zeros may have too.
+    there: npt.NDArray[np.bool_] = np.any(np.left_shift(halves, 1), axis=1)
+    return there
+
+
 def widened(halves: Halves, rows: npt.NDArray[np.integer]) -> Floats:
     """The float32 values of `rows`, any shape, of finite half-precision numbers given as bits, shape (n, d): shape rows.shape + (d,)."""
     made = widened_rows(halves, rows.ravel().astype(np.int32, copy=False))

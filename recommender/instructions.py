@@ -13,7 +13,7 @@ from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from recommender.kernels import compiled
+from recommender.compiling import compiled
 
 _BITS = np.uint32(0x8FFFE000).view(np.int32)
 _SCALE = np.float32(2.0**112)
@@ -50,19 +50,33 @@ def _low_ones(typing: Any, word: Any) -> Any:
     return types.int64(types.uint64), code
 
 
+def _prefetched(typing: Any, array: Any, at: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = signature.args[0]
+        there = context.make_array(kind)(context, builder, arguments[0])
+        _fetch_line(builder, cast(Any, cgutils.get_item_pointer)(context, builder, kind, there, [arguments[1]]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), code
+
+
+def _fetch_line(builder: Any, place: Any) -> None:
+    address, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+    asked = ir.FunctionType(ir.VoidType(), [address, word, word, word])
+    prefetch = cast(Any, cgutils.get_or_insert_function)(builder.module, asked, "llvm.prefetch.p0")
+    to_read_at_once = [word(0), word(3), word(1)]
+    builder.call(prefetch, [builder.bitcast(place, address), *to_read_at_once])
+
+
 def _fetched(typing: Any, array: Any, row: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind, address, word, size = signature.args[0], ir.IntType(8).as_pointer(), ir.IntType(32), ir.IntType(64)
+        kind, address, size = signature.args[0], ir.IntType(8).as_pointer(), ir.IntType(64)
         there = context.make_array(kind)(context, builder, arguments[0])
         item = cast(Any, cgutils.get_item_pointer)(context, builder, kind, there, [arguments[1], size(0)])
         start = builder.bitcast(item, address)
         length = builder.mul(builder.extract_value(there.shape, 1), there.itemsize)
-        prefetch = cast(Any, cgutils.get_or_insert_function)(
-            builder.module, ir.FunctionType(ir.VoidType(), [address, word, word, word]), "llvm.prefetch.p0"
-        )
-        to_read_at_once = [word(0), word(3), word(1)]
         with cgutils.for_range_slice(builder, size(0), length, size(_LINE)) as (place, _):
-            builder.call(prefetch, [builder.gep(start, [place]), *to_read_at_once])
+            _fetch_line(builder, builder.gep(start, [place]))
         return context.get_dummy_value()
 
     return types.void(array, types.int64), code
@@ -76,3 +90,6 @@ low_ones = cast(Callable[[np.uint64], int], intrinsic(_low_ones))
 
 fetch = cast(Callable[[npt.NDArray[np.generic], int], None], intrinsic(_fetched))
 """Have a row of an array of shape (n, d) brought into the nearest cache, without waiting for it: called as `fetch(array, row)`."""
+
+prefetch = cast(Callable[[npt.NDArray[np.generic], int], None], intrinsic(_prefetched))
+"""The same of one place of a one-dimensional array, which need not exist: called as `prefetch(array, place)`."""

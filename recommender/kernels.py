@@ -1,59 +1,42 @@
-"""Compiled loops of the hot path: what plain NumPy would do in several passes over memory, or not at all.
-
-They are compiled by Numba on first use and kept on disk, beside the source or, where that cannot be written, in the user's cache.
-None of them holds the interpreter's lock. Arrays are checked by whoever calls; here nothing is.
-"""
+"""Compiled loops that several sources share: what plain NumPy would do in several passes over memory, or not at all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar, cast
-
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
-from recommender.prefetching import prefetch
+from recommender.compiling import compiled
+from recommender.instructions import prefetch, single
 
 Rows = npt.NDArray[np.int32]
 Slots = npt.NDArray[np.int32]
-Offsets = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-Function = TypeVar("Function", bound=Callable[..., object])
+Halves = npt.NDArray[np.int16]
 
-LINE, AHEAD = 16, 10
-"""Numbers of four bytes that the processor fetches at once, and how many rows ahead they are asked for."""
+_LINE = 16
+"""Numbers of four bytes that a processor fetches at once."""
 FREE = np.int32(-1)
 """Stands in an empty place of a table."""
 _GOLDEN = np.uint32(2_654_435_769)
 """2³² over the golden ratio: multiplied by it, numbers that follow each other land far apart (Knuth, TAOCP 3, 6.4)."""
 
 
-def compiled(function: Function) -> Function:
-    """`function`, compiled when it is first called, with the rounding of the processor as it is written: nothing is reordered."""
-    return cast(Function, njit(cache=True, nogil=True, error_model="numpy")(function))
-
-
-def reordered(function: Function) -> Function:
-    """The same, but that sums may be added up in whatever order the processor likes best, as in products of matrices: it is the same order
-    every time, and a quarter of the time."""
-    return cast(Function, njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})(function))
-
-
 @compiled
-def _prefetch_list(offsets: Offsets, columns: Rows, weights: Floats, row: np.int32) -> None:
-    for at in range(offsets[row], offsets[row + 1], LINE):
+def prefetch_list(offsets: Rows, columns: Rows, weights: Halves, row: np.int32) -> None:
+    """Have what row `row` of a CSR matrix holds brought into the nearest cache."""
+    for at in range(offsets[row], offsets[row + 1], _LINE):
         prefetch(columns, at)
         prefetch(weights, at)
 
 
 @compiled
 def sum_lists(
-    offsets: Offsets, columns: Rows, weights: Floats, rows: Rows, strengths: Floats, least: np.float32
+    offsets: Rows, columns: Rows, weights: Halves, rows: Rows, strengths: Floats, least: np.float32
 ) -> tuple[Rows, Floats, Rows, Slots, bool]:
-    """Sum up lists of weights: Σ strengths[a] · weights of row rows[a], of a CSR matrix; without strengths up to `least` times the largest.
+    """Sum up lists of weights in half precision: Σ strengths[a] · weights of row rows[a], of a CSR matrix; without strengths up to `least`
+    times the largest.
 
     Returns the columns that came up, shape (c,), in the order in which they did, and their sums; and an open-addressed table of them, of
     a size that is a power of two: `keys` (columns, `FREE` where empty), and `places`, where each stands among the columns. At last
@@ -66,7 +49,7 @@ def sum_lists(
     for place in range(len(rows)):
         if not abs(strengths[place]) <= least_strength:
             total += offsets[rows[place] + 1] - offsets[rows[place]]
-            _prefetch_list(offsets, columns, weights, rows[place])
+            prefetch_list(offsets, columns, weights, rows[place])
     bits = 4
     while (1 << bits) < 2 * total:
         bits += 1
@@ -85,10 +68,10 @@ def sum_lists(
                 slot = (slot + 1) & last
             if keys[slot] == FREE:
                 keys[slot], places[slot] = column, count
-                found[count], sums[count] = column, strength * weights[at]
+                found[count], sums[count] = column, strength * single(weights[at])
                 count += 1
             else:
-                sums[places[slot]] += strength * weights[at]
+                sums[places[slot]] += strength * single(weights[at])
     sound = True
     for place in range(count):
         sound &= sums[place] < np.inf
@@ -110,21 +93,6 @@ def looked_up(keys: Rows, places: Slots, sums: Floats, rows: Rows, otherwise: np
             slot = (slot + 1) & last
         if keys[slot] == row and sums[places[slot]] > 0:
             found[place] = sums[places[slot]]
-    return found
-
-
-@reordered
-def dots(matrix: Floats, rows: Rows, vector: Floats) -> Floats:
-    """Products of `rows`, shape (r,), of a `matrix`, shape (n, d), with a vector, shape (d,): shape (r,)."""
-    found, flat, size = np.empty(len(rows), dtype=np.float32), matrix.reshape(-1), matrix.shape[1]
-    for place in range(len(rows)):
-        if place + AHEAD < len(rows):
-            for at in range(0, size, LINE):
-                prefetch(flat, np.int64(rows[place + AHEAD]) * size + at)
-        line, product = matrix[rows[place]], np.float32(0)
-        for column in range(len(vector)):
-            product += line[column] * vector[column]
-        found[place] = product
     return found
 
 

@@ -9,14 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.cause_kernels import strongest_of_each
+from recommender.compiling import compiled, reordered
 from recommender.instructions import fetch
-from recommender.kernels import AHEAD, Floats, Mask, Rows, compiled, reordered
+from recommender.kernels import Floats, Mask, Rows
 
 Places = npt.NDArray[np.int64]
 Learnt = npt.NDArray[np.float32]
 
 NONE_HIDDEN = -1
 """Stands for the place of a hidden item where none is."""
+_AHEAD = 10
+"""So many rows ahead items are fetched."""
 
 
 @reordered
@@ -303,8 +306,8 @@ def chances(
     not known and where the exponential is 0."""
     found = np.empty(len(rows), dtype=np.float32)
     for place in range(len(rows)):
-        if place + AHEAD < len(rows):
-            fetch(items, rows[place + AHEAD])
+        if place + _AHEAD < len(rows):
+            fetch(items, rows[place + _AHEAD])
         line, product = items[rows[place]], np.float32(0)
         for column in range(len(state)):
             product += line[column] * state[column]

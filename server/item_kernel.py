@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from recommender.kernels import compiled
+from recommender.compiling import compiled
 
 Bytes = npt.NDArray[np.uint8]
 Ends = npt.NDArray[np.int32]

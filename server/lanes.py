@@ -37,21 +37,19 @@ class Lane(ThreadPoolExecutor):
 
     def submit(self, work: Callable[..., Made], /, *arguments: object, **named: object) -> Future[Made]:
         """Run `work` when its turn comes. It counts from now until it has ended, whether anybody still wants it or not."""
-        entered = self.admission.enter()
-
-        def counted() -> Made:
-            self._here.entered = entered
-            try:
-                return work(*arguments, **named)
-            finally:
-                self.admission.leave()
-
         try:
-            return super().submit(counted)
+            return super().submit(self._counted, self.admission.enter(), work, arguments, named)
         except RuntimeError:
             # The pool takes no more: the server is being stopped.
             self.admission.leave()
             raise
+
+    def _counted(self, entered: float, work: Callable[..., Made], arguments: tuple[object, ...], named: dict[str, object]) -> Made:
+        self._here.entered = entered
+        try:
+            return work(*arguments, **named)
+        finally:
+            self.admission.leave()
 
     @property
     def entered(self) -> float:

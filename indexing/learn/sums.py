@@ -16,7 +16,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from indexing.learn.blocks import runs
-from recommender.kernels import compiled
+from recommender.compiling import compiled
 
 ROWS = 1_024
 """Rows that a core takes at a time."""

@@ -10,9 +10,9 @@ from indexing.learn.blocks import runs
 from indexing.learn.degrees import inverse_power
 from indexing.learn.sums import ROWS, keep_strongest, shared, stacked
 from indexing.learn.visits import Visits
+from recommender.compiling import compiled
 from recommender.event_table import EventTable
 from recommender.generation.catalogue import Catalogue
-from recommender.kernels import compiled
 from recommender.profile import BuildSettings
 
 Places = npt.NDArray[np.int64]

@@ -126,10 +126,11 @@ class Contents:
             "row_of_number": self.catalogue.row_of_number,
             "has_vector": self.has_vector,
             "near": self.vectors.near,
-            "factors": self.factors,
+            "factors": self.factors.astype(np.float16, copy=False),
             "confidence": np.array([self.confidence], dtype=np.float64),
             **{name: array for field in ITEM_ITEM for name, array in _csr_arrays(field, getattr(self, field)).items()},
             **{f"graph_{part}": getattr(self.graph, part) for part in SPECTRUM},
+            "graph_vectors": self.graph.vectors.astype(np.float16, copy=False),
             **{f"sequence_{part}": getattr(self.sequence, part) for part in SEQUENCE},
             "sequence_heads": np.array([self.sequence.heads], dtype=np.int64),
             "sequence_usual": np.array([self.sequence.usual], dtype=np.float64),
@@ -173,7 +174,7 @@ def _csr_arrays(name: str, matrix: sp.csr_array) -> dict[str, npt.NDArray[np.gen
     return {
         f"{name}_offsets": matrix.indptr.astype(np.int64),
         f"{name}_rows": matrix.indices.astype(np.int32),
-        f"{name}_weights": matrix.data.astype(np.float32),
+        f"{name}_weights": matrix.data.astype(np.float16, copy=False),
     }
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from recommender.compiling import compiled
 from recommender.feeds import SourceName
-from recommender.kernels import compiled
 from recommender.placements import HISTORY_BUCKETS
 from recommender.ranking.features import FEATURES
 from recommender.ranking.trees import Trees

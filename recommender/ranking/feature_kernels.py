@@ -7,9 +7,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from recommender.compiling import compiled, reordered
 from recommender.half_kernels import Halves, fetch_ahead
 from recommender.instructions import single
-from recommender.kernels import compiled, reordered
 from recommender.vector_kernels import add_to, product
 
 Rows = npt.NDArray[np.int32]
@@ -63,7 +63,7 @@ def asked_likeness(rows: Rows, weights: Floats, vectors: Floats, has_vector: Mas
         if weight <= 0 or not has_vector[rows[place]]:
             continue
         if newest < RECENT:
-            asked[newest] = vector
+            add_to(asked[newest], np.float32(1), vector)
             newest += 1
         add_to(mean, weight, vector)
     length = max(np.sqrt(product(mean, mean)), TINY)
@@ -103,7 +103,7 @@ def _likeness(halves: Halves, asked: Floats, newest: int, rows: Rows, has_vector
     for place in range(len(rows)):
         fetch_ahead(halves, rows, place)
         if not newest or not has_vector[rows[place]]:
-            made[place, :] = np.nan
+            made[place, 0], made[place, 1], made[place, 2] = np.nan, np.nan, np.nan
             continue
         _cosines(halves[rows[place]], asked, cosines)
         nearest = cosines[0]
@@ -113,26 +113,33 @@ def _likeness(halves: Halves, asked: Floats, newest: int, rows: Rows, has_vector
 
 
 @compiled
+def _labels_of(offsets: Rows, authors: Rows, rows: Rows) -> tuple[Rows, Rows, Rows]:
+    """Where the categories of `rows`, shape (m,), start and end, and their authors: gathered in one short loop, which does not wait for
+    what lies anywhere in memory before it asks for the next."""
+    starts, ends, by = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.int32)
+    for place in range(len(rows)):
+        starts[place], ends[place], by[place] = offsets[rows[place]], offsets[rows[place] + 1], authors[rows[place]]
+    return starts, ends, by
+
+
+@compiled
 def _affinities(
     offsets: Rows, categories: Rows, weights: Floats, size: int, authors: Rows, liked: Rows, shares: Floats, rows: Rows, made: Floats
 ) -> None:
     """Write into two columns `made`, shape (m, 2), how much `rows` have in common with what was `liked`, by `shares`, both shape (h,): the
     products of their categories, of `size` ones, with the sum of the liked items', and the shares of their author."""
     sums = np.zeros(size, dtype=np.float32)
-    by = np.empty(len(liked), dtype=np.int32)
+    starts, ends, theirs = _labels_of(offsets, authors, liked)
     for place in range(len(liked)):
-        by[place] = authors[liked[place]]
-        for at in range(offsets[liked[place]], offsets[liked[place] + 1]):
+        for at in range(starts[place], ends[place]):
             sums[categories[at]] += shares[place] * weights[at]
-    theirs, starts, ends = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.int32)
-    for place in range(len(rows)):
-        theirs[place], starts[place], ends[place] = authors[rows[place]], offsets[rows[place]], offsets[rows[place] + 1]
+    starts, ends, by = _labels_of(offsets, authors, rows)
     for place in range(len(rows)):
         found = np.float32(0)
         for at in range(starts[place], ends[place]):
             found += sums[categories[at]] * weights[at]
         made[place, 0] = found
-        made[place, 1] = _share_of(by, shares, theirs[place]) if theirs[place] >= 0 else np.float32(0)
+        made[place, 1] = _share_of(theirs, shares, by[place]) if by[place] >= 0 else np.float32(0)
 
 
 @compiled
@@ -179,7 +186,7 @@ def features_of(
             rank = ranks[place, source]
             made[place, 2 + s + source] = np.float32(rank_constant / (rank_constant + rank)) if rank > 0 else np.float32(0)
         rest[place, 4] = length
-    # What lies anywhere in memory is gathered in short loops, which do not wait for one before they ask for the next.
+    # Gathered in short loops as well.
     for place in range(m):
         rest[place, 0], rest[place, 1] = popularity_log[rows[place]], trend[rows[place]]
     published, first = np.empty(m, dtype=np.int64), np.empty(m, dtype=np.int64)

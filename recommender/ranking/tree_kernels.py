@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from recommender.compiling import compiled
 from recommender.instructions import low_ones
-from recommender.kernels import compiled
 
 Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
@@ -34,9 +34,11 @@ def struck_trees(
         for row in range(size):
             for column in range(x.shape[1]):
                 turned[column, row] = x[first + row, column]
-        sums[:size] = 0
+        for row in range(size):
+            sums[row] = 0
         for tree in range(len(values)):
-            gone[:size] = 0
+            for row in range(size):
+                gone[row] = 0
             for at in range(starts[tree], starts[tree + 1]):
                 asked, threshold, leaves = turned[columns[at]], thresholds[at], struck[at]
                 # A missing value neither exceeds a threshold nor is at most that.

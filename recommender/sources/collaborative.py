@@ -17,8 +17,11 @@ import numpy as np
 
 from recommender.best import best_rows
 from recommender.cause_kernels import causes_of_factors
+from recommender.compiling import reordered
 from recommender.feeds import SourceName
-from recommender.kernels import above_zero, any_of, dots, reordered
+from recommender.half_kernels import dots_of, dots_of_all
+from recommender.halves import halved, nonzero_rows, widened
+from recommender.kernels import above_zero, any_of
 from recommender.profile import Collaborative
 from recommender.sources.past import Past
 from recommender.sources.source import Causes, Floats, Mask, NoFurther, Rows, sound
@@ -32,22 +35,21 @@ def whitened(factors: Floats, regularisation: float) -> Floats:
 
 
 class CollaborativeSource:
-    """Item `factors`, `whitened`, shape (n, f), float32; items with all-zero factors are unknown to it. `confidence`: the alpha that
-    one unit of weight adds, as in training."""
+    """Item `factors`, `whitened`, shape (n, f), kept in half precision; items with all-zero factors are unknown to it. `confidence`: the
+    alpha that one unit of weight adds, as in training."""
 
     name = SourceName.COLLABORATIVE
     scans = True
 
     def __init__(self, factors: Floats, settings: Collaborative, confidence: float) -> None:
-        self.factors = factors
+        self.factors = halved(factors)
         self.settings = settings
         self.confidence = np.float32(confidence)
 
     @cached_property
     def known(self) -> Mask:
         """Which rows were learnt, shape (n,)."""
-        known: Mask = np.any(self.factors != 0, axis=1)
-        return known
+        return nonzero_rows(self.factors)
 
     def has_opinion(self, past: Past) -> bool:
         """Whether any learnt item has positive weight."""
@@ -68,18 +70,20 @@ class FoldedIn(NoFurther):
         self._source = source
         # Signed: negative where an event speaks against its item. Items of no factors change nothing.
         self._confidence = source.confidence * past.decayed(source.settings.history_decay)
-        self._history: Floats = source.factors[past.rows]
+        if len(source.factors) != past.n:
+            raise ValueError(f"factors of {len(source.factors)} items, where there are {past.n}")
+        self._history = widened(source.factors, past.rows)
         self._system, preferred = _system(self._history, self._confidence)
         weights: Floats = np.linalg.solve(self._system, preferred)
         self._vector: Floats = weights @ self._history
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`."""
-        return best_rows(sound(self._source.factors @ self._vector), allowed, limit)
+        return best_rows(sound(dots_of_all(self._source.factors, self._vector)), allowed, limit)
 
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`."""
-        return above_zero(dots(self._source.factors, rows, self._vector))
+        return above_zero(dots_of(self._source.factors, rows, self._vector))
 
     def causes(self, rows: Rows) -> Causes:
         """The score is linear in the liked items: y·x = Σ_j y·A⁻¹y_j · c_j (Hu, Koren, Volinsky 2008, section 5)."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from recommender.compiling import compiled
 from recommender.half_kernels import AT_ONCE, Halves, dots, fetch_ahead
-from recommender.kernels import FREE, compiled
+from recommender.kernels import FREE
 from recommender.vector_kernels import add_to, product
 
 Rows = npt.NDArray[np.int32]
@@ -149,33 +150,28 @@ def nearby(
     if len(found) <= limit or not limit:
         return found[:limit]
     fits, _ = _fits(halves, found, queries, strengths, np.float32(0))
-    orders = np.empty(len(found), dtype=np.uint32)
-    bits = fits.view(np.uint32)
+    bits, keys = fits.view(np.uint32), np.empty(len(found), dtype=np.uint64)
     for place in range(len(found)):
-        orders[place] = ~bits[place] if bits[place] & _SIGN else bits[place] | _SIGN
-    cut = _cut(orders, limit)
-    kept = np.empty(limit, dtype=np.int32)
-    count, ties = 0, 0
+        # The better the fit, and then the lower the row, the larger; no two are equal.
+        order = ~bits[place] if bits[place] & _SIGN else bits[place] | _SIGN
+        keys[place] = (np.uint64(order) << np.uint64(32)) | np.uint64(~np.uint32(found[place]))
+    cut, count = _cut(keys, limit), 0
     for place in range(len(found)):
-        if orders[place] > cut:
-            kept[count] = found[place]
+        if keys[place] >= cut:
+            found[count] = found[place]
             count += 1
-        elif orders[place] == cut:
-            found[ties] = found[place]
-            ties += 1
-    kept[count:] = np.sort(found[:ties])[: limit - count]
-    return kept
+    return found[:count]
 
 
 @compiled
-def _cut(orders: npt.NDArray[np.uint32], limit: int) -> np.uint32:
-    """The `limit`-th largest of `orders`, shape (c,), c ≥ `limit` ≥ 1: settled bit by bit, which takes no branch."""
-    cut = np.uint32(0)
-    for bit in range(31, -1, -1):
-        tried = cut | np.uint32(np.uint32(1) << np.uint32(bit))
+def _cut(keys: npt.NDArray[np.uint64], limit: int) -> np.uint64:
+    """The `limit`-th largest of `keys`, shape (c,), c ≥ `limit` ≥ 1: settled bit by bit, without branches that nobody could foretell."""
+    cut = np.uint64(0)
+    for bit in range(63, -1, -1):
+        tried = cut | (np.uint64(1) << np.uint64(bit))
         count = 0
-        for place in range(len(orders)):
-            count += orders[place] >= tried
+        for place in range(len(keys)):
+            count += keys[place] >= tried
         if count >= limit:
             cut = tried
     return cut

@@ -9,8 +9,10 @@ import scipy.sparse as sp
 
 from recommender.best import best_of, key_of, move_largest_ahead, place_of
 from recommender.cause_kernels import causes_of_lists
+from recommender.compiling import compiled
 from recommender.feeds import SourceName
-from recommender.kernels import any_of, compiled, looked_up, sum_lists
+from recommender.kernels import any_of, looked_up, sum_lists
+from recommender.lists import Lists
 from recommender.sources.past import Past
 from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, NoFurther, Rows
 
@@ -21,7 +23,7 @@ NOTHING, FADED = np.float32(0), np.float32(1e-4)
 
 
 class ItemItemSource:
-    """`weights`, shape (n, n), CSR: row j holds what one unit of weight on item j adds to every other item.
+    """`weights`, shape (n, n), CSR: row j holds what one unit of weight on item j adds to every other item. It is kept as `lists`.
 
     Several sources are of this form (`name`); they differ in how their weights were learnt and in how fast a history fades:
     an event counts `history_decay`, in (0, 1], times as much for every step that it lies back.
@@ -31,14 +33,13 @@ class ItemItemSource:
 
     def __init__(self, name: SourceName, weights: sp.csr_array, history_decay: float) -> None:
         self.name = name
-        self.weights = weights
+        self.lists = Lists.of(weights)
         self.history_decay = history_decay
 
     @cached_property
     def known(self) -> Mask:
         """Which rows have neighbours, shape (n,)."""
-        known: Mask = np.diff(self.weights.indptr) > 0
-        return known
+        return self.lists.filled
 
     def has_opinion(self, past: Past) -> bool:
         """Whether any item of positive weight has neighbours."""
@@ -63,8 +64,8 @@ class Gathered(NoFurther):
     `rows`: all that came up, shape (c,), int32; `sums`: theirs. Strengths up to `least` times the largest are passed over.
     """
 
-    def __init__(self, lists: sp.csr_array, rows: Rows, strengths: Floats, least: np.float32 = NOTHING) -> None:
-        summed = sum_lists(lists.indptr, lists.indices, lists.data, rows, strengths, least)
+    def __init__(self, lists: Lists, rows: Rows, strengths: Floats, least: np.float32 = NOTHING) -> None:
+        summed = sum_lists(*lists, rows, strengths, least)
         self.rows, self.sums, self._keys, self._places, sound = summed
         if not sound:
             raise FloatingPointError("a score is no number")
@@ -88,18 +89,17 @@ class Neighbours(Gathered):
     def __init__(self, source: ItemItemSource, past: Past) -> None:
         self._source, self._past = source, past
         self._strengths = past.decayed(source.history_decay)
-        super().__init__(source.weights, past.rows, self._strengths, FADED)
+        super().__init__(source.lists, past.rows, self._strengths, FADED)
 
     def further(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`: what goes best with what goes best with the history."""
         first, strengths = self.strongest(FIRST_STEPS, self._source.known)
-        return Gathered(self._source.weights, first, np.maximum(strengths, 0)).candidates(allowed, limit)
+        return Gathered(self._source.lists, first, np.maximum(strengths, 0)).candidates(allowed, limit)
 
     def causes(self, rows: Rows) -> Causes:
         """See `Scorer`."""
         # What was disliked may lift its opposite, but nobody wants to read that as the reason.
-        lists = self._source.weights
-        return Causes(*causes_of_lists(lists.indptr, lists.indices, lists.data, self._past.rows, self._strengths, rows))
+        return Causes(*causes_of_lists(*self._source.lists, self._past.rows, self._strengths, rows))
 
 
 @compiled

@@ -8,11 +8,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from recommender.compiling import compiled
 from recommender.event_table import weights_of
 from recommender.events import EventType
 from recommender.feeds import Query
 from recommender.generation.catalogue import Catalogue
-from recommender.kernels import compiled
 from recommender.profile import BuildSettings
 
 SEED_WEIGHT = 1.0

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 
 from recommender.cause_kernels import causes_of_loans
 from recommender.feeds import SourceName
+from recommender.lists import Lists
 from recommender.profile import Transfer
 from recommender.sources.item_item import Gathered, ItemItemSource
 from recommender.sources.past import Past
@@ -29,19 +30,18 @@ class TransferSource:
     scans = False
 
     def __init__(self, lending: sp.csr_array, behaviour: ItemItemSource, settings: Transfer) -> None:
-        self.lending = lending
+        self.lending = Lists.of(lending)
         self.behaviour = behaviour
         self.settings = settings
 
     @cached_property
     def lenders(self) -> Mask:
         """Which rows lend anything, shape (n,)."""
-        known: Mask = np.diff(self.lending.indptr) > 0
-        return known
+        return self.lending.filled
 
     def has_opinion(self, past: Past) -> bool:
         """Whether any item has positive weight, as soon as any item borrows."""
-        return bool(self.lending.nnz) and bool(len(past.liked))
+        return bool(len(self.lending.columns)) and bool(len(past.liked))
 
     def prepare(self, past: Past, now: int) -> Lent:
         """Score the lenders, and add up what they lend."""
@@ -60,19 +60,5 @@ class Lent(Gathered):
 
     def causes(self, rows: Rows) -> Causes:
         """See `Scorer`. The score is linear in the history: what its items are worth to lenders, and lend themselves."""
-        lists, lending = self._source.behaviour.weights, self._source.lending
-        return Causes(
-            *causes_of_loans(
-                lists.indptr,
-                lists.indices,
-                lists.data,
-                lending.indptr,
-                lending.indices,
-                lending.data,
-                self._past.rows,
-                self._strengths,
-                self._lenders,
-                self._own,
-                rows,
-            )
-        )
+        lists, lending, history = self._source.behaviour.lists, self._source.lending, self._past.rows
+        return Causes(*causes_of_loans(*lists, *lending, history, self._strengths, self._lenders, self._own, rows))

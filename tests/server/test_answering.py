@@ -16,6 +16,8 @@ from recommender.reasons import reason_text
 from recommender.tokens import TokenSigner
 from recommender.v1 import feed_pb2, types_pb2
 from server.answering import Decided, Shown, answer_bytes, answer_info, ranked_items
+from server.feed_handlers import FEED, REQUESTS
+from server.feed_service import FEED_INFO
 
 SIGNER = TokenSigner([("key", b"s" * 32)])
 DECIDED = Decided(b"d" * 16, "home", "0123456789ab", "20260131T020000-1a2b3c", Basis.PERSONAL)
@@ -136,3 +138,14 @@ def test_an_item_that_the_generation_does_not_have_cannot_be_shown() -> None:
 def test_nothing_is_shown_of_an_empty_generation() -> None:
     page = Shown(np.zeros(0, np.int64), np.zeros(0, np.uint32), np.zeros(0, np.uint8), np.zeros(0, np.float32), reasons=())
     assert ranked_items(engine_of(contents_of([])), SIGNER, DECIDED, page, explain=False) == b""
+
+
+def test_every_method_of_the_service_is_offered_with_its_own_request() -> None:
+    service = feed_pb2.DESCRIPTOR.services_by_name["FeedService"]
+
+    assert service.full_name == FEED
+    assert set(REQUESTS) == {method.name for method in service.methods}
+    for method in service.methods:
+        assert REQUESTS[method.name](b"").DESCRIPTOR is method.input_type
+        assert method.output_type.fields_by_name["items"].number == 1
+        assert method.output_type.fields_by_name["info"].number == (FEED_INFO if method.name == "GetFeed" else 2)

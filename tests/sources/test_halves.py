@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from recommender.compiling import compiled
 from recommender.halves import products, widened
 from recommender.instructions import _moved, single
-from recommender.kernels import compiled
 
 RNG = np.random.default_rng(3)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from recommender.compiling import compiled, reordered
 from recommender.half_kernels import widened_rows
 from recommender.instructions import prefetch, single
 from recommender.kernels import Floats, Halves, Mask, Rows, prefetch_list
+
+Places = npt.NDArray[np.int64]
 
 NAMED = 3
 """Causes of one item at the most."""
@@ -47,6 +50,37 @@ def strongest_of_each(values: Floats, nameable: Mask) -> tuple[Rows, Rows, Float
         if count:
             shares[row] = line[kept[0]] / total
     return columns, counts, shares
+
+
+@compiled
+def leaders(left: Floats, rows: Rows, counts: Rows) -> tuple[Places, Rows, Places]:
+    """Which source leads each of r items by what all have `left` to say, shape (r, s), where that is above 0; it has 0 left then.
+
+    Items below 0 among `rows`, shape (r,), and those of which `counts`, shape (r,), are not 0 any more stay out. Returns places of the
+    others, those of one leader together, in order of leaders and places; the rows at these; and for each source how many items are led by
+    it or by one before it, shape (s,).
+    """
+    r, s = left.shape
+    leading, ends = np.full(r, -1, dtype=np.int32), np.zeros(s, dtype=np.int64)
+    for at in range(r):
+        most = np.float32(0)
+        if rows[at] >= 0 and counts[at] == 0:
+            for source in range(s):
+                if left[at, source] > most:
+                    most, leading[at] = left[at, source], source
+        if most > 0:
+            ends[leading[at]] += 1
+            left[at, leading[at]] = 0
+    for source in range(1, s):
+        ends[source] += ends[source - 1]
+    order, led, nexts = np.empty(ends[s - 1], dtype=np.int64), np.empty(ends[s - 1], dtype=np.int32), np.zeros(s, dtype=np.int64)
+    nexts[1:] = ends[:-1]
+    for at in range(r):
+        if leading[at] >= 0:
+            place = nexts[leading[at]]
+            order[place], led[place] = at, rows[at]
+            nexts[leading[at]] += 1
+    return order, led, ends
 
 
 @compiled

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from recommender.cause_kernels import leaders
 from recommender.events import EventType
 from recommender.feeds import PERSONAL_SOURCES, Query, Reason, ReasonKind, SourceName
-from recommender.sources import Past, Scorer
+from recommender.sources import Causes, Past, Scorer
 
 if TYPE_CHECKING:
     from recommender.engine import Recommender
@@ -28,6 +29,9 @@ _VERBS = {
 }
 
 
+_NAMES = tuple(SourceName)
+
+
 def reasons_for(
     recommender: Recommender,
     query: Query,
@@ -42,64 +46,61 @@ def reasons_for(
     the item, the next one does.
     """
     rows = recommender.contents.catalogue.rows_of(numbers)
-    given: list[Reason | None] = [None] * len(numbers)
-    kind = ReasonKind.SIMILAR_TO_SEED if query.seeds_are_items else ReasonKind.BECAUSE_OF_HISTORY
-    told = _Told(kind, past.numbers.tolist(), past.types.tolist() if kind is ReasonKind.BECAUSE_OF_HISTORY else [0] * len(past))
-    left = contributions.copy()
-    waiting = np.flatnonzero(rows >= 0)
-    while len(waiting):
-        leading = left[waiting].argmax(axis=1)
-        spoken_for = left[waiting, leading] > 0
-        waiting, leading = waiting[spoken_for], leading[spoken_for]
-        left[waiting, leading] = 0
-        unsettled: list[int] = []
-        # Each source explains all its items in one call.
-        for place in set(leading.tolist()):
-            due = waiting[leading == place]
-            for at, reason in zip(due.tolist(), told.by(SourceName(place + 1), scorers.get(place), rows[due]), strict=True):
-                given[at] = reason
-                if reason is None:
-                    unsettled.append(at)
-        waiting = np.array(unsettled, dtype=np.int64)
-    return tuple(
-        [
-            _impersonal(recommender, query, SourceName.POPULAR if reason is None else reason.source, int(rows[at]))
-            if reason is None or reason.kind is ReasonKind.POPULAR
-            else reason
-            for at, reason in enumerate(given)
-        ]
-    )
+    left, sources, causes = contributions.copy(), np.full(len(rows), SourceName.POPULAR, dtype=np.uint8), Causes.none(len(rows))
+    while True:
+        order, led, ends = leaders(left, rows, causes.counts)
+        if not len(order):
+            break
+        start = 0
+        for place, end in enumerate(ends.tolist()):
+            if end == start:
+                continue
+            name, at, due, start = _NAMES[place], order[start:end], led[start:end], end
+            if name not in PERSONAL_SOURCES:
+                sources[at], left[at] = name, 0
+            elif len(past) == 1 and place in scorers:
+                # What speaks for an item speaks by the one thing there is.
+                sources[at], causes.counts[at], causes.shares[at] = name, 1, 1
+            elif len(past) and place in scorers:
+                # Each source explains all its items in one call.
+                sources[at], (causes.places[at], causes.counts[at], causes.shares[at]) = name, scorers[place].causes(due)
+    return _told(query, past, causes, sources, rows, recommender.contents.popularity)
 
 
-class _Told(NamedTuple):
-    """What reasons name of a history: `items`, their numbers, and `types` of events; those that are personal are of `kind`."""
+def _told(
+    query: Query,
+    past: Past,
+    causes: Causes,
+    sources: npt.NDArray[np.uint8],
+    rows: npt.NDArray[np.int32],
+    popularity: npt.NDArray[np.float32],
+) -> tuple[Reason, ...]:
+    """Reasons from the `causes` that `sources`, shape (r,), have for `rows`, shape (r,), -1 for what is not in the generation.
 
-    kind: ReasonKind
-    items: list[int]
-    types: list[int]
-
-    def by(self, name: SourceName, scorer: Scorer | None, rows: npt.NDArray[np.int32]) -> list[Reason | None]:
-        """The reasons that a source has for `rows`, shape (r,), none where nothing in the history spoke for one."""
-        if name is SourceName.FRESH:
-            return [Reason(ReasonKind.FRESH, name)] * len(rows)
-        if name not in PERSONAL_SOURCES:
-            return [Reason(ReasonKind.POPULAR, name)] * len(rows)
-        if scorer is None:
-            return [None] * len(rows)
-        if len(self.items) == 1:
-            # What speaks for an item speaks by the one thing there is.
-            return [Reason(self.kind, name, (self.items[0],), 1.0, self.types[0])] * len(rows)
-        causes = scorer.causes(rows)
-        return [
-            Reason(self.kind, name, tuple([self.items[place] for place in places[:count]]), share, self.types[places[0]]) if count else None
-            for places, count, share in zip(causes.places.tolist(), causes.counts.tolist(), causes.shares.tolist(), strict=True)
-        ]
+    An item without causes is there for a source that does not go by history; one that nobody ever consumed only completes the list.
+    """
+    seeds, counts = query.seeds_are_items, causes.counts.tolist()
+    kind = ReasonKind.SIMILAR_TO_SEED if seeds else ReasonKind.BECAUSE_OF_HISTORY
+    personal = len(past) > 0
+    named: list[list[int]] = past.numbers[causes.places].tolist() if personal else [[]] * len(rows)
+    events = past.types[causes.places[:, 0]].tolist() if personal and not seeds else [0] * len(rows)
+    told = [
+        Reason(kind, _NAMES[source - 1], tuple(because[:count]), share, event)
+        if count
+        else _impersonal(query, _NAMES[source - 1], popular=bool(row >= 0 and popularity[row] > 0))
+        for source, because, count, share, event, row in zip(
+            sources.tolist(), named, counts, causes.shares.tolist(), events, rows, strict=True
+        )
+    ]
+    return tuple(told)
 
 
-def _impersonal(recommender: Recommender, query: Query, source: SourceName, row: int) -> Reason:
-    """The reason of an item, -1 for none of the generation, that nothing personal spoke for; one that nobody ever consumed only completes
-    the list."""
-    popular = row >= 0 and recommender.contents.popularity[row] > 0
+def _impersonal(query: Query, source: SourceName, *, popular: bool) -> Reason:
+    """The reason of an item that no event of the history was the cause of."""
+    if source is SourceName.FRESH:
+        return Reason(ReasonKind.FRESH, source)
+    # A source that goes by history had nothing to name.
+    source = SourceName.POPULAR if source in PERSONAL_SOURCES else source
     return Reason(ReasonKind.POPULAR if popular else ReasonKind.FILL, source, category=query.category if popular else "")
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from recommender.compiling import reordered
+from recommender.cause_kernels import strongest_of_each
+from recommender.compiling import compiled, reordered
+from recommender.instructions import fetch
 from recommender.kernels import Floats, Mask, Rows
 
 Places = npt.NDArray[np.int64]
@@ -16,6 +18,8 @@ Learnt = npt.NDArray[np.float32]
 
 NONE_HIDDEN = -1
 """Stands for the place of a hidden item where none is."""
+_AHEAD = 10
+"""So many rows ahead items are fetched."""
 
 
 @reordered
@@ -23,6 +27,8 @@ def placed(items: Learnt, positions: Learnt, history: Rows) -> Floats:
     """The states, shape (h, d), that a history of h ≤ l items starts with: each item and the position of how many came after it."""
     h, d = len(history), items.shape[1]
     made = np.empty((h, d), dtype=np.float32)
+    for place in range(h):
+        fetch(items, history[place])
     for place in range(h):
         item, position = items[history[place]], positions[h - 1 - place]
         for column in range(d):
@@ -175,33 +181,30 @@ def widened(states: Floats, norm: Learnt, widening: Learnt, narrowing: Learnt, e
 
 
 @reordered
-def read_on(
+def finished(
     newest: Floats,
-    lines: Floats,
-    logits: Floats,
-    hidden: Places,
+    means: Floats,
     attention: Learnt,
     heads: int,
     widening: Learnt,
     narrowing: Learnt,
     norms: Learnt,
     epsilon: np.float32,
-) -> tuple[Floats, Floats]:
-    """What the last block and the last norm make of the state of the `newest` item, shape (d,), that attends to `lines`, shape (h, d), by
-    `logits`, shape (heads, h), without each of the `hidden` places, shape (p,): encodings, shape (p, d), and the shares of `mixed`."""
-    means, shares = mixed(lines, logits, hidden)
+) -> Floats:
+    """What the last block and the last norm make of states of the `newest` item, shape (p, d), which attend to `means` of lines, shape
+    (p, heads · d): encodings, shape (p, d)."""
     states = given(means, attention, heads)
     for row in range(len(states)):
-        for column in range(len(newest)):
-            states[row, column] += newest[column]
+        for column in range(states.shape[1]):
+            states[row, column] += newest[row, column]
     last = len(norms) - 1
-    return normed(widened(states, norms[last - 1], widening, narrowing, epsilon), norms[last], epsilon), shares
+    return normed(widened(states, norms[last - 1], widening, narrowing, epsilon), norms[last], epsilon)
 
 
 @reordered
 def read_last(
     states: Floats,
-    hidden: Places,
+    hidden: int,
     attention: Learnt,
     heads: int,
     widening: Learnt,
@@ -209,11 +212,90 @@ def read_last(
     norms: Learnt,
     epsilon: np.float32,
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """The same of `states`, shape (h, d), as they come to the last block, after the lines and the logits that `read_on` takes."""
+    """What the last block makes of `states`, shape (h, d), where nothing attends to the `hidden` place: lines, shape (h, d), and logits,
+    shape (heads, h), by which they are attended to, the encoding, shape (1, d), and the shares of `mixed`."""
     lines = normed(states, norms[len(norms) - 3], epsilon)
     logits = attended(lines, attention, heads)
-    encoded, shares = read_on(states[len(states) - 1], lines, logits, hidden, attention, heads, widening, narrowing, norms, epsilon)
-    return lines, logits, encoded, shares
+    means, shares = mixed(lines, logits, np.full(1, hidden))
+    newest = states[len(states) - 1 :]
+    return lines, logits, finished(newest, means, attention, heads, widening, narrowing, norms, epsilon), shares
+
+
+@reordered
+def read_without(
+    items: Learnt,
+    positions: Learnt,
+    history: Rows,
+    states: Floats,
+    lines: Floats,
+    logits: Floats,
+    places: Places,
+    attention: Learnt,
+    heads: int,
+    widening: Learnt,
+    narrowing: Learnt,
+    norms: Learnt,
+    epsilon: np.float32,
+) -> Floats:
+    """The encodings of a `history`, shape (h,), without the item at each of `places`, shape (p,), by a model of one block that made
+    `states`, `lines` and `logits` when it read the newest l items: shape (p, d).
+
+    What is asked of the other items stays as it is, only how they are mixed is new; but where the newest is left out, another asks.
+    """
+    h, d = len(history), lines.shape[1]
+    means, _ = mixed(lines, logits, places - (h - len(states)))
+    newest = np.empty((len(places), d), dtype=np.float32)
+    for row in range(len(places)):
+        newest[row] = states[len(states) - 1]
+        if places[row] == h - 1:
+            before = placed(items, positions, history[max(h - 1 - len(positions), 0) : h - 1])
+            newest[row] = before[len(before) - 1]
+            others = normed(before, norms[0], epsilon)
+            alone, _ = mixed(others, attended(others, attention, heads), np.full(1, NONE_HIDDEN))
+            means[row] = alone[0]
+    return finished(newest, means, attention, heads, widening, narrowing, norms, epsilon)
+
+
+@reordered
+def falls(items: Learnt, known: Mask, rows: Rows, encoded: Floats, without: Floats, fallen: Floats, first: int) -> bool:
+    """Write by how much the logits of `rows`, shape (r,), are higher by one encoding, shape (d,), than by each of those `without` an
+    event, shape (p, d), into `fallen`, shape (r, any), from the column `first`: -inf for rows that are not known.
+
+    Returns whether every known row is higher in some column up to there.
+    """
+    p, d = without.shape
+    every = True
+    apart = np.empty((p, d), dtype=np.float32)
+    for row in range(len(rows)):
+        fetch(items, rows[row])
+    for place in range(p):
+        for column in range(d):
+            apart[place, column] = encoded[column] - without[place, column]
+    for row in range(len(rows)):
+        if not known[rows[row]]:
+            fallen[row, first : first + p] = -np.inf
+            continue
+        line = items[rows[row]]
+        for place in range(p):
+            product, less = np.float32(0), apart[place]
+            for column in range(d):
+                product += line[column] * less[column]
+            fallen[row, first + place] = product
+        every &= bool(np.any(fallen[row, : first + p] > 0))
+    return every
+
+
+@compiled
+def causes_of_falls(fallen: Floats, places: Places, h: int) -> tuple[Rows, Rows, Floats]:
+    """As `strongest_of_each` of r rows' falls, shape (r, p), without events at `places`, shape (p,), of a history of h; where a row falls
+    without none of them, by how little it rises."""
+    r, p = fallen.shape
+    parts = np.zeros((r, h), dtype=np.float32)
+    for row in range(r):
+        falling = np.any(fallen[row] > 0)
+        for column in range(p):
+            parts[row, places[column]] = fallen[row, column] if falling else np.exp(fallen[row, column])
+    return strongest_of_each(parts, np.ones((r, h), dtype=np.bool_))
 
 
 @reordered
@@ -224,6 +306,8 @@ def chances(
     not known and where the exponential is 0."""
     found = np.empty(len(rows), dtype=np.float32)
     for place in range(len(rows)):
+        if place + _AHEAD < len(rows):
+            fetch(items, rows[place + _AHEAD])
         line, product = items[rows[place]], np.float32(0)
         for column in range(len(state)):
             product += line[column] * state[column]

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from recommender.sequence_kernels import NONE_HIDDEN, chances, normed, placed, read_last, read_on, through, widened
+from recommender.read_only import read_only
+from recommender.sequence_kernels import NONE_HIDDEN, chances, falls, normed, placed, read_last, read_without, through, widened
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
@@ -98,7 +99,7 @@ class SequenceModel:
 
     @cached_property
     def _learnt(self) -> _Learnt:
-        return _Learnt(*(_read_only(getattr(self, name)) for name in ARRAYS))
+        return _Learnt(*(read_only(np.ascontiguousarray(getattr(self, name))) for name in ARRAYS))
 
     def encode(self, history: Rows) -> Floats:
         """What a history of at least one learnt item, `history`, shape (h,), rows, newest last, asks of the next item: shape (d,).
@@ -114,20 +115,30 @@ class SequenceModel:
     def encode_without(self, reading: Reading, places: npt.NDArray[np.integer]) -> Floats:
         """The encodings of a history of two items or more that was read, when nothing may attend to the item at each of `places`, shape
         (p,): shape (p, d). All else stays as it is, positions too; only without the newest item the one before is the newest."""
-        made = np.empty((len(places), self.items.shape[1]), dtype=np.float32)
-        newest = places == len(reading.history) - 1
-        if newest.any():
-            made[newest] = self.encode(reading.history[:-1])
-        others = places[~newest].astype(np.int64)
-        if not len(others):
-            return made
+        left_out: npt.NDArray[np.int64] = places.astype(np.int64)
         if len(self.attention) == 1:
-            # What is attended to depends on no other item: only how it is mixed is new.
-            hidden = others - (len(reading.history) - len(reading.states))
-            made[~newest], _ = read_on(reading.states[-1], reading.lines, reading.logits, hidden, *self._last_block)
-        else:
-            made[~newest] = [self._read(reading.history, place).encoded for place in others.tolist()]
-        return made
+            learnt = self._learnt
+            return read_without(
+                learnt.items,
+                learnt.positions,
+                reading.history,
+                reading.states,
+                reading.lines,
+                reading.logits,
+                left_out,
+                *self._last_block,
+            )
+        last = len(reading.history) - 1
+        read = [
+            self.encode(reading.history[:-1]) if place == last else self._read(reading.history, place).encoded for place in left_out.tolist()
+        ]
+        return np.array(read, dtype=np.float32).reshape(len(places), -1)
+
+    def falls(self, reading: Reading, without: Floats, rows: Rows, fallen: Floats, first: int) -> bool:
+        """Write by how much scores of `rows`, shape (r,), fall `without` each of some events, encodings of shape (p, d), into the columns
+        from the `first` of `fallen`, shape (r, any): -inf for rows that were not learnt. Returns whether every other row falls in some
+        column up to there."""
+        return bool(falls(self._learnt.items, self.known, rows, reading.encoded, without, fallen, first))
 
     def _read(self, history: Rows, without: int) -> Reading:
         """Read a history while nothing attends to the item at the place `without`, not the newest, if that is one."""
@@ -141,7 +152,7 @@ class SequenceModel:
         hidden = max(without - older, NONE_HIDDEN)
         for block in range(len(self.attention) - 1):
             states = self._through_block(states, hidden, block)
-        lines, logits, encoded, shares = read_last(states, np.array([hidden]), *self._last_block)
+        lines, logits, encoded, shares = read_last(states, hidden, *self._last_block)
         whole[older:] = shares[0]
         return Reading(history, states, lines, logits, encoded[0], whole)
 
@@ -205,12 +216,6 @@ class _Learnt(NamedTuple):
     widening: Floats
     narrowing: Floats
     norms: Floats
-
-
-def _read_only(array: Floats) -> Floats:
-    view = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
-    return view
 
 
 ARRAYS = _Learnt._fields

@@ -7,9 +7,10 @@ import numpy.typing as npt
 
 from recommender.best import best_rows
 from recommender.feeds import SourceName
+from recommender.sequence_kernels import causes_of_falls
 from recommender.sequence_model import SequenceModel
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, NoFurther, Rows, ranked_causes, sound
+from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, NoFurther, Rows, sound
 
 STRENGTH_POWER = np.float32(0.25)
 """A score is the chance to come next to this power: chances span many powers of ten, and a blend adds scores up.
@@ -80,17 +81,16 @@ class Foreseen(NoFurther):
         Events are asked for in the order in which they were attended to, until without some of them every row would fall. Where it
         rises whichever event is left out, the item is there for being popular, and those events are named that held it back least.
         """
-        falls = np.zeros((len(rows), self._length), dtype=np.float32)
-        known = np.flatnonzero(self._model.known[rows])
+        if self._reading is None:
+            return Causes.none(len(rows))
+        asked = np.argsort(-self._reading.attention, kind="stable")[:CAUSES_MOST]
+        fallen, tried = np.empty((len(rows), len(asked)), dtype=np.float32), 0
         if len(self._history) == 1:
-            falls[known, self._places[0]] = 1
-        elif self._reading is not None and len(known):
-            asked = np.argsort(-self._reading.attention, kind="stable")[:CAUSES_MOST]
-            fall = np.zeros((len(known), 0), dtype=np.float32)
-            while fall.shape[1] < len(asked) and not (fall > 0).any(axis=1).all():
-                states = self._model.encode_without(self._reading, asked[fall.shape[1] :][:CAUSES_TRIED])
-                more = self._model.items[rows[known]] @ (self._reading.encoded - states).T
-                fall = np.concatenate([fall, more], axis=1)
-            fall = np.where((fall > 0).any(axis=1, keepdims=True), fall, np.exp(np.minimum(fall, 0)))
-            falls[known[:, None], self._places[asked[: fall.shape[1]]]] = fall
-        return ranked_causes(falls)
+            fallen[:, 0], tried = np.where(self._model.known[rows], np.float32(1), NO_OPINION), 1
+        while tried < len(asked):
+            without = self._model.encode_without(self._reading, asked[tried : tried + CAUSES_TRIED])
+            every = self._model.falls(self._reading, without, rows, fallen, tried)
+            tried += len(without)
+            if every:
+                break
+        return Causes(*causes_of_falls(np.ascontiguousarray(fallen[:, :tried]), self._places[asked[:tried]], self._length))

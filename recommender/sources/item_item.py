@@ -87,7 +87,8 @@ class Neighbours(Gathered):
     """An item–item source made ready for a history."""
 
     def __init__(self, source: ItemItemSource, past: Past) -> None:
-        self._source, self._past = source, past
+        # Not the past itself, which keeps this: together they would stay until the next search for cycles.
+        self._source, self._history = source, past.rows
         self._strengths = past.decayed(source.history_decay)
         super().__init__(source.lists, past.rows, self._strengths, FADED)
 
@@ -99,7 +100,7 @@ class Neighbours(Gathered):
     def causes(self, rows: Rows) -> Causes:
         """See `Scorer`."""
         # What was disliked may lift its opposite, but nobody wants to read that as the reason.
-        return Causes(*causes_of_lists(*self._source.lists, self._past.rows, self._strengths, rows))
+        return Causes(*causes_of_lists(*self._source.lists, self._history, self._strengths, rows))
 
 
 @compiled

@@ -115,7 +115,7 @@ class SequenceModel:
     def encode_without(self, reading: Reading, places: npt.NDArray[np.integer]) -> Floats:
         """The encodings of a history of two items or more that was read, when nothing may attend to the item at each of `places`, shape
         (p,): shape (p, d). All else stays as it is, positions too; only without the newest item the one before is the newest."""
-        left_out: npt.NDArray[np.int64] = places.astype(np.int64)
+        hidden: npt.NDArray[np.int64] = places.astype(np.int64)
         if len(self.attention) == 1:
             learnt = self._learnt
             return read_without(
@@ -125,12 +125,12 @@ class SequenceModel:
                 reading.states,
                 reading.lines,
                 reading.logits,
-                left_out,
+                hidden,
                 *self._last_block,
             )
         last = len(reading.history) - 1
         read = [
-            self.encode(reading.history[:-1]) if place == last else self._read(reading.history, place).encoded for place in left_out.tolist()
+            self.encode(reading.history[:-1]) if place == last else self._read(reading.history, place).encoded for place in hidden.tolist()
         ]
         return np.array(read, dtype=np.float32).reshape(len(places), -1)
 

@@ -100,7 +100,7 @@ feed_of(engine_of(Contents.read(Path(sys.argv[2]))), Query(HOME, 20, history=his
 before = anonymous()
 engine = engine_of(Contents.read(Path(sys.argv[1])))
 loaded = anonymous()
-for row in range(int(sys.argv[-1]) if sys.argv[-1].isdigit() else 20):
+for row in range(20):
     feed_of(engine, Query(HOME, 20, history=history_of(*range(row, 60 * row, 7)), reasons=20))
 print(loaded - before, anonymous() - before)
 """

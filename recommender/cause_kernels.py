@@ -9,6 +9,7 @@ from recommender.compiling import compiled, reordered
 from recommender.half_kernels import widened_rows
 from recommender.instructions import prefetch, single
 from recommender.kernels import Floats, Halves, Mask, Rows, prefetch_list
+from recommender.linear_kernels import eliminate, lines_of, solve
 
 Places = npt.NDArray[np.int64]
 
@@ -16,9 +17,6 @@ NAMED = 3
 """Causes of one item at the most."""
 _CHAINS = 1024
 """Chains of a table of rows, by their lowest bits; a power of two, so many that one in which nothing is comes up for most rows."""
-
-_BLOCK = 32
-"""Numbers that a processor takes up at a time, in a loop over many."""
 
 
 @compiled
@@ -173,12 +171,10 @@ def causes_of_factors(system: Floats, history: Floats, strengths: Floats, factor
     """The same, where the parts of an item are the solution of a `system`, shape (h, h), transposed, for the products of its factors with
     those of the `history`, shape (h, f), times `strengths`, of which those below 0 add nothing.
 
-    Gauss's elimination with the largest pivot of each column; where that is 0, parts are no numbers, and so no causes.
+    Where the system has no solution, parts are no numbers, and so no causes.
     """
     h, r, items = len(history), len(rows), widened_rows(factors, rows)
-    # Lines of whole blocks: numbers left of where a line begins are in nobody's way, and odd ends take as long as all the rest.
-    width = -(-(h + r) // _BLOCK) * _BLOCK
-    lines = np.zeros((h, width), dtype=np.float32)
+    lines = lines_of(h, r)
     for event in range(h):
         line, own = lines[event], history[event]
         for column in range(h):
@@ -188,29 +184,10 @@ def causes_of_factors(system: Floats, history: Floats, strengths: Floats, factor
             for column in range(len(own)):
                 product += own[column] * item[column]
             line[h + row] = product
-    for step in range(h):
-        pivot = step
-        for event in range(step + 1, h):
-            if abs(lines[event, step]) > abs(lines[pivot, step]):
-                pivot = event
-        if pivot != step:
-            for column in range(width):
-                lines[step, column], lines[pivot, column] = lines[pivot, column], lines[step, column]
-        first = step // _BLOCK * _BLOCK
-        above = lines[step, first:]
-        for event in range(step + 1, h):
-            below = lines[event, first:]
-            share = below[step - first] / above[step - first]
-            for column in range(len(above)):
-                below[column] -= share * above[column]
-    parts, solved = np.empty((r, h), dtype=np.float32), np.empty(width, dtype=np.float32)
+    eliminate(lines)
+    parts, solved = np.empty((r, h), dtype=np.float32), np.empty(lines.shape[1], dtype=np.float32)
     for row in range(r):
-        solved[:] = 0
-        for step in range(h - 1, -1, -1):
-            first, product = step // _BLOCK * _BLOCK, np.float32(0)
-            line, later = lines[step, first:], solved[first:]
-            for column in range(len(line)):
-                product += line[column] * later[column]
-            solved[step] = (lines[step, h + row] - product) / lines[step, step]
-            parts[row, step] = solved[step] * max(strengths[step], np.float32(0))
+        solve(lines, row, solved)
+        for event in range(h):
+            parts[row, event] = solved[event] * max(strengths[event], np.float32(0))
     return strongest_of_each(parts, np.ones((r, h), dtype=np.bool_))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from recommender.profile import BuildSettings
 from recommender.ranking import Pool, features
 from recommender.ranking.blend import EVEN
 from recommender.reasons import reasons_for
+from recommender.recent_pasts import RecentPasts
 from recommender.served_sources import settings_of, sources_of
 from recommender.sources import (
     NO_OPINION,
@@ -57,6 +58,9 @@ _CONTENT, _POPULAR, _FRESH = map(_place, (SourceName.CONTENT, SourceName.POPULAR
 _GO_WITH = tuple(map(_place, (SourceName.ITEM_ITEM, SourceName.CO_OCCURRENCE, SourceName.TRANSITIONS)))
 """Places of the sources that know what goes with what, the most telling first."""
 
+_LASTING = PERSONAL_SOURCES - {SourceName.CONTENT}
+"""Sources whose scorers never change: those of content remember how they found candidates."""
+
 Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.uint32]
@@ -72,6 +76,7 @@ class Recommender:
         self.eligibility = eligibility
         self.generation_id = generation_id
         self.sources: tuple[Source, ...] = sources_of(contents, settings_of(contents, settings))
+        self._pasts = RecentPasts(contents.catalogue, settings)
         self._names = np.array([source.name for source in self.sources], dtype=np.uint8)
 
     @classmethod
@@ -84,6 +89,18 @@ class Recommender:
     def unpublished(cls, contents: Contents, settings: BuildSettings) -> Recommender:
         """The engine of contents that were never written, such as a twin that is only judged."""
         return cls(contents, settings, Eligibility.of(contents.catalogue, 0), "unpublished")
+
+    @cached_property
+    def alike(self) -> frozenset[SourceName]:
+        """Sources of what is like given items: those that the blend goes by, and content, which knows new items too.
+
+        What comes next is not what is alike.
+        """
+        heard = PERSONAL_SOURCES - {SourceName.TRANSITIONS}
+        blend = self.contents.blend
+        if blend is None:
+            return heard
+        return frozenset(name for name in heard if name is SourceName.CONTENT or blend.weights[:, _place(name)].any())
 
     @cached_property
     def profile_hash(self) -> str:
@@ -160,7 +177,7 @@ class Recommender:
         return self._pool(query, self.eligibility.allowed(query, now), now, None, thorough=True)
 
     def _pool(self, query: Query, allowed: npt.NDArray[np.bool_], now: datetime, deadline: float | None, *, thorough: bool = False) -> Pool:
-        past = Past.of(query, self.contents.catalogue, self.settings)
+        past = self._pasts.of(query)
         blend = self.contents.blend
         learned = blend is not None and query.placement.blend == "learned"
         weights = self._weights(query, past, learned=learned)
@@ -170,7 +187,7 @@ class Recommender:
         reached("history")
 
         def prepare(place: int) -> Scorer:
-            made = self.sources[place].prepare(past, moment)
+            made = self._prepared(self.sources[place], past, moment)
             reached("prepared", self.sources[place].name)
             return made
 
@@ -217,6 +234,15 @@ class Recommender:
         reached("blend")
         answered = {place: scorers[place] for place in scores}
         return Pool(past, rows, strengths, source_ranks, weights, added, totals, order, learned, answered, left_out)
+
+    def _prepared(self, source: Source, past: Past, moment: int) -> Scorer:
+        """The source made ready for a history, once for all queries of it unless that depends on the moment or keeps anything of one."""
+        if source.name not in _LASTING:
+            return source.prepare(past, moment)
+        made = past.worked_out.get(source)
+        if made is None:
+            made = past.worked_out[source] = source.prepare(past, moment)
+        return cast(Scorer, made)
 
     def _going_on(self, scorers: Mapping[int, Scorer], proposed: Mapping[int, Rows], query: Query) -> list[int]:
         """Which of the sources, by place, are asked for further candidates than those that were `proposed`.
@@ -347,10 +373,10 @@ class Recommender:
 
     def reasons(self, query: Query, numbers: Numbers, sources: npt.NDArray[np.uint8], *, now: datetime) -> tuple[Reason, ...]:
         """Why items of a slate made earlier are in it: `numbers` and the `sources` that moved them most, both shape (r,)."""
-        past = Past.of(query, self.contents.catalogue, self.settings)
+        past = self._pasts.of(query)
         named = sorted({_place(SourceName(int(source))) for source in sources})
         speaking = [place for place in named if self.sources[place].has_opinion(past)]
-        scorers = self._worked(speaking, lambda place: self.sources[place].prepare(past, to_micros(now)), {})
+        scorers = self._worked(speaking, lambda place: self._prepared(self.sources[place], past, to_micros(now)), {})
         added = np.zeros((len(numbers), len(self.sources)), dtype=np.float32)
         added[np.arange(len(numbers)), [_place(SourceName(int(source))) for source in sources]] = 1
         return reasons_for(self, query, past, numbers, added, scorers)

@@ -51,7 +51,8 @@ def sum_lists(
             total += offsets[rows[place] + 1] - offsets[rows[place]]
             prefetch_list(offsets, columns, weights, rows[place])
     bits = 4
-    while (1 << bits) < 2 * total:
+    # At the most two thirds full; a larger table would leave the cache.
+    while (1 << bits) < 3 * total // 2:
         bits += 1
     shift, last = np.uint32(32 - bits), (1 << bits) - 1
     keys, places = np.full(1 << bits, FREE, dtype=np.int32), np.empty(1 << bits, dtype=np.int32)

@@ -18,7 +18,7 @@ from recommender.asker import Asker
 from recommender.engine import Recommender
 from recommender.errors import InvalidInput, InvalidToken
 from recommender.events import Consent, EventType
-from recommender.feeds import PERSONAL_SOURCES, Basis, Degradation, Feed, Query, SourceName
+from recommender.feeds import Basis, Degradation, Feed, Query, SourceName
 from recommender.paging import Page, binding, take_page
 from recommender.people import HISTORY_DTYPE, History
 from recommender.stages import reached
@@ -30,8 +30,6 @@ from server.deadlines import seconds_left
 from server.deciding import Tools, count_answer, decide
 from server.reading import RANK_LIMIT, SEEDS_LIMIT, Context, Wanted, consent_of, ids_of, label_of, subject_of
 
-SIMILAR = PERSONAL_SOURCES - {SourceName.TRANSITIONS}
-"""What comes next is not what is alike."""
 POPULAR = frozenset({SourceName.POPULAR})
 
 FEED_INFO = 3
@@ -173,7 +171,7 @@ class FeedService:
             kinds=wanted.kinds,
             language=wanted.context.language,
             filter=wanted.filter,
-            sources=SIMILAR,
+            sources=engine.alike,
             reasons=wanted.page_size,
             seeds_are_items=True,
         )

@@ -22,9 +22,11 @@ from recommender.feeds import SourceName
 from recommender.half_kernels import dots_of, dots_of_all
 from recommender.halves import halved, nonzero_rows, widened
 from recommender.kernels import above_zero, any_of
+from recommender.linear_kernels import eliminate, lines_of, solve
 from recommender.profile import Collaborative
 from recommender.sources.past import Past
 from recommender.sources.source import Causes, Floats, Mask, NoFurther, Rows, sound
+from recommender.vector_kernels import add_to
 
 
 def whitened(factors: Floats, regularisation: float) -> Floats:
@@ -73,9 +75,7 @@ class FoldedIn(NoFurther):
         if len(source.factors) != past.n:
             raise ValueError(f"factors of {len(source.factors)} items, where there are {past.n}")
         self._history = widened(source.factors, past.rows)
-        self._system, preferred = _system(self._history, self._confidence)
-        weights: Floats = np.linalg.solve(self._system, preferred)
-        self._vector: Floats = weights @ self._history
+        self._system, self._vector = _folded(self._history, self._confidence)
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`."""
@@ -91,15 +91,17 @@ class FoldedIn(NoFurther):
 
 
 @reordered
-def _system(history: Floats, confidence: Floats) -> tuple[Floats, Floats]:
-    """S = I + D G, shape (h, h), and c, shape (h,), of a history's factors, shape (h, f), and their signed `confidence`, shape (h,)."""
-    h = len(history)
-    system, preferred = np.empty((h, h), dtype=np.float32), np.maximum(confidence, np.float32(0))
+def _folded(history: Floats, confidence: Floats) -> tuple[Floats, Floats]:
+    """S = I + D G, shape (h, h), and Wuᵀ S⁻¹ c, shape (f,), of a history's factors, shape (h, f), and their signed `confidence`, shape
+    (h,)."""
+    h, size = history.shape
+    system, lines = np.empty((h, h), dtype=np.float32), lines_of(h, 1)
     for one in range(h):
+        own = history[one]
         for other in range(one + 1):
-            product = np.float32(0)
-            for factor in range(history.shape[1]):
-                product += history[one, factor] * history[other, factor]
+            another, product = history[other], np.float32(0)
+            for factor in range(size):
+                product += own[factor] * another[factor]
             system[one, other] = product
             system[other, one] = product
     for one in range(h):
@@ -107,4 +109,12 @@ def _system(history: Floats, confidence: Floats) -> tuple[Floats, Floats]:
         for other in range(h):
             system[one, other] *= more
         system[one, one] += np.float32(1)
-    return system, preferred
+        for other in range(h):
+            lines[one, other] = system[one, other]
+        lines[one, h] = max(confidence[one], np.float32(0))
+    eliminate(lines)
+    solved, vector = np.empty(lines.shape[1], dtype=np.float32), np.zeros(size, dtype=np.float32)
+    solve(lines, 0, solved)
+    for one in range(h):
+        add_to(vector, solved[one], history[one])
+    return system, vector

@@ -51,7 +51,7 @@ class Filtered(NoFurther):
 
     def __init__(self, source: GraphSource, past: Past) -> None:
         self._spectrum, self._vectors = source.spectrum, source.vectors
-        self._past = past
+        self._history = past.rows
         self._weights = past.decayed(source.history_decay)
         strength: Floats = self._weights * self._spectrum.into[past.rows]
         signal: Floats = strength @ widened(self._vectors, past.rows)
@@ -69,7 +69,7 @@ class Filtered(NoFurther):
 
     def causes(self, rows: Rows) -> Causes:
         """The score is linear in the history: each event's part is its own signal's."""
-        history = self._past.rows
+        history = self._history
         liked = np.maximum(self._weights, 0) * self._spectrum.into[history]
         likeness = (widened(self._vectors, rows) * self._spectrum.gains) @ widened(self._vectors, history).T
         return ranked_causes((likeness * liked).astype(np.float32))

@@ -45,17 +45,13 @@ class ItemItemSource:
         """Whether any item of positive weight has neighbours."""
         return any_of(self.known, past.liked)
 
-    def gathered(self, past: Past) -> Neighbours:
-        """What goes with a history, worked out once for all that ask for it."""
+    def prepare(self, past: Past, now: int) -> Neighbours:
+        """Gather and add up the neighbours of the history, once for all that ask for them."""
         made = past.worked_out.get(self)
         if made is None:
             made = past.worked_out[self] = Neighbours(self, past)
         assert isinstance(made, Neighbours)
         return made
-
-    def prepare(self, past: Past, now: int) -> Neighbours:
-        """Gather and add up the neighbours of the history."""
-        return self.gathered(past)
 
 
 class Gathered(NoFurther):
@@ -87,7 +83,6 @@ class Neighbours(Gathered):
     """An item–item source made ready for a history."""
 
     def __init__(self, source: ItemItemSource, past: Past) -> None:
-        # Not the past itself, which keeps this: together they would stay until the next search for cycles.
         self._source, self._history = source, past.rows
         self._strengths = past.decayed(source.history_decay)
         super().__init__(source.lists, past.rows, self._strengths, FADED)

@@ -34,8 +34,8 @@ class Past:
 
     An item stands once, at its newest event. `rows`: int32. `weights`: float32, not 0, negative for what speaks against an item.
     `age`: steps back from the newest event, 0 for it, float32; events of one time share a step, so that a history without order does
-    not fade. `numbers`: item numbers, uint32. `types`: `EventType` of the event at which the item stands, uint8. `worked_out`: what one
-    source made of the history, by source, for another that builds on it.
+    not fade. `numbers`: item numbers, uint32. `types`: `EventType` of the event at which the item stands, uint8. `worked_out`: what
+    sources made of the history, by what made it, for others that build on it and for the next query of the same history.
     """
 
     n: int

@@ -45,7 +45,10 @@ def sound(scores: Floats) -> Floats:
 
 
 class Scorer(Protocol):
-    """A source made ready for one history."""
+    """A source made ready for one history.
+
+    It keeps nothing of the `Past` but arrays: the past may keep it, and what keeps each other stays until the next search for cycles.
+    """
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """Up to `limit` of the best rows that are `allowed`, shape (n,), in no order: shape (≤ limit,), int32.

@@ -52,13 +52,13 @@ class Lent(Gathered):
     """The transfer source made ready for a history."""
 
     def __init__(self, source: TransferSource, past: Past) -> None:
-        self._source, self._past = source, past
+        self._source, self._history = source, past.rows
         self._strengths = past.decayed(source.behaviour.history_decay)
-        self._lenders, scores = source.behaviour.gathered(past).strongest(LENDERS, source.lenders)
+        self._lenders, scores = source.behaviour.prepare(past, 0).strongest(LENDERS, source.lenders)
         self._own = np.float32(source.settings.own_share) * self._strengths
         super().__init__(source.lending, np.concatenate([self._lenders, past.rows]), np.concatenate([scores, self._own]))
 
     def causes(self, rows: Rows) -> Causes:
         """See `Scorer`. The score is linear in the history: what its items are worth to lenders, and lend themselves."""
-        lists, lending, history = self._source.behaviour.lists, self._source.lending, self._past.rows
+        lists, lending, history = self._source.behaviour.lists, self._source.lending, self._history
         return Causes(*causes_of_loans(*lists, *lending, history, self._strengths, self._lenders, self._own, rows))

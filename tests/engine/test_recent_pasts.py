@@ -1,0 +1,76 @@
+"""Histories that ask again: what sources made of them is used again, and changes no answer."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+from handmade import HOME, checkerboard, engine_of, feed_of, history_of, rows_in
+
+from recommender.feeds import Query
+from recommender.profile import BuildSettings
+from recommender.recent_pasts import KEPT, RecentPasts
+
+HISTORY = history_of(0, 2, 4)
+
+
+def recent() -> RecentPasts:
+    return RecentPasts(checkerboard().catalogue, BuildSettings())
+
+
+def test_the_same_history_is_the_same_past_whoever_asks() -> None:
+    pasts = recent()
+    first = pasts.of(Query(HOME, 5, history=HISTORY))
+    assert pasts.of(Query(HOME, 9, history=HISTORY.copy(), filter="price < 3.0")) is first
+    assert first.rows.tolist() == [0, 2, 4]
+
+
+def test_another_event_or_another_meaning_of_the_events_makes_another_past() -> None:
+    pasts = recent()
+    first = pasts.of(Query(HOME, 5, history=HISTORY))
+    later = HISTORY.copy()
+    later["at"][-1] += 1
+    for other in (
+        Query(HOME, 5, history=later),
+        Query(HOME, 5, history=HISTORY[1:]),
+        Query(HOME, 5, history=HISTORY, seeds_are_items=True),
+    ):
+        assert pasts.of(other) is not first
+    assert pasts.of(Query(HOME, 5, history=HISTORY)) is first
+
+
+def test_the_least_recently_asked_ones_give_way() -> None:
+    pasts = recent()
+    kept = [pasts.of(Query(HOME, 5, history=history_of(row))) for row in range(KEPT)]
+    assert pasts.of(Query(HOME, 5, history=history_of(0))) is kept[0]
+    pasts.of(Query(HOME, 5, history=HISTORY))
+    assert pasts.of(Query(HOME, 5, history=history_of(0))) is kept[0]
+    assert pasts.of(Query(HOME, 5, history=history_of(1))) is not kept[1]
+
+
+def test_asking_again_answers_the_same_and_asking_otherwise_as_if_it_were_the_first_time() -> None:
+    engine = engine_of(checkerboard())
+    first = feed_of(engine, Query(HOME, 12, history=HISTORY, reasons=12))
+    again = feed_of(engine, Query(HOME, 12, history=HISTORY, reasons=12))
+    assert rows_in(again) == rows_in(first)
+    np.testing.assert_array_equal(again.scores, first.scores)
+    assert again.reasons == first.reasons
+    assert again.retrieval_mode == first.retrieval_mode != "none"
+    filtered = Query(HOME, 12, history=HISTORY, filter="price < 9.0", reasons=12)
+    fresh = feed_of(engine_of(checkerboard()), filtered)
+    assert rows_in(feed_of(engine, filtered)) == rows_in(fresh) != rows_in(first)
+
+
+def test_a_past_that_gave_way_is_gone_at_once() -> None:
+    engine = engine_of(checkerboard())
+    feed_of(engine, Query(HOME, 12, history=HISTORY, reasons=12))
+    gone = weakref.ref(engine._pasts.of(Query(HOME, 12, history=HISTORY)))
+    gc.collect()
+    gc.disable()
+    try:
+        for row in range(KEPT):
+            engine._pasts.of(Query(HOME, 5, history=history_of(row)))
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -193,14 +193,18 @@ class Recommender:
 
         scorers = self._worked(taking, prepare, left_out, deadline)
 
+        proposing = list(scorers) if thorough else self._proposing(scorers)
         limit = query.placement.candidates
+        if len(proposing) == 1:
+            # What one source alone proposes is what fills the slate, and where nothing comes after its order, all that is asked for.
+            limit = query.size if query.sources is not None else max(limit, query.size)
 
         def propose(place: int) -> Rows:
             found = scorers[place].candidates(allowed, limit)
             reached("candidates", self.sources[place].name)
             return found
 
-        proposed = self._worked(list(scorers) if thorough else self._proposing(scorers), propose, left_out, deadline)
+        proposed = self._worked(proposing, propose, left_out, deadline)
         further = self._worked(
             self._going_on(scorers, proposed, query), lambda place: scorers[place].further(allowed, limit), left_out, deadline
         )

@@ -22,6 +22,7 @@ from recommender.event_table import EventTable
 from recommender.events import Consent
 from recommender.generation import Contents
 from recommender.generation.catalogue import Catalogue
+from recommender.lists import Lists
 from recommender.profile import BuildSettings
 from recommender.ranking import Blend
 from recommender.sequence_model import SequenceModel
@@ -77,10 +78,10 @@ def learn(
         has_vector=has_vector,
         factors=factors,
         confidence=confidence,
-        item_item=item_item,
-        transitions=transitions,
-        co_occurrence=co_occurrence,
-        transfer=transfer,
+        item_item=Lists.of(item_item),
+        transitions=Lists.of(transitions),
+        co_occurrence=Lists.of(co_occurrence),
+        transfer=Lists.of(transfer),
         graph=spectrum,
         sequence=beside.result(),
         **counted,

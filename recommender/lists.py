@@ -12,7 +12,7 @@ from recommender.halves import Halves, halved
 
 
 class Lists(NamedTuple):
-    """A CSR matrix of shape (n, n): row i has the weights offsets[i] to offsets[i + 1] in the columns `columns`.
+    """A CSR matrix of shape (n, n): row i has the weights offsets[i] to offsets[i + 1] in the columns that stand at the same places.
 
     `offsets`: shape (n + 1,), int32. `columns`, `weights`: shape (z,), int32 and the bits of half-precision numbers.
     """
@@ -23,9 +23,23 @@ class Lists(NamedTuple):
 
     @classmethod
     def of(cls, matrix: sp.csr_array) -> Lists:
-        """The lists of a `matrix` of weights below 65,504, without a copy where it is in half precision already."""
+        """The lists of a `matrix` of weights below 65,504."""
         offsets, columns = (np.asarray(array, dtype=np.int32) for array in (matrix.indptr, matrix.indices))
         return cls(offsets, columns, halved(matrix.data))
+
+    @property
+    def n(self) -> int:
+        """Rows, and columns."""
+        return len(self.offsets) - 1
+
+    @property
+    def values(self) -> npt.NDArray[np.float16]:
+        """The weights as numbers, shape (z,)."""
+        return self.weights.view(np.float16)
+
+    def matrix(self) -> sp.csr_array:
+        """The same as a matrix of shape (n, n), float32."""
+        return sp.csr_array((self.values.astype(np.float32), self.columns, self.offsets), shape=(self.n, self.n))
 
     @property
     def filled(self) -> npt.NDArray[np.bool_]:

@@ -19,6 +19,7 @@ from recommender.generation import Contents
 from recommender.generation.catalogue import Catalogue
 from recommender.graph_filter import ItemSpectrum
 from recommender.items import Item, ItemKind, ItemState
+from recommender.lists import Lists
 from recommender.people import HISTORY_DTYPE, History
 from recommender.placements import HISTORY_BUCKETS, Placement
 from recommender.profile import BuildSettings
@@ -100,7 +101,7 @@ def contents_of(
             BuildSettings().collaborative.regularisation,
         ),
         confidence=CONFIDENCE,
-        **{name: sp.csr_array((n, n) if rows is None else np.asarray(rows), dtype=np.float32) for name, rows in weights.items()},
+        **{name: Lists.of(sp.csr_array((n, n) if rows is None else np.asarray(rows), dtype=np.float32)) for name, rows in weights.items()},
         graph=ItemSpectrum(spectrum, degrees, degrees, np.ones(spectrum.shape[1], dtype=np.float32)),
         sequence=SequenceModel.none(n) if sequence is None else sequence_of(sequence),
         popularity=popular,

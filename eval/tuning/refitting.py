@@ -23,6 +23,7 @@ from recommender.event_table import EventTable
 from recommender.events import Consent
 from recommender.generation import Contents
 from recommender.generation.catalogue import Catalogue
+from recommender.lists import Lists
 from recommender.profile import BuildSettings
 from recommender.vectors import VectorIndex
 
@@ -71,7 +72,7 @@ def changes_fit(learner: str, one: BuildSettings, other: BuildSettings) -> bool:
 def _item_item(learning: Learning, contents: Contents, settings: BuildSettings) -> Contents:
     matrix = interaction_matrix(learning.events.consenting(Consent.TRAIN), learning.catalogue, settings)
     penalty = penalty_of(matrix, settings.item_item)
-    return replace(contents, item_item=item_item_weights(matrix, settings.item_item, penalty=penalty, seed=settings.seed))
+    return replace(contents, item_item=Lists.of(item_item_weights(matrix, settings.item_item, penalty=penalty, seed=settings.seed)))
 
 
 def _collaborative(learning: Learning, contents: Contents, settings: BuildSettings) -> Contents:
@@ -83,12 +84,12 @@ def _collaborative(learning: Learning, contents: Contents, settings: BuildSettin
 
 def _co_occurrence(learning: Learning, contents: Contents, settings: BuildSettings) -> Contents:
     matrix = interaction_matrix(learning.events.consenting(Consent.TRAIN), learning.catalogue, settings)
-    return replace(contents, co_occurrence=co_occurrence_weights(matrix, settings.co_occurrence))
+    return replace(contents, co_occurrence=Lists.of(co_occurrence_weights(matrix, settings.co_occurrence)))
 
 
 def _transitions(learning: Learning, contents: Contents, settings: BuildSettings) -> Contents:
     events = learning.events.consenting(Consent.TRAIN)
-    return replace(contents, transitions=transition_weights(events, learning.catalogue, settings))
+    return replace(contents, transitions=Lists.of(transition_weights(events, learning.catalogue, settings)))
 
 
 def _graph(learning: Learning, contents: Contents, settings: BuildSettings) -> Contents:
@@ -104,7 +105,7 @@ def _sequence(learning: Learning, contents: Contents, settings: BuildSettings) -
 def _transfer(learning: Learning, contents: Contents, settings: BuildSettings) -> Contents:
     matrix = interaction_matrix(learning.events.consenting(Consent.TRAIN), learning.catalogue, settings)
     weights = transfer_weights(learning.catalogue, learning.vectors, learning.has_vector, matrix, settings.transfer)
-    return replace(contents, transfer=weights)
+    return replace(contents, transfer=Lists.of(weights))
 
 
 def _popularity(learning: Learning, contents: Contents, settings: BuildSettings) -> Contents:

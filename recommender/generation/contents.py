@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import scipy.sparse as sp
 
 from recommender.generation.catalogue import Catalogue
 from recommender.graph_filter import ItemSpectrum
+from recommender.lists import Lists
 from recommender.ranking.blend import Blend, blend_arrays, blend_of
 from recommender.ranking.features import ItemFacts
 from recommender.sequence_model import ARRAYS as SEQUENCE
@@ -26,7 +26,7 @@ from recommender.vectors import VectorIndex
 ITEMS_FILE = "items.arrow"
 VECTORS_FILE = "vectors.faiss"
 ITEM_ITEM = ("item_item", "transitions", "co_occurrence", "transfer")
-"""Fields of the form (n, n), CSR; each is stored as three arrays."""
+"""Fields that are lists; each is stored as three arrays."""
 SPECTRUM = ("vectors", "into", "out_of", "gains")
 ARRAYS = (
     "id_hashes",
@@ -52,7 +52,7 @@ class Contents:
     """What n items look like to the sources. Rows are in order of item number.
 
     `has_vector`: shape (n,), bool. `factors`: shape (n, f), float32, zeros for items without events, learnt with `confidence` for
-    one unit of weight. `item_item`, `transitions`, `co_occurrence`: shape (n, n), CSR, float32: row j holds what one unit of
+    one unit of weight. `item_item`, `transitions`, `co_occurrence`: lists: row j holds what one unit of
     weight on item j adds to the score of each other item; `transfer`, likewise, what one unit of item–item score on j lends.
     `graph`: the items' spectrum. `sequence`: what says which item comes next. `popularity` and `recent_popularity`: shape (n,),
     float32, decayed sums of positive event weights, ≥ 0. `response`: shape (n,), float32, how often an item is taken up when it is
@@ -65,10 +65,10 @@ class Contents:
     has_vector: npt.NDArray[np.bool_]
     factors: npt.NDArray[np.float32]
     confidence: float
-    item_item: sp.csr_array
-    transitions: sp.csr_array
-    co_occurrence: sp.csr_array
-    transfer: sp.csr_array
+    item_item: Lists
+    transitions: Lists
+    co_occurrence: Lists
+    transfer: Lists
     graph: ItemSpectrum
     sequence: SequenceModel
     popularity: npt.NDArray[np.float32]
@@ -83,7 +83,7 @@ class Contents:
             ("vectors", (self.vectors.size,)),
             ("has_vector", self.has_vector.shape),
             ("factors", self.factors.shape[:1]),
-            *((name, getattr(self, name).shape[:1]) for name in ITEM_ITEM),
+            *((name, (getattr(self, name).n,)) for name in ITEM_ITEM),
             ("graph", self.graph.into.shape),
             ("sequence", self.sequence.bias.shape),
             ("popularity", self.popularity.shape),
@@ -98,7 +98,7 @@ class Contents:
         """All numbers that were learnt, by name."""
         return {
             "factors": self.factors,
-            **{name: getattr(self, name).data for name in ITEM_ITEM},
+            **{name: getattr(self, name).values for name in ITEM_ITEM},
             **{f"graph_{part}": getattr(self.graph, part) for part in SPECTRUM},
             **{f"sequence_{part}": getattr(self.sequence, part) for part in SEQUENCE},
             "popularity": self.popularity,
@@ -128,7 +128,7 @@ class Contents:
             "near": self.vectors.near,
             "factors": self.factors.astype(np.float16, copy=False),
             "confidence": np.array([self.confidence], dtype=np.float64),
-            **{name: array for field in ITEM_ITEM for name, array in _csr_arrays(field, getattr(self, field)).items()},
+            **{name: array for field in ITEM_ITEM for name, array in _list_arrays(field, getattr(self, field)).items()},
             **{f"graph_{part}": getattr(self.graph, part) for part in SPECTRUM},
             "graph_vectors": self.graph.vectors.astype(np.float16, copy=False),
             **{f"sequence_{part}": getattr(self.sequence, part) for part in SEQUENCE},
@@ -155,7 +155,7 @@ class Contents:
             has_vector=arrays["has_vector"],
             factors=arrays["factors"],
             confidence=float(arrays["confidence"][0]),
-            **{field: _csr_of(field, arrays, catalogue.n) for field in ITEM_ITEM},
+            **{field: _lists_of(field, arrays) for field in ITEM_ITEM},
             graph=ItemSpectrum(**{part: arrays[f"graph_{part}"] for part in SPECTRUM}),
             sequence=SequenceModel(
                 **{part: arrays[f"sequence_{part}"] for part in SEQUENCE},
@@ -170,17 +170,13 @@ class Contents:
         )
 
 
-def _csr_arrays(name: str, matrix: sp.csr_array) -> dict[str, npt.NDArray[np.generic]]:
-    return {
-        f"{name}_offsets": matrix.indptr.astype(np.int64),
-        f"{name}_rows": matrix.indices.astype(np.int32),
-        f"{name}_weights": matrix.data.astype(np.float16, copy=False),
-    }
+def _list_arrays(name: str, lists: Lists) -> dict[str, npt.NDArray[np.generic]]:
+    return {f"{name}_offsets": lists.offsets, f"{name}_rows": lists.columns, f"{name}_weights": lists.values}
 
 
-def _csr_of(name: str, arrays: Mapping[str, npt.NDArray[np.generic]], n: int) -> sp.csr_array:
-    parts = (arrays[f"{name}_weights"], arrays[f"{name}_rows"], arrays[f"{name}_offsets"].astype(np.int32))
-    return sp.csr_array(parts, shape=(n, n), copy=False)
+def _lists_of(name: str, arrays: Mapping[str, npt.NDArray[np.generic]]) -> Lists:
+    offsets, columns = (arrays[f"{name}_{part}"].astype(np.int32, copy=False) for part in ("offsets", "rows"))
+    return Lists(offsets, columns, arrays[f"{name}_weights"].astype(np.float16, copy=False).view(np.int16))
 
 
 def file_names() -> Sequence[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-import scipy.sparse as sp
 
 from recommender.best import best_of, key_of, move_largest_ahead, place_of
 from recommender.cause_kernels import causes_of_lists
@@ -23,7 +22,7 @@ NOTHING, FADED = np.float32(0), np.float32(1e-4)
 
 
 class ItemItemSource:
-    """`weights`, shape (n, n), CSR: row j holds what one unit of weight on item j adds to every other item. It is kept as `lists`.
+    """`lists` of n items: row j holds what one unit of weight on item j adds to every other item.
 
     Several sources are of this form (`name`); they differ in how their weights were learnt and in how fast a history fades:
     an event counts `history_decay`, in (0, 1], times as much for every step that it lies back.
@@ -31,9 +30,9 @@ class ItemItemSource:
 
     scans = False
 
-    def __init__(self, name: SourceName, weights: sp.csr_array, history_decay: float) -> None:
+    def __init__(self, name: SourceName, lists: Lists, history_decay: float) -> None:
         self.name = name
-        self.lists = Lists.of(weights)
+        self.lists = lists
         self.history_decay = history_decay
 
     @cached_property

@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-import scipy.sparse as sp
 
 from recommender.cause_kernels import causes_of_loans
 from recommender.feeds import SourceName
@@ -24,13 +23,13 @@ LENDERS = 200
 
 
 class TransferSource:
-    """`lending`, shape (n, n), CSR: row w holds what one unit of item w's score is worth to each item that borrows."""
+    """`lending`, lists of n items: row w holds what one unit of item w's score is worth to each item that borrows."""
 
     name = SourceName.TRANSFER
     scans = False
 
-    def __init__(self, lending: sp.csr_array, behaviour: ItemItemSource, settings: Transfer) -> None:
-        self.lending = Lists.of(lending)
+    def __init__(self, lending: Lists, behaviour: ItemItemSource, settings: Transfer) -> None:
+        self.lending = lending
         self.behaviour = behaviour
         self.settings = settings
 

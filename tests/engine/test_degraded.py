@@ -176,7 +176,7 @@ def spoilt(name: SourceName, odd: float, everywhere: bool) -> Recommender:
     if isinstance(array, np.ndarray):
         array[rows] = odd
     else:
-        array.data[array.indptr[0 if everywhere else 5] : array.indptr[-1 if everywhere else 6]] = odd
+        array.values[array.offsets[0 if everywhere else 5] : array.offsets[-1 if everywhere else 6]] = odd
     return engine_of(contents)
 
 

@@ -18,6 +18,7 @@ from recommender.engine import Recommender
 from recommender.feeds import Query
 from recommender.generation import Contents, Generations
 from recommender.generation.contents import file_names
+from recommender.lists import Lists
 from recommender.vectors import VectorIndex
 
 
@@ -107,7 +108,7 @@ print(loaded - before, anonymous() - before)
 
 
 def test_processes_share_the_pages_of_a_generation(tmp_path: Path) -> None:
-    n, neighbours = 20_000, 40
+    n, neighbours = 40_000, 60
     rng = np.random.default_rng(1)
     columns = rng.integers(0, n, n * neighbours)
     weights = sp.csr_array((rng.random(n * neighbours, dtype=np.float32), (np.repeat(np.arange(n), neighbours), columns)), shape=(n, n))
@@ -116,7 +117,7 @@ def test_processes_share_the_pages_of_a_generation(tmp_path: Path) -> None:
         vectors=VectorIndex.build(unit(rng.normal(size=(n, 256))), exact_limit=10**6, seed=0),
         has_vector=np.ones(n, dtype=np.bool_),
         factors=rng.normal(size=(n, 128)).astype(np.float32),
-        item_item=weights,
+        item_item=Lists.of(weights),
         popularity=rng.random(n).astype(np.float32),
     )
     small, large = tmp_path / "small", tmp_path / "large"
@@ -124,7 +125,7 @@ def test_processes_share_the_pages_of_a_generation(tmp_path: Path) -> None:
         folder.mkdir()
         written.write(folder)
     size = sum(path.stat().st_size for path in large.iterdir())
-    assert size > 20_000_000
+    assert size > 40_000_000
     roots = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
     out = subprocess.run([sys.executable, "-c", MEASURE, str(large), str(small), *roots], capture_output=True, text=True, check=True).stdout
     loaded, served = map(int, out.split())

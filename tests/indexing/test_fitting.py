@@ -260,7 +260,9 @@ def test_regions_hold_items_of_the_same_people_and_all_others_apart() -> None:
 
 def learnt_arrays(contents: Contents) -> dict[str, bytes]:
     """The bytes of what was learnt from events."""
-    matrices = {name: getattr(contents, name).toarray().tobytes() for name in ("item_item", "transitions", "co_occurrence", "transfer")}
+    matrices = {
+        name: getattr(contents, name).matrix().toarray().tobytes() for name in ("item_item", "transitions", "co_occurrence", "transfer")
+    }
     return {"factors": contents.factors.tobytes(), "popularity": contents.popularity.tobytes(), **matrices}
 
 

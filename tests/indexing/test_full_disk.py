@@ -26,7 +26,7 @@ STORE_NEEDS = 40_000
 """Reading the store makes a shared-memory file of 32 KiB."""
 
 
-@pytest.mark.parametrize(("dimension", "factors"), [(1024, 8), (16, 256)], ids=["vectors", "factors"])
+@pytest.mark.parametrize(("dimension", "factors"), [(1024, 8), (16, 512)], ids=["vectors", "factors"])
 def test_a_build_that_cannot_be_written_says_so_and_leaves_the_old_one_serving(
     modelless: Callable[..., Settings], warm: Any, tmp_path: Path, dimension: int, factors: int
 ) -> None:

@@ -18,6 +18,7 @@ from recommender.generation.catalogue import Catalogue
 from recommender.items import ItemKind, ItemState
 from recommender.judging import Interval
 from recommender.judging.comparison import shown_interval
+from recommender.lists import Lists
 from recommender.placements import Placement, SourceWeights
 from recommender.store import open_store
 from recommender.vectors import VectorIndex
@@ -58,8 +59,9 @@ def test_a_sound_build_passes_every_check(contents: Contents, manifest: Manifest
 @pytest.mark.parametrize("name", ["factors", "popularity", "item_item"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_what_is_not_finite_is_refused(contents: Contents, name: str, bad: float) -> None:
-    broken = getattr(contents, name).copy()
-    (broken.data if name == "item_item" else broken.reshape(-1))[3] = bad
+    learnt = getattr(contents, name)
+    broken = Lists(*(part.copy() for part in learnt)) if isinstance(learnt, Lists) else learnt.copy()
+    (broken.values if isinstance(broken, Lists) else broken.reshape(-1))[3] = bad
     assert failed(check_contents(replace(contents, **{name: broken}), None, 0)) == {"finite": "NaN or infinity in what was learnt"}
 
 

@@ -36,7 +36,9 @@ def learnt(contents: Contents) -> dict[str, bytes]:
     """The bytes of every array that was learnt from events."""
     return {
         "factors": contents.factors.tobytes(),
-        **{name: getattr(contents, name).toarray().tobytes() for name in ("item_item", "transitions", "co_occurrence", "transfer")},
+        **{
+            name: getattr(contents, name).matrix().toarray().tobytes() for name in ("item_item", "transitions", "co_occurrence", "transfer")
+        },
         "graph": contents.graph.vectors.tobytes(),
         "popularity": contents.popularity.tobytes(),
         "recent_popularity": contents.recent_popularity.tobytes(),

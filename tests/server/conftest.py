@@ -23,6 +23,7 @@ from recommender.generation import Contents, FileEntry, GateCheck, Generations, 
 from recommender.generation.catalogue import Catalogue
 from recommender.graph_filter import ItemSpectrum
 from recommender.items import Item, ItemKind
+from recommender.lists import Lists
 from recommender.profile import BuildSettings
 from recommender.settings import Settings
 from recommender.store import Store, open_store
@@ -139,10 +140,10 @@ def contents_of(items: list[Item], catalogue: Catalogue, unlearnt: Sequence[str]
         has_vector=learnt,
         factors=factors,
         confidence=5.0,
-        item_item=sp.csr_array(together),
-        transitions=sp.csr_array(together),
-        co_occurrence=sp.csr_array(together),
-        transfer=sp.csr_array(together),
+        item_item=Lists.of(sp.csr_array(together)),
+        transitions=Lists.of(sp.csr_array(together)),
+        co_occurrence=Lists.of(sp.csr_array(together)),
+        transfer=Lists.of(sp.csr_array(together)),
         graph=ItemSpectrum(factors, learnt.astype(np.float32), learnt.astype(np.float32), np.ones(3, dtype=np.float32)),
         sequence=sequence_of(np.hstack([factors, np.zeros((n, 1))])),
         popularity=np.arange(n, 0, -1, dtype=np.float32),

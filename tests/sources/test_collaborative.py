@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from recommender.events import EventType
 from recommender.feeds import Query, SourceName
+from recommender.lists import Lists
 from recommender.profile import BuildSettings, Collaborative, EventWeights
 from recommender.sources import NO_OPINION, CollaborativeSource, ItemItemSource, Past, whitened
 
@@ -102,7 +103,7 @@ def test_what_was_disliked_pulls_its_kind_down() -> None:
 def test_item_item_scores_are_the_dense_product() -> None:
     rng = np.random.default_rng(9)
     dense = (rng.normal(size=(N, N)) * (rng.random((N, N)) < 0.3)).astype(np.float32)
-    source = ItemItemSource(SourceName.ITEM_ITEM, sp.csr_array(dense), 0.7)
+    source = ItemItemSource(SourceName.ITEM_ITEM, Lists.of(sp.csr_array(dense)), 0.7)
     pasts = pasts_of(random_weights(20, negative=0.2))
     scores = np.stack([source.prepare(past, 0).score(EVERY_ROW) for past in pasts])
     expected = np.stack([past.decayed(0.7) @ dense[past.rows] for past in pasts])
@@ -128,7 +129,7 @@ def test_item_item_names_what_added_most_and_never_what_was_disliked() -> None:
 def test_a_second_step_finds_what_goes_with_what_goes_with_the_history() -> None:
     dense = np.zeros((6, 6), dtype=np.float32)
     dense[0, 1], dense[1, 2], dense[1, 3], dense[2, 4] = 1.0, 0.5, 0.25, 9.0
-    source = ItemItemSource(SourceName.ITEM_ITEM, sp.csr_array(dense), 1.0)
+    source = ItemItemSource(SourceName.ITEM_ITEM, Lists.of(sp.csr_array(dense)), 1.0)
     past = Past.of(Query(HOME, 1, history=history_of(0)), contents_of(some_items(6)).catalogue, BuildSettings())
     scorer, allowed = source.prepare(past, 0), np.ones(6, dtype=np.bool_)
     assert scorer.candidates(allowed, 10).tolist() == [1]

@@ -6,7 +6,6 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 
 from eval.tuning.blender import Blender
 from eval.tuning.refitting import LEARNERS, Learning
@@ -15,6 +14,7 @@ from eval.tuning.training_part import TrainingPart
 from indexing.fitting import fit
 from recommender.generation import Contents
 from recommender.graph_filter import ItemSpectrum
+from recommender.lists import Lists
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
 from recommender.sequence_model import ARRAYS, SequenceModel
@@ -49,8 +49,9 @@ def different(ours: Contents, theirs: Contents) -> set[str]:
 
 
 def _same(one: object, other: object) -> bool:
-    if isinstance(one, sp.csr_array):
-        return bool((one != other).nnz == 0)
+    if isinstance(one, Lists):
+        assert isinstance(other, Lists)
+        return all(np.array_equal(ours, theirs) for ours, theirs in zip(one, other, strict=True))
     if isinstance(one, ItemSpectrum):
         assert isinstance(other, ItemSpectrum)
         return np.array_equal(one.vectors, other.vectors) and np.array_equal(one.gains, other.gains)

@@ -164,7 +164,7 @@ def test_the_served_profile_is_of_settings_and_of_how_they_are_served() -> None:
     ours = served_profile(settings, HOME)
     assert len(ours) == 12
     assert ours != served_profile(settings, HOME.model_copy(update={"candidates": 300}))
-    assert ours != served_profile(settings, HOME.model_copy(update={"ranker_depth": 100}))
+    assert ours != served_profile(settings, HOME.model_copy(update={"ranker_depth": 50}))
     assert ours != served_profile(settings.model_copy(update={"seed": 1}), HOME)
 
 

@@ -64,9 +64,9 @@ class Placement(BaseModel):
     """Items on a page where the request does not say."""
     slate_size: int = Field(default=200, ge=1, le=SLATE_LIMIT)
     """Items ranked at once and then paged through."""
-    candidates: int = Field(default=100, ge=10, le=5_000)
+    candidates: int = Field(default=200, ge=10, le=5_000)
     """Candidates that each source may propose."""
-    ranker_depth: int = Field(default=100, ge=0, le=5_000)
+    ranker_depth: int = Field(default=200, ge=0, le=5_000)
     """Leading candidates that a generation's learned ranker puts in order; 0 does without it."""
     blend: Literal["learned", "weights"] = "learned"
     """Whether sources are blended as the generation learned, where it did, or by the weights below."""

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.halves import nearest, products, widened
+from recommender.near_lists import near_lists
 from recommender.recall import cosines_with, drawn_queries, recalls, thresholds
 
 FAST_SCAN = "IVF1,PQ{segments}x4fs,Refine(SQfp16)"
@@ -35,8 +36,6 @@ MEASURED_QUERIES = 64
 MEASURED_SIZES = (100, 500)
 CELLS = 16
 """Recall is also measured among the vectors of half of so many cells, as filters tend to leave what is alike."""
-ROWS_AT_ONCE = 1_024
-"""Rows whose neighbours are searched for together."""
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
@@ -85,7 +84,7 @@ class VectorIndex:
         made = cls(index)
         there = np.any(vectors != 0, axis=1)
         if near:
-            made.near = made._nearest(there, near)
+            made.near = near_lists(vectors, made.halves, there, near, seed)
         # FAISS keeps it in the file.
         index.k_factor = made._factor = made._factor_needed(vectors, np.flatnonzero(there).astype(np.int32), seed)
         return made
@@ -94,19 +93,6 @@ class VectorIndex:
     def read(cls, path: Path, near: Rows | None = None) -> VectorIndex:
         """Map the index file into memory; processes that do so share its pages."""
         return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC), near)
-
-    def _nearest(self, there: Mask, most: int) -> Rows:
-        """The `most` nearest other rows of each row that is `there`, shape (n, most), as far as few proposals tell."""
-        near = np.full((len(there), most), -1, dtype=np.int32)
-        rows = np.flatnonzero(there).astype(np.int32)
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            part = rows[start : start + ROWS_AT_ONCE]
-            found, _, _ = self.search(self.gather(part), most + 1, there)
-            others = found != part[:, None]
-            # A row is among its own nearest, unless as many others are its very like.
-            others[others.all(axis=1), -1] = False
-            near[part, : found.shape[1] - 1] = found[others].reshape(len(part), -1)
-        return near
 
     def _factor_needed(self, vectors: Floats, there: Rows, seed: int) -> float:
         """The least of `FACTORS` with which what a search finds of `vectors`, shape (n, d), is what is nearest.

@@ -1,0 +1,82 @@
+"""The nearest rows of every row of many vectors, as a build looks for them: in the cells around each, not everywhere."""
+
+from __future__ import annotations
+
+import math
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from recommender.best import key_of, place_of
+from recommender.compiling import compiled
+from recommender.half_kernels import dot, fetch_ahead, widened_rows
+
+Floats = npt.NDArray[np.float32]
+Halves = npt.NDArray[np.int16]
+Rows = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+Keys = npt.NDArray[np.uint64]
+
+CELLS = "IVF{cells},PQ{segments}x4fs"
+CELLS_PER_ROOT, PROBED = 4, 16
+"""Cells per root of the number of vectors, and how many of them are looked into around each vector."""
+TRAINED, ROUNDS = 40, 6
+"""Vectors per cell from which cells are learnt, and how many times they are moved."""
+PROPOSED = 4
+"""Compressed codes propose so many times what is wanted, and half-precision vectors decide."""
+ROWS_AT_ONCE = 4_096
+_NO_KEY = np.uint64(2**64 - 1)
+
+
+def near_lists(vectors: Floats, halves: Halves, there: Mask, most: int, seed: int) -> Rows:
+    """The `most` nearest other rows of each row that is `there`, shape (n,), as far as the cells around it hold them: shape (n, most),
+    nearest first, ties by row, -1 where there are fewer.
+
+    `vectors`: unit rows, shape (n, d), d even; `halves`: the same in half precision, by which rows are compared.
+    """
+    near, rows = np.full((len(there), most), -1, dtype=np.int32), np.flatnonzero(there).astype(np.int32)
+    if len(rows) < 2:
+        return near
+    d, cells = vectors.shape[1], max(1, min(int(CELLS_PER_ROOT * math.sqrt(len(rows))), len(rows) // TRAINED))
+    index = faiss.index_factory(d, CELLS.format(cells=cells, segments=d // 2), faiss.METRIC_INNER_PRODUCT)
+    index.cp.seed = index.pq.cp.seed = seed
+    index.cp.niter, index.cp.spherical = ROUNDS, True
+    rng = np.random.default_rng(seed)
+    index.train(vectors[np.sort(rng.choice(rows, min(len(rows), max(TRAINED * cells, 1_000)), replace=False))])
+    index.nprobe = min(PROBED, cells)
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        index.add(vectors[rows[start : start + ROWS_AT_ONCE]])
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        part = rows[start : start + ROWS_AT_ONCE]
+        _, proposed = index.search(vectors[part], PROPOSED * (most + 1))
+        keys = _compared(halves, part, np.where(proposed < 0, -1, rows[proposed]).astype(np.int32))
+        keys.sort(axis=1)
+        near[part] = _nearest(keys, most)
+    return near
+
+
+@compiled
+def _compared(halves: Halves, rows: Rows, proposed: Rows) -> Keys:
+    """A key for each of what was `proposed`, shape (p, k), for `rows`, shape (p,), the smaller the nearer; none for itself and for -1."""
+    keys, own = np.empty(proposed.shape, dtype=np.uint64), widened_rows(halves, rows)
+    for place in range(len(rows)):
+        others = proposed[place]
+        for at in range(len(others)):
+            other = others[at]
+            keys[place, at] = _NO_KEY
+            if other >= 0 and other != rows[place]:
+                fetch_ahead(halves, others, at)
+                keys[place, at] = ~key_of(dot(halves[other], own[place]), other)
+    return keys
+
+
+@compiled
+def _nearest(keys: Keys, most: int) -> Rows:
+    near = np.full((len(keys), most), -1, dtype=np.int32)
+    for place in range(len(keys)):
+        for at in range(min(most, keys.shape[1])):
+            if keys[place, at] == _NO_KEY:
+                break
+            near[place, at] = place_of(~keys[place, at])
+    return near

@@ -9,7 +9,6 @@ from recommender.compiling import compiled
 from recommender.instructions import prefetch, single
 
 Rows = npt.NDArray[np.int32]
-Slots = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
@@ -32,15 +31,12 @@ def prefetch_list(offsets: Rows, columns: Rows, weights: Halves, row: np.int32) 
 
 
 @compiled
-def sum_lists(
-    offsets: Rows, columns: Rows, weights: Halves, rows: Rows, strengths: Floats, least: np.float32
-) -> tuple[Rows, Floats, Rows, Slots, bool]:
+def sum_lists(offsets: Rows, columns: Rows, weights: Halves, rows: Rows, strengths: Floats, least: np.float32) -> tuple[Rows, Floats, bool]:
     """Sum up lists of weights in half precision: Σ strengths[a] · weights of row rows[a], of a CSR matrix; without strengths up to `least`
     times the largest.
 
-    Returns the columns that came up, shape (c,), in the order in which they did, and their sums; and an open-addressed table of them, of
-    a size that is a power of two: `keys` (columns, `FREE` where empty), and `places`, where each stands among the columns. At last
-    whether every sum is a number below infinity.
+    Returns the columns that came up, shape (c,), in the order in which they did, their sums, and whether every one is a number below
+    infinity.
     """
     total, least_strength = 0, np.float32(0)
     for place in range(len(rows)):
@@ -76,24 +72,31 @@ def sum_lists(
     sound = True
     for place in range(count):
         sound &= sums[place] < np.inf
-    return found[:count], sums[:count], keys, places, sound
+    return found[:count].copy(), sums[:count].copy(), sound
 
 
 @compiled
-def looked_up(keys: Rows, places: Slots, sums: Floats, rows: Rows, otherwise: np.float32) -> Floats:
-    """The sums of `rows` in a table of `sum_lists`; `otherwise` for those that are not in it or not above 0."""
-    bits, last = 0, len(keys) - 1
-    while (1 << bits) < len(keys):
+def looked_up(columns: Rows, sums: Floats, rows: Rows, otherwise: np.float32) -> Floats:
+    """The sums of `rows`, all different, shape (m,), among those of `columns`, shape (c,); `otherwise` for those that are not there or not
+    above 0. A table of the few that are asked for stays in the nearest cache, while the many that are there pass by."""
+    bits = 4
+    while (1 << bits) < 4 * len(rows):
         bits += 1
-    shift = np.uint32(32 - bits)
-    found = np.full(len(rows), otherwise, dtype=np.float32)
+    shift, last = np.uint32(32 - bits), (1 << bits) - 1
+    keys, places = np.full(1 << bits, FREE, dtype=np.int32), np.empty(1 << bits, dtype=np.int32)
     for place in range(len(rows)):
-        row = rows[place]
-        slot = np.int64(np.uint32(np.uint32(row) * _GOLDEN) >> shift)
-        while keys[slot] != row and keys[slot] != FREE:
+        slot = np.int64(np.uint32(np.uint32(rows[place]) * _GOLDEN) >> shift)
+        while keys[slot] != FREE:
             slot = (slot + 1) & last
-        if keys[slot] == row and sums[places[slot]] > 0:
-            found[place] = sums[places[slot]]
+        keys[slot], places[slot] = rows[place], place
+    found = np.full(len(rows), otherwise, dtype=np.float32)
+    for at in range(len(columns)):
+        column = columns[at]
+        slot = np.int64(np.uint32(np.uint32(column) * _GOLDEN) >> shift)
+        while keys[slot] != column and keys[slot] != FREE:
+            slot = (slot + 1) & last
+        if keys[slot] == column and sums[at] > 0:
+            found[places[slot]] = sums[at]
     return found
 
 

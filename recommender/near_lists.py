@@ -19,7 +19,7 @@ Mask = npt.NDArray[np.bool_]
 Keys = npt.NDArray[np.uint64]
 
 CELLS = "IVF{cells},PQ{segments}x4fs"
-CELLS_PER_ROOT, PROBED = 4, 16
+CELLS_PER_ROOT, PROBED = 4, 32
 """Cells per root of the number of vectors, and how many of them are looked into around each vector."""
 TRAINED, ROUNDS = 40, 6
 """Vectors per cell from which cells are learnt, and how many times they are moved."""

@@ -10,8 +10,8 @@ from recommender.generation.catalogue import Catalogue
 from recommender.profile import BuildSettings
 from recommender.sources import Past
 
-KEPT = 48
-"""Histories that are kept; each takes up to half a megabyte."""
+KEPT = 96
+"""Histories that are kept; each takes up to a quarter of a megabyte."""
 
 
 class RecentPasts:

@@ -1,6 +1,7 @@
 """Compiled loops of the transformer (`recommender/sequence_model.py`), each over rows of states in d numbers.
 
-Arrays of a model are taken as `Learnt`, read-only, so that each loop is compiled once, whether they are mapped files or not.
+Arrays of a model are taken as `Learnt`, its items as halves, both read-only, so that each loop is compiled once, whether they are mapped
+files or not.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import numpy.typing as npt
 
 from recommender.cause_kernels import strongest_of_each
 from recommender.compiling import compiled, reordered
-from recommender.instructions import fetch
-from recommender.kernels import Floats, Mask, Rows
+from recommender.half_kernels import dot
+from recommender.instructions import fetch, single
+from recommender.kernels import Floats, Halves, Mask, Rows
 
 Places = npt.NDArray[np.int64]
 Learnt = npt.NDArray[np.float32]
@@ -23,7 +25,7 @@ _AHEAD = 10
 
 
 @reordered
-def placed(items: Learnt, positions: Learnt, history: Rows) -> Floats:
+def placed(items: Halves, positions: Learnt, history: Rows) -> Floats:
     """The states, shape (h, d), that a history of h ≤ l items starts with: each item and the position of how many came after it."""
     h, d = len(history), items.shape[1]
     made = np.empty((h, d), dtype=np.float32)
@@ -32,7 +34,7 @@ def placed(items: Learnt, positions: Learnt, history: Rows) -> Floats:
     for place in range(h):
         item, position = items[history[place]], positions[h - 1 - place]
         for column in range(d):
-            made[place, column] = item[column] + position[column]
+            made[place, column] = single(item[column]) + position[column]
     return made
 
 
@@ -223,7 +225,7 @@ def read_last(
 
 @reordered
 def read_without(
-    items: Learnt,
+    items: Halves,
     positions: Learnt,
     history: Rows,
     states: Floats,
@@ -257,7 +259,7 @@ def read_without(
 
 
 @reordered
-def falls(items: Learnt, known: Mask, rows: Rows, encoded: Floats, without: Floats, fallen: Floats, first: int) -> bool:
+def falls(items: Halves, known: Mask, rows: Rows, encoded: Floats, without: Floats, fallen: Floats, first: int) -> bool:
     """Write by how much the logits of `rows`, shape (r,), are higher by one encoding, shape (d,), than by each of those `without` an
     event, shape (p, d), into `fallen`, shape (r, any), from the column `first`: -inf for rows that are not known.
 
@@ -265,7 +267,7 @@ def falls(items: Learnt, known: Mask, rows: Rows, encoded: Floats, without: Floa
     """
     p, d = without.shape
     every = True
-    apart = np.empty((p, d), dtype=np.float32)
+    apart, wide = np.empty((p, d), dtype=np.float32), np.empty(d, dtype=np.float32)
     for row in range(len(rows)):
         fetch(items, rows[row])
     for place in range(p):
@@ -276,10 +278,12 @@ def falls(items: Learnt, known: Mask, rows: Rows, encoded: Floats, without: Floa
             fallen[row, first : first + p] = -np.inf
             continue
         line = items[rows[row]]
+        for column in range(d):
+            wide[column] = single(line[column])
         for place in range(p):
             product, less = np.float32(0), apart[place]
             for column in range(d):
-                product += line[column] * less[column]
+                product += wide[column] * less[column]
             fallen[row, first + place] = product
         every &= bool(np.any(fallen[row, : first + p] > 0))
     return every
@@ -300,7 +304,7 @@ def causes_of_falls(fallen: Floats, places: Places, h: int) -> tuple[Rows, Rows,
 
 @reordered
 def chances(
-    items: Learnt, bias: Learnt, known: Mask, rows: Rows, state: Floats, usual: np.float32, most: np.float32, power: np.float32
+    items: Halves, bias: Learnt, known: Mask, rows: Rows, state: Floats, usual: np.float32, most: np.float32, power: np.float32
 ) -> Floats:
     """The scores of `rows`, shape (m,): exp(power · (logit − usual)), what is in brackets being `most` at the most; -inf for rows that are
     not known and where the exponential is 0."""
@@ -308,10 +312,7 @@ def chances(
     for place in range(len(rows)):
         if place + _AHEAD < len(rows):
             fetch(items, rows[place + _AHEAD])
-        line, product = items[rows[place]], np.float32(0)
-        for column in range(len(state)):
-            product += line[column] * state[column]
-        above = product + bias[rows[place]] - usual
+        above = dot(items[rows[place]], state) + bias[rows[place]] - usual
         # Written so that what is no number stays none.
         if above > most:
             above = most

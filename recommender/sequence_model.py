@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from recommender.half_kernels import dots_of_all
+from recommender.halves import Halves, halved, nonzero_rows
 from recommender.read_only import read_only
 from recommender.sequence_kernels import NONE_HIDDEN, chances, falls, normed, placed, read_last, read_without, through, widened
 
@@ -23,7 +25,8 @@ WIDENING = 4
 
 @dataclass(frozen=True, eq=False)
 class SequenceModel:
-    """What was learnt of n items in d numbers each, all float32: b blocks of attention and a wide layer, norms before each (pre-norm).
+    """What was learnt of n items in d numbers each, float32, the items as they are served in half precision: b blocks of attention and a
+    wide layer, norms before each (pre-norm).
 
     `items`: shape (n, d), embeddings, by which items are both read and scored; zeros for items that were not learnt. `bias`:
     shape (n,). `positions`: shape (l, d), l ≥ 1, what is added to an item by how many items came after it, so that a history's
@@ -36,10 +39,10 @@ class SequenceModel:
     logarithms of chances, but for how sure the model is of this history: it is the surer, the higher all that it names scores.
 
     The score of item i is items_i · encode(history) + bias_i, the logarithm of its chance to come next but for what is the same for all
-    items. Raises ValueError when shapes do not fit or an array is not float32.
+    items. Raises ValueError when shapes do not fit or an array is of another dtype.
     """
 
-    items: Floats
+    items: Floats | npt.NDArray[np.float16]
     bias: Floats
     positions: Floats
     attention: Floats
@@ -68,8 +71,9 @@ class SequenceModel:
             if given != shape:
                 raise ValueError(f"{name} has shape {given}, with items of shape {(n, d)} and {b} blocks it is {shape}")
         for name in ARRAYS:
-            if getattr(self, name).dtype != np.float32:
-                raise ValueError(f"{name} is {getattr(self, name).dtype}, allowed is float32")
+            given, allowed = getattr(self, name).dtype.name, ("float32", "float16") if name == "items" else ("float32",)
+            if given not in allowed:
+                raise ValueError(f"{name} is {given}, allowed is {' or '.join(allowed)}")
         if self.heads < 1 or d % self.heads:
             raise ValueError(f"heads is {self.heads}, allowed is what divides {d}")
 
@@ -94,8 +98,12 @@ class SequenceModel:
     @cached_property
     def known(self) -> npt.NDArray[np.bool_]:
         """Which items were learnt, shape (n,)."""
-        known: npt.NDArray[np.bool_] = np.any(self.items != 0, axis=1)
-        return known
+        return nonzero_rows(self._halves)
+
+    @cached_property
+    def _halves(self) -> Halves:
+        """The items as they are read and scored by."""
+        return read_only(np.ascontiguousarray(halved(self.items)))
 
     @cached_property
     def _learnt(self) -> _Learnt:
@@ -119,7 +127,7 @@ class SequenceModel:
         if len(self.attention) == 1:
             learnt = self._learnt
             return read_without(
-                learnt.items,
+                self._halves,
                 learnt.positions,
                 reading.history,
                 reading.states,
@@ -138,13 +146,13 @@ class SequenceModel:
         """Write by how much scores of `rows`, shape (r,), fall `without` each of some events, encodings of shape (p, d), into the columns
         from the `first` of `fallen`, shape (r, any): -inf for rows that were not learnt. Returns whether every other row falls in some
         column up to there."""
-        return bool(falls(self._learnt.items, self.known, rows, reading.encoded, without, fallen, first))
+        return bool(falls(self._halves, self.known, rows, reading.encoded, without, fallen, first))
 
     def _read(self, history: Rows, without: int) -> Reading:
         """Read a history while nothing attends to the item at the place `without`, not the newest, if that is one."""
         learnt = self._learnt
         older = max(len(history) - len(self.positions), 0)
-        states = placed(learnt.items, learnt.positions, history[older:])
+        states = placed(self._halves, learnt.positions, history[older:])
         whole = np.zeros(len(history), dtype=np.float32)
         if not len(self.attention):
             whole[-1] = 1
@@ -164,11 +172,16 @@ class SequenceModel:
     def scores(self, rows: Rows, state: Floats, most: np.float32, power: np.float32) -> Floats:
         """Scores of `rows`, shape (m,), after a history of the encoding `state`, less what is `usual` and no more than `most`, as chances
         to this `power`: shape (m,); -inf for rows that were not learnt and where the chance is too small for a number above 0."""
-        return chances(self._learnt.items, self._learnt.bias, self.known, rows, state, np.float32(self.usual), most, power)
+        return chances(self._halves, self._learnt.bias, self.known, rows, state, np.float32(self.usual), most, power)
+
+    def logits(self, state: Floats) -> Floats:
+        """Logits of all items after a history of the encoding `state`, shape (n,)."""
+        logits: Floats = dots_of_all(self._halves, state) + self.bias
+        return logits
 
     def total(self, history: Rows) -> float:
         """Logarithm of what the exponentials of all learnt items' scores sum to after `history`, as `encode` takes it."""
-        scores = (self.items @ self.encode(history) + self.bias)[self.known]
+        scores = self.logits(self.encode(history))[self.known]
         most = float(scores.max())
         return most + float(np.log(np.exp(scores - most).sum()))
 

@@ -70,7 +70,7 @@ class NextItem(nn.Module):
             return False
         with torch.no_grad():
             known = earlier.known[rows]
-            self.items[:-1][torch.from_numpy(known)] = torch.from_numpy(earlier.items[rows[known]])
+            self.items[:-1][torch.from_numpy(known)] = torch.from_numpy(earlier.items[rows[known]].astype(np.float32))
             self.bias[:-1][torch.from_numpy(known)] = torch.from_numpy(earlier.bias[rows[known]])
             self.positions.copy_(torch.from_numpy(earlier.positions))
             norms = [norm for block in self.layers for norm in (block.before_attention, block.before_wide)]
@@ -93,7 +93,7 @@ class NextItem(nn.Module):
         """The model as it is served, of n items, of which m stand at `rows`, shape (m,); its usual total is 0."""
         with torch.no_grad():
             d = self.items.shape[1]
-            items, bias = np.zeros((n, d), dtype=np.float32), np.zeros(n, dtype=np.float32)
+            items, bias = np.zeros((n, d), dtype=np.float16), np.zeros(n, dtype=np.float32)
             items[rows], bias[rows] = self.items[:-1].numpy(), self.bias[:-1].numpy()
             norms = [norm for block in self.layers for norm in (block.before_attention, block.before_wide)]
             return SequenceModel(

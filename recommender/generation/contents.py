@@ -132,6 +132,7 @@ class Contents:
             **{f"graph_{part}": getattr(self.graph, part) for part in SPECTRUM},
             "graph_vectors": self.graph.vectors.astype(np.float16, copy=False),
             **{f"sequence_{part}": getattr(self.sequence, part) for part in SEQUENCE},
+            "sequence_items": self.sequence.items.astype(np.float16, copy=False),
             "sequence_heads": np.array([self.sequence.heads], dtype=np.int64),
             "sequence_usual": np.array([self.sequence.usual], dtype=np.float64),
             "popularity": self.popularity,

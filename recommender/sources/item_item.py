@@ -60,8 +60,7 @@ class Gathered(NoFurther):
     """
 
     def __init__(self, lists: Lists, rows: Rows, strengths: Floats, least: np.float32 = NOTHING) -> None:
-        summed = sum_lists(*lists, rows, strengths, least)
-        self.rows, self.sums, self._keys, self._places, sound = summed
+        self.rows, self.sums, sound = sum_lists(*lists, rows, strengths, least)
         if not sound:
             raise FloatingPointError("a score is no number")
 
@@ -71,7 +70,7 @@ class Gathered(NoFurther):
 
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`."""
-        return looked_up(self._keys, self._places, self.sums, rows, NO_OPINION)
+        return looked_up(self.rows, self.sums, rows, NO_OPINION)
 
     def strongest(self, limit: int, of: Mask) -> tuple[Rows, Floats]:
         """The `limit` rows whose sums are farthest from 0, of those in `of`, shape (n,), in no order, and their sums."""

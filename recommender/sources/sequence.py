@@ -65,7 +65,7 @@ class Foreseen(NoFurther):
         if self._reading is None:
             return np.zeros(0, dtype=np.int32)
         model = self._model
-        logits = model.items @ self._reading.encoded + model.bias
+        logits = model.logits(self._reading.encoded)
         chances = np.exp(STRENGTH_POWER * np.minimum(logits - np.float32(model.usual), MOST))
         return best_rows(sound(np.where(model.known, chances, np.float32(0))), allowed, limit)
 

@@ -67,7 +67,7 @@ def test_scores_are_chances_to_the_quarter_as_after_a_usual_history() -> None:
     found = scores(model, history_of(3, 5))
     assert (found[-3:] == NO_OPINION).all()
     logits = (model.items @ model.encode(np.array([3, 5], dtype=np.int32)) + model.bias)[:-3]
-    np.testing.assert_allclose(found[:-3] ** 4, np.exp(logits - 1.5), rtol=1e-4)
+    np.testing.assert_allclose(found[:-3] ** 4, np.exp(logits - 1.5), rtol=5e-3)
 
 
 def test_the_total_is_what_all_chances_sum_to() -> None:

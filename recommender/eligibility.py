@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from threading import Lock
 
 import numpy as np
@@ -124,6 +126,17 @@ class Eligibility:
             windowed=_windowed(valid_from, valid_to),
             change=change,
         )
+
+    @cached_property
+    def _turns(self) -> list[int]:
+        """The moments at which the validity of some item begins or ends, µs, ascending."""
+        ends = np.concatenate([self.valid_from[self.windowed], self.valid_to[self.windowed]])
+        turns: list[int] = np.sort(ends[ends != MISSING_TIME]).tolist()
+        return turns
+
+    def validities_passed(self, now: datetime) -> int:
+        """How many validities have begun or ended by `now`: between two moments of the same number none begins or ends."""
+        return bisect_right(self._turns, to_micros(now)) if len(self.windowed) else 0
 
     def allowed(self, query: Query, now: datetime) -> Mask:
         """What `query` may show at `now`, shape (n,). Raises `InvalidCondition` for a bad filter."""

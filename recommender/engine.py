@@ -28,6 +28,7 @@ from recommender.ranking.blend import EVEN
 from recommender.reasons import reasons_for
 from recommender.recent_pasts import RecentPasts
 from recommender.served_sources import settings_of, sources_of
+from recommender.shared_feeds import SharedFeeds, key_of
 from recommender.sources import (
     NO_OPINION,
     FreshSource,
@@ -77,6 +78,7 @@ class Recommender:
         self.generation_id = generation_id
         self.sources: tuple[Source, ...] = sources_of(contents, settings_of(contents, settings))
         self._pasts = RecentPasts(contents.catalogue, settings)
+        self._shared = SharedFeeds()
         self._names = np.array([source.name for source in self.sources], dtype=np.uint8)
 
     @classmethod
@@ -116,6 +118,7 @@ class Recommender:
         """The engine after `changes` of the catalogue, at sequence `change`. Shares everything but the masks."""
         changed = object.__new__(Recommender)
         changed.__dict__.update(self.__dict__)
+        changed._shared = SharedFeeds()
         changed.eligibility = self.eligibility.with_changes(changes, change)
         return changed
 
@@ -126,6 +129,7 @@ class Recommender:
         """
         counted = object.__new__(Recommender)
         counted.__dict__.update(self.__dict__)
+        counted._shared = SharedFeeds()
         counted.contents = replace(self.contents, popularity=popularity, recent_popularity=recent_popularity, response=response)
         live = {SourceName.POPULAR: PopularSource(popularity), SourceName.RESPONSE: ResponseSource(response)}
         counted.sources = tuple(live.get(source.name, source) for source in self.sources)
@@ -137,7 +141,18 @@ class Recommender:
         `now`: aware; the moment for validity, freshness and filters. `deadline`: a `time.monotonic()` value; sources that
         would start too near it are left out, and the feed says so. Raises `InvalidCondition` for a filter that is not allowed.
         """
-        return [self._feed(query, now, deadline) for query in queries]
+        return [self._answered(query, now, deadline) for query in queries]
+
+    def _answered(self, query: Query, now: datetime, deadline: float | None) -> Feed:
+        """The feed of `query`, made before where it is not somebody's own."""
+        key = key_of(query, now, self.eligibility.validities_passed(now))
+        kept = None if key is None else self._shared.get(key)
+        if kept is not None:
+            return kept
+        feed = self._feed(query, now, deadline)
+        if key is not None and not feed.degraded:
+            self._shared.keep(key, query.placement, feed)
+        return feed
 
     def _feed(self, query: Query, now: datetime, deadline: float | None) -> Feed:
         allowed = self.eligibility.allowed(query, now)

@@ -27,8 +27,6 @@ Floats = npt.NDArray[np.float32]
 
 STRENGTHS, RANKS = ([FEATURES.index(f"{name.key}.{kind}") for name in SourceName] for kind in ("strength", "rank"))
 """Columns of what the sources say."""
-TELLING = 300
-"""Judged people of one cut from whom on their mean gain counts as it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +70,7 @@ def blend_of_samples(samples: Samples, settings: Blending, *, seed: int, decays:
 
 
 def _with_ranker(samples: Samples, settings: Blending, blend: Blend, seed: int) -> Learnt:
-    """The blend with a ranker, if it orders better for people that it was not trained on, and on no cut worse."""
+    """The blend with a ranker, if it orders better for people that it was not trained on, and on no cut worse for certain."""
     weights = blend.weights[samples.buckets]
     blended = _leading(np.einsum("qms,qs->qm", samples.strengths, weights), settings.trees.depth)
     lists = _Lists.of(samples, blended, weights > 0)
@@ -104,16 +102,14 @@ def _leading(blended: Floats, depth: int) -> Floats:
 
 
 def _loses_somewhere(judged: Samples, gains: npt.NDArray[np.float64], seed: int) -> bool:
-    """Whether the people of some cut are served worse, `gains`, shape (q,), being by how much each is served better.
+    """Whether the people of some cut are served worse for certain, `gains`, shape (q,), being by how much each is served better.
 
-    Of few people the mean says little, so that they have to lose for certain.
+    For certain, as the mean of one cut out of several lies below zero by chance now and then where all gain, and what decides so would
+    drop a good ranker at the next rounding.
     """
     for group in np.unique(judged.groups):
-        of_group = gains[judged.groups == group]
-        people = judged.people[judged.groups == group]
-        few = len(of_group) < TELLING
-        loss = bootstrap_mean(of_group, np.random.default_rng(seed), people=people).high if few else float(of_group.mean())
-        if loss < 0:
+        of_group = judged.groups == group
+        if bootstrap_mean(gains[of_group], np.random.default_rng(seed), people=judged.people[of_group]).high < 0:
             return True
     return False
 

@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import quote
 from urllib.request import urlopen
 
@@ -258,11 +258,37 @@ def test_a_logged_failure_shows_where_it_happened_and_never_its_text(
     assert ":" not in told["source failed"].splitlines()[-1]
 
 
-def test_work_that_nobody_waits_for_is_not_begun(live: Deployment) -> None:
-    metrics = live.server.metrics
-    with grpc.insecure_channel(live.server.addresses.listen) as channel:
-        call = channel.unary_unary("/recommender.v1.FeedService/GetFeed")
-        with pytest.raises(grpc.RpcError) as caught:
-            call(b"", timeout=0)
-    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED  # type: ignore[attr-defined]
-    assert metrics.registry.get_sample_value("recommender_requests_total", {"method": "GetFeed", "code": "OK"}) is None
+class Details(NamedTuple):
+    """What is known of a call before it is begun."""
+
+    method: str
+
+
+class Ended(NamedTuple):
+    """The context of a call whose caller waits no more, and has given up if it is not `active`."""
+
+    active: bool
+
+    def is_active(self) -> bool:
+        return self.active
+
+    def time_remaining(self) -> float:
+        return 0.0
+
+    def abort(self, code: grpc.StatusCode, details: str) -> NoReturn:
+        raise RuntimeError(code.name)
+
+
+@pytest.mark.parametrize("active", [True, False], ids=["deadline passed", "given up"])
+def test_work_that_nobody_waits_for_is_not_begun(live: Deployment, active: bool) -> None:
+    metrics, begun = Metrics(live.clock), list[bytes]()
+    handler = grpc.unary_unary_rpc_method_handler(lambda request, context: begun.append(request))
+    details: Any = Details("/test.Service/Method")
+    wrapped: Any = CallInterceptor(metrics, StreamLimit(1)).intercept_service(lambda details: handler, details)
+
+    with pytest.raises(RuntimeError, match="DEADLINE_EXCEEDED"):
+        wrapped.unary_unary(b"", Ended(active=active))
+
+    assert begun == []
+    counted = {"method": "Method", "code": "DEADLINE_EXCEEDED"}
+    assert metrics.registry.get_sample_value("recommender_requests_total", counted) == 1

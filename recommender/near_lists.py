@@ -19,11 +19,14 @@ Mask = npt.NDArray[np.bool_]
 Keys = npt.NDArray[np.uint64]
 
 CELLS = "IVF{cells},PQ{segments}x4fs"
-CELLS_PER_ROOT, PROBED = 4, 32
-"""Cells per root of the number of vectors, and how many of them are looked into around each vector."""
+CELLS_PER_ROOT = 4
+"""Cells per root of the number of vectors."""
+LOOKED_AT, FEWEST_CELLS = 20_000, 32
+"""So many rows are looked at around each vector, which is everything where there are no more, and so many cells at the least. Titles of
+papers lie far apart: of 17,000 of them, 32 cells of 425 hold but 92 % of the nearest hundred."""
 TRAINED, ROUNDS = 40, 6
 """Vectors per cell from which cells are learnt, and how many times they are moved."""
-PROPOSED = 4
+PROPOSED = 6
 """Compressed codes propose so many times what is wanted, and half-precision vectors decide."""
 ROWS_AT_ONCE = 4_096
 _NO_KEY = np.uint64(2**64 - 1)
@@ -44,7 +47,7 @@ def near_lists(vectors: Floats, halves: Halves, there: Mask, most: int, seed: in
     index.cp.niter, index.cp.spherical = ROUNDS, True
     rng = np.random.default_rng(seed)
     index.train(vectors[np.sort(rng.choice(rows, min(len(rows), max(TRAINED * cells, 1_000)), replace=False))])
-    index.nprobe = min(PROBED, cells)
+    index.nprobe = min(cells, max(FEWEST_CELLS, math.ceil(LOOKED_AT * cells / len(rows))))
     for start in range(0, len(rows), ROWS_AT_ONCE):
         index.add(vectors[rows[start : start + ROWS_AT_ONCE]])
     for start in range(0, len(rows), ROWS_AT_ONCE):

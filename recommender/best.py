@@ -26,12 +26,6 @@ def best_places(scores: Floats, limit: int) -> npt.NDArray[np.int64]:
     return _highest(scores, limit)
 
 
-def best_of(rows: Rows, scores: Floats, allowed: Mask, limit: int) -> Rows:
-    """The `limit` best of different `rows`, shape (c,), by their `scores`, of those that are `allowed`, shape (n,), and above 0; ties go to
-    the lower row. In no order."""
-    return _best_of(rows, scores, allowed, limit)
-
-
 def best_rows(scores: Floats, allowed: Mask, limit: int) -> Rows:
     """The `limit` best rows by `scores`, shape (n,), of those that are `allowed` and above 0; ties go to the lower row. In no order."""
     return _best_rows(scores, allowed, limit)
@@ -93,7 +87,8 @@ def _highest(scores: Floats, limit: int) -> npt.NDArray[np.int64]:
 
 
 @compiled
-def _rows_of(keys: Keys, limit: int) -> Rows:
+def rows_of(keys: Keys, limit: int) -> Rows:
+    """The places of the `limit` largest of different `keys`, in no order; they are moved."""
     if len(keys) > limit:
         move_largest_ahead(keys, limit)
     rows = np.empty(min(len(keys), limit), dtype=np.int32)
@@ -103,21 +98,10 @@ def _rows_of(keys: Keys, limit: int) -> Rows:
 
 
 @compiled
-def _best_of(rows: Rows, scores: Floats, allowed: Mask, limit: int) -> Rows:
-    keys = np.empty(len(rows), dtype=np.uint64)
-    count = 0
-    for place in range(len(rows)):
-        # Written without a branch, which nobody could foretell.
-        keys[count] = key_of(scores[place], rows[place])
-        count += int((scores[place] > 0) & allowed[rows[place]])
-    return _rows_of(keys[:count], limit)
-
-
-@compiled
 def _best_rows(scores: Floats, allowed: Mask, limit: int) -> Rows:
     keys = np.empty(len(scores), dtype=np.uint64)
     count = 0
     for row in range(len(scores)):
         keys[count] = key_of(scores[row], row)
         count += int((scores[row] > 0) & allowed[row])
-    return _rows_of(keys[:count], limit)
+    return rows_of(keys[:count], limit)

@@ -6,15 +6,19 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.compiling import compiled, reordered
+from recommender.feeds import NAMED, ReasonKind, SourceName
 from recommender.half_kernels import widened_rows
 from recommender.instructions import prefetch, single
 from recommender.kernels import Floats, Halves, Mask, Rows, prefetch_list
 from recommender.linear_kernels import eliminate, lines_of, solve
 
 Places = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+Numbers = npt.NDArray[np.uint32]
 
-NAMED = 3
-"""Causes of one item at the most."""
+_FRESH, _POPULAR = int(SourceName.FRESH), int(SourceName.POPULAR)
+_NEW, _TAKEN_UP, _COMPLETES = int(ReasonKind.FRESH), int(ReasonKind.POPULAR), int(ReasonKind.FILL)
+
 _CHAINS = 1024
 """Chains of a table of rows, by their lowest bits; a power of two, so many that one in which nothing is comes up for most rows."""
 
@@ -79,6 +83,35 @@ def leaders(left: Floats, rows: Rows, counts: Rows) -> tuple[Places, Rows, Place
             order[place], led[place] = at, rows[at]
             nexts[leading[at]] += 1
     return order, led, ends
+
+
+@compiled
+def told(
+    sources: Bytes, causes: Rows, counts: Rows, rows: Rows, numbers: Numbers, types: Bytes, popularity: Floats, kind: int, personal: Mask
+) -> tuple[Bytes, Bytes, Bytes, Places]:
+    """Kinds, sources, events, all of shape (r,), and what is named, shape (r, `NAMED`), of reasons for `rows`, shape (r,), -1 for what is
+    not in the generation: where there are `counts`, of the `kind` given, after the `causes` that `sources` have, shape (r, `NAMED`) and
+    (r,), places in a history of `numbers` and `types`; without types, no events.
+
+    An item without causes is there for a source that does not go by history, which are those that are not `personal`, by their number; one
+    that nobody ever consumed only completes the list.
+    """
+    r = len(rows)
+    kinds, events, named = np.empty(r, dtype=np.uint8), np.zeros(r, dtype=np.uint8), np.full((r, NAMED), -1)
+    for at in range(r):
+        if counts[at]:
+            kinds[at] = kind
+            for place in range(counts[at]):
+                named[at, place] = numbers[causes[at, place]]
+            if len(types):
+                events[at] = types[causes[at, 0]]
+        elif sources[at] == _FRESH:
+            kinds[at] = _NEW
+        else:
+            if personal[sources[at]]:
+                sources[at] = _POPULAR
+            kinds[at] = _TAKEN_UP if rows[at] >= 0 and popularity[rows[at]] > 0 else _COMPLETES
+    return kinds, sources, events, named
 
 
 @compiled

@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from recommender.eligibility import Eligibility
 from recommender.errors import NotFound
-from recommender.feeds import PERSONAL_SOURCES, Degradation, Feed, Query, Reason, SourceName
+from recommender.feeds import PERSONAL_SOURCES, Degradation, Feed, Query, Reasons, SourceName
 from recommender.fusion import contributions, cut, ordered, ranked, reordered, united
 from recommender.generation import Contents, Generation
 from recommender.generation.catalogue import Card
-from recommender.kernels import below_infinity
+from recommender.kernels import below_infinity, bits_of_liked
 from recommender.placements import HISTORY_BUCKETS
 from recommender.profile import BuildSettings
 from recommender.ranking import Pool, features
@@ -68,6 +68,14 @@ Numbers = npt.NDArray[np.uint32]
 Made = TypeVar("Made")
 
 
+def _stacked(scores: Mapping[int, Floats], m: int) -> Floats:
+    """What k sources say of m candidates, a line for each: shape (k, m)."""
+    said = np.empty((len(scores), m), dtype=np.float32)
+    for line, scored in enumerate(scores.values()):
+        said[line] = scored
+    return said
+
+
 class Recommender:
     """One generation, ready to make feeds; immutable and shared by all threads."""
 
@@ -79,6 +87,7 @@ class Recommender:
         self.sources: tuple[Source, ...] = sources_of(contents, settings_of(contents, settings))
         self._pasts = RecentPasts(contents.catalogue, settings)
         self._shared = SharedFeeds()
+        self._known_by: dict[tuple[int, ...], npt.NDArray[np.uint16]] = {}
         self._names = np.array([source.name for source in self.sources], dtype=np.uint8)
 
     @classmethod
@@ -162,7 +171,7 @@ class Recommender:
         rows, scores, added, source_ranks = self._slate(query, pool, order, scores, allowed, now)
         numbers = self.contents.catalogue.numbers[rows]
         reached("slate")
-        reasons: tuple[Reason, ...] = ()
+        reasons = Reasons.none()
         if query.reasons:
             first = slice(query.reasons)
             reasons = reasons_for(self, query, pool.past, numbers[first], added[first], pool.scorers)
@@ -228,16 +237,20 @@ class Recommender:
 
         def score(place: int) -> Floats:
             scored = scorers[place].score(rows)
-            if not below_infinity(scored):
-                # NaN would pass for no opinion, and the rest of what the source says for sound.
-                raise FloatingPointError("a score is no number")
             reached("scores", self.sources[place].name)
             return scored
 
+        def sound(place: int) -> Floats:
+            if not below_infinity(scores[place]):
+                # NaN would pass for no opinion, and the rest of what the source says for sound.
+                raise FloatingPointError("a score is no number")
+            return scores[place]
+
         scores = self._worked([place for place in scorers if place not in left_out], score, left_out)
-        said = np.empty((len(scores), len(rows)), dtype=np.float32)
-        for line, scored in enumerate(scores.values()):
-            said[line] = scored
+        said = _stacked(scores, len(rows))
+        if not below_infinity(said.ravel()):
+            scores = self._worked(list(scores), sound, left_out)
+            said = _stacked(scores, len(rows))
         places = np.array(list(scores), dtype=np.int64)
         scales = blend.scales if learned and blend is not None else EVEN
         strengths, source_ranks = ranked(said, scales[places], places, len(self.sources))
@@ -293,10 +306,23 @@ class Recommender:
         if query.sources is not None:
             named = np.array([source.name in query.sources for source in self.sources])
             weights = np.where(named, np.where(weights > 0, weights, np.float32(1)), np.float32(0))
-        for place in weights.nonzero()[0].tolist():
-            if not self.sources[place].has_opinion(past):
+        places = weights.nonzero()[0].tolist()
+        liked = int(bits_of_liked(self._knowing(tuple(places)), past.rows, past.weights))
+        for place in places:
+            if not (self.sources[place].has_opinion(past) if self.sources[place].known is None else liked >> place & 1):
                 weights[place] = 0
         return weights
+
+    def _knowing(self, places: tuple[int, ...]) -> npt.NDArray[np.uint16]:
+        """Which of the sources at `places` know each item, shape (n,), a bit at the place of each: one look at an item tells of all."""
+        if places not in self._known_by:
+            known_by = np.zeros(self.contents.catalogue.n, dtype=np.uint16)
+            for place in places:
+                known = self.sources[place].known
+                if known is not None:
+                    known_by |= known.astype(np.uint16) << np.uint16(place)
+            self._known_by[places] = known_by
+        return self._known_by[places]
 
     def _freshness(self, rows: Rows, query: Query, now: datetime) -> Floats:
         """How fresh each candidate is by the placement's half-life, shape as `rows` (m,), in [0, 1]."""
@@ -390,7 +416,7 @@ class Recommender:
         backing = np.repeat([_FRESH, _POPULAR], [len(newest), len(others)])
         return np.concatenate([newest, others]), backing.astype(np.int32)
 
-    def reasons(self, query: Query, numbers: Numbers, sources: npt.NDArray[np.uint8], *, now: datetime) -> tuple[Reason, ...]:
+    def reasons(self, query: Query, numbers: Numbers, sources: npt.NDArray[np.uint8], *, now: datetime) -> Reasons:
         """Why items of a slate made earlier are in it: `numbers` and the `sources` that moved them most, both shape (r,)."""
         past = self._pasts.of(query)
         named = sorted({_place(SourceName(int(source))) for source in sources})

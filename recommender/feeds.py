@@ -5,9 +5,10 @@ The server asks with one query, the evaluation with thousands; `recommender.engi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -113,6 +114,61 @@ class Reason(NamedTuple):
     category: str = ""
 
 
+NAMED = 3
+"""Items of the history that a reason names at the most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reasons(Sequence[Reason]):
+    """Reasons of r items, kept by columns and read one by one.
+
+    `kinds`, `sources`, `events`: shape (r,), uint8, numbers of `ReasonKind`, `SourceName` and `EventType`. `because`: shape (r, `NAMED`),
+    int64, -1 behind the last. `shares`: shape (r,), float32. `category`: that of all that are there for being popular.
+    """
+
+    kinds: npt.NDArray[np.uint8]
+    sources: npt.NDArray[np.uint8]
+    events: npt.NDArray[np.uint8]
+    because: npt.NDArray[np.int64]
+    shares: npt.NDArray[np.float32]
+    category: str = ""
+
+    @classmethod
+    def none(cls) -> Reasons:
+        """No reasons."""
+        nothing = np.zeros(0, dtype=np.uint8)
+        return cls(nothing, nothing, nothing, np.zeros((0, NAMED), dtype=np.int64), np.zeros(0, dtype=np.float32))
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    @overload
+    def __getitem__(self, place: int) -> Reason: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Reasons: ...
+
+    def __getitem__(self, place: int | slice) -> Reason | Reasons:
+        """The reason at a place, or those of a slice."""
+        if isinstance(place, slice):
+            kinds, sources, events = (column[place] for column in (self.kinds, self.sources, self.events))
+            return Reasons(kinds, sources, events, self.because[place], self.shares[place], self.category)
+        kind, because = ReasonKind(int(self.kinds[place])), self.because[place]
+        return Reason(
+            kind,
+            SourceName(int(self.sources[place])),
+            tuple(because[because >= 0].tolist()),
+            float(self.shares[place]),
+            int(self.events[place]),
+            self.category if kind is ReasonKind.POPULAR else "",
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == tuple(other) if isinstance(other, Reasons | tuple) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 @dataclass(frozen=True)
 class Degradation:
     """Something that was left out of an answer: `what` (a source's key) and `why` ("failed" or "deadline")."""
@@ -140,7 +196,7 @@ class Feed:
     contributions: npt.NDArray[np.float32]
     source_ranks: npt.NDArray[np.int32]
     probabilities: npt.NDArray[np.float32]
-    reasons: tuple[Reason, ...]
+    reasons: Reasons
     eligible: int
     retrieval_mode: str
     degraded: tuple[Degradation, ...] = ()

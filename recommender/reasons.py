@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from recommender.cause_kernels import leaders
+from recommender.cause_kernels import leaders, told
 from recommender.events import EventType
-from recommender.feeds import PERSONAL_SOURCES, Query, Reason, ReasonKind, SourceName
+from recommender.feeds import PERSONAL_SOURCES, Query, Reason, ReasonKind, Reasons, SourceName
 from recommender.sources import Causes, Past, Scorer
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ _VERBS = {
 
 
 _NAMES = tuple(SourceName)
+_PERSONAL = np.isin(np.arange(max(SourceName) + 1), list(PERSONAL_SOURCES))
+"""By the number of a source, whether it goes by history."""
 
 
 def reasons_for(
@@ -39,7 +41,7 @@ def reasons_for(
     numbers: npt.NDArray[np.uint32],
     contributions: npt.NDArray[np.float32],
     scorers: Mapping[int, Scorer],
-) -> tuple[Reason, ...]:
+) -> Reasons:
     """Reasons of `numbers`, shape (r,), all different, from what each source added to their scores, shape (r, s).
 
     The source that added most gives the reason; where it is one that goes by history but nothing in the history spoke for
@@ -64,44 +66,20 @@ def reasons_for(
             elif len(past) and place in scorers:
                 # Each source explains all its items in one call.
                 sources[at], (causes.places[at], causes.counts[at], causes.shares[at]) = name, scorers[place].causes(due)
-    return _told(query, past, causes, sources, rows, recommender.contents.popularity)
-
-
-def _told(
-    query: Query,
-    past: Past,
-    causes: Causes,
-    sources: npt.NDArray[np.uint8],
-    rows: npt.NDArray[np.int32],
-    popularity: npt.NDArray[np.float32],
-) -> tuple[Reason, ...]:
-    """Reasons from the `causes` that `sources`, shape (r,), have for `rows`, shape (r,), -1 for what is not in the generation.
-
-    An item without causes is there for a source that does not go by history; one that nobody ever consumed only completes the list.
-    """
-    seeds, counts = query.seeds_are_items, causes.counts.tolist()
-    kind = ReasonKind.SIMILAR_TO_SEED if seeds else ReasonKind.BECAUSE_OF_HISTORY
-    personal = len(past) > 0
-    named: list[list[int]] = past.numbers[causes.places].tolist() if personal else [[]] * len(rows)
-    events = past.types[causes.places[:, 0]].tolist() if personal and not seeds else [0] * len(rows)
-    told = [
-        Reason(kind, _NAMES[source - 1], tuple(because[:count]), share, event)
-        if count
-        else _impersonal(query, _NAMES[source - 1], popular=bool(row >= 0 and popularity[row] > 0))
-        for source, because, count, share, event, row in zip(
-            sources.tolist(), named, counts, causes.shares.tolist(), events, rows, strict=True
-        )
-    ]
-    return tuple(told)
-
-
-def _impersonal(query: Query, source: SourceName, *, popular: bool) -> Reason:
-    """The reason of an item that no event of the history was the cause of."""
-    if source is SourceName.FRESH:
-        return Reason(ReasonKind.FRESH, source)
-    # A source that goes by history had nothing to name.
-    source = SourceName.POPULAR if source in PERSONAL_SOURCES else source
-    return Reason(ReasonKind.POPULAR if popular else ReasonKind.FILL, source, category=query.category if popular else "")
+    seeds, none = query.seeds_are_items, past.types[:0]
+    kinds, sources, events, because = told(
+        sources,
+        causes.places,
+        causes.counts,
+        rows,
+        past.numbers,
+        none if seeds else past.types,
+        recommender.contents.popularity,
+        # A plain number: enumerations are slow to hand to a compiled loop.
+        int(ReasonKind.SIMILAR_TO_SEED if seeds else ReasonKind.BECAUSE_OF_HISTORY),
+        _PERSONAL,
+    )
+    return Reasons(kinds, sources, events, because, causes.shares, query.category)
 
 
 def reason_text(reason: Reason, titles: Mapping[int, str]) -> str:

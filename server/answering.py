@@ -11,16 +11,14 @@ import numpy.typing as npt
 
 from recommender.engine import Recommender
 from recommender.events import EventType
-from recommender.feeds import Basis, Degradation, Feed, Reason, ReasonKind, SourceName
+from recommender.feeds import Basis, Degradation, Feed, ReasonKind, Reasons, SourceName
 from recommender.reasons import reason_phrase
 from recommender.tokens import TokenSigner
 from recommender.v1 import feed_pb2, types_pb2
-from server.item_kernel import BECAUSE_LIMIT, EVENTS, written_items
+from server.item_kernel import EVENTS, written_items
 
 NO_ARM = ""
 """The experiment arm outside experiments."""
-
-_NO_CAUSES = (-1,) * BECAUSE_LIMIT
 
 
 class Decided(NamedTuple):
@@ -45,7 +43,7 @@ class Shown(NamedTuple):
     numbers: npt.NDArray[np.uint32]
     sources: npt.NDArray[np.uint8]
     probabilities: npt.NDArray[np.float32]
-    reasons: Sequence[Reason]
+    reasons: Reasons
     scores: npt.NDArray[np.float32] | None = None
     contributions: npt.NDArray[np.float32] | None = None
     source_ranks: npt.NDArray[np.int32] | None = None
@@ -72,7 +70,7 @@ def ranked_items(engine: Recommender, signer: TokenSigner, decided: Decided, sho
     Raises `NotFound` for a number that the generation does not have.
     """
     columns = engine.contents.catalogue.card_columns
-    reasons = _ReasonColumns.of(shown.reasons)
+    reasons = shown.reasons
     tokens = signer.sign_joined(
         decision_id=decided.decision_id,
         placement=decided.placement,
@@ -93,10 +91,9 @@ def ranked_items(engine: Recommender, signer: TokenSigner, decided: Decided, sho
         np.frombuffer(tokens, dtype=np.uint8),
         reasons.kinds,
         reasons.events,
-        reasons.causes,
-        reasons.shares,
-        reasons.categories,
-        reasons.category_ends,
+        reasons.because,
+        reasons.shares.view(np.uint32),
+        np.frombuffer(reasons.category.encode(), dtype=np.uint8),
         *_phrases(),
         columns.row_of_number,
         live,
@@ -148,37 +145,6 @@ def _field(number: int, content: bytes) -> bytes:
         left >>= 7
     head.append(left)
     return bytes(head) + content
-
-
-class _ReasonColumns(NamedTuple):
-    """m reasons as `written_items` takes them."""
-
-    kinds: npt.NDArray[np.uint8]
-    events: npt.NDArray[np.uint8]
-    causes: npt.NDArray[np.int64]
-    shares: npt.NDArray[np.uint32]
-    categories: npt.NDArray[np.uint8]
-    category_ends: npt.NDArray[np.int32]
-
-    @classmethod
-    def of(cls, reasons: Sequence[Reason]) -> _ReasonColumns:
-        """Of `reasons`, each with at most the first `BECAUSE_LIMIT` causes."""
-        kinds, _, because, shares, events, categories = zip(*reasons, strict=True) if reasons else ((),) * 6
-        causes = list[int]()
-        for numbers in because:
-            causes += (numbers + _NO_CAUSES)[:BECAUSE_LIMIT]
-        named, ends = b"", np.zeros(len(reasons) + 1, dtype=np.int32)
-        if any(categories):
-            encoded = [category.encode() for category in categories]
-            named, ends[1:] = b"".join(encoded), np.cumsum([len(each) for each in encoded])
-        return cls(
-            kinds=np.frombuffer(bytes(kinds), dtype=np.uint8),
-            events=np.frombuffer(bytes(events), dtype=np.uint8),
-            causes=np.array(causes, dtype=np.int64).reshape(-1, BECAUSE_LIMIT),
-            shares=np.array(shares, dtype=np.float32).view(np.uint32),
-            categories=np.frombuffer(named, dtype=np.uint8),
-            category_ends=ends,
-        )
 
 
 @cache

@@ -18,7 +18,7 @@ from recommender.asker import Asker
 from recommender.engine import Recommender
 from recommender.errors import InvalidInput, InvalidToken
 from recommender.events import Consent, EventType
-from recommender.feeds import Basis, Degradation, Feed, Query, SourceName
+from recommender.feeds import Basis, Degradation, Feed, Query, Reasons, SourceName
 from recommender.paging import Page, binding, take_page
 from recommender.people import HISTORY_DTYPE, History
 from recommender.stages import reached
@@ -127,7 +127,7 @@ class FeedService:
         degraded = []
         left = seconds_left(context)
         deadline = None if left is None else time.monotonic() + left
-        shown = Shown(taken.positions, taken.numbers, taken.sources, taken.probabilities, reasons=())
+        shown = Shown(taken.positions, taken.numbers, taken.sources, taken.probabilities, reasons=Reasons.none())
         if deadline is not None and time.monotonic() > deadline:
             degraded.append(Degradation("reasons", "deadline"))
         elif len(taken.numbers):

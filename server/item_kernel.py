@@ -10,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.compiling import compiled
+from recommender.feeds import NAMED
 
 Bytes = npt.NDArray[np.uint8]
 Ends = npt.NDArray[np.int32]
 
-BECAUSE_LIMIT = 3
-"""Items that a reason names at the most."""
 EVENTS = 16
 """Phrases of each kind of reason: one for each event, or 0, without and with a name at its end."""
 
@@ -100,8 +99,7 @@ def written_items(
     events: Bytes,
     causes: npt.NDArray[np.int64],
     shares: npt.NDArray[np.uint32],
-    categories: Bytes,
-    category_ends: Ends,
+    category: Bytes,
     phrases: Bytes,
     phrase_ends: Ends,
     row_of_number: npt.NDArray[np.int32],
@@ -117,15 +115,15 @@ def written_items(
     """The field `items` of an answer with the catalogue's `rows`, shape (r,), all ≥ 0.
 
     `scores` and `shares`: the bits of float32. `tokens`: r tokens of the same length. Of the first m ≤ r items there are reasons:
-    `reason_kinds` and `events`, shape (m,), below `EVENTS`; `causes`, item numbers, shape (m, 3), -1 for none; `shares`, shape (m,);
-    `categories`, of which the place p reaches from `category_ends[p]` to `category_ends[p + 1]`, as all texts do. Phrases stand at
-    (kind · 16 + event) · 2, and the one after it is for a sentence that ends with a name. A cause that is not `live`, or that the
-    catalogue does not have, is not named. `kinds`: number of the kind by row.
+    `reason_kinds` and `events`, shape (m,), below `EVENTS`; `causes`, item numbers, shape (m, `NAMED`), -1 for none; `shares`, shape (m,);
+    and the `category` of those of the kind that names one. Phrases stand at (kind · 16 + event) · 2, of which the place p reaches from
+    `phrase_ends[p]` to `phrase_ends[p + 1]`, as all texts do, and the one after it is for a sentence that ends with a name. A cause that is
+    not `live`, or that the catalogue does not have, is not named. `kinds`: number of the kind by row.
     """
     token_size = len(tokens) // len(rows) if len(rows) else 0
     item_sizes = np.empty(len(rows), dtype=np.int64)
     reason_sizes = np.zeros(len(rows), dtype=np.int64)
-    cause_rows = np.full((len(reason_kinds), BECAUSE_LIMIT), -1, dtype=np.int64)
+    cause_rows = np.full((len(reason_kinds), NAMED), -1, dtype=np.int64)
     total = 0
     for place in range(len(rows)):
         row = rows[place]
@@ -135,18 +133,17 @@ def written_items(
         if place < len(reason_kinds):
             kind, name = reason_kinds[place], 0
             inner = 1 + varint_size(kind) + (5 if shares[place] else 0)
-            for order in range(BECAUSE_LIMIT):
+            for order in range(NAMED):
                 number = causes[place, order]
                 if 0 <= number < len(row_of_number):
                     cause = row_of_number[number]
                     if cause >= 0 and live[cause]:
                         cause_rows[place, order] = cause
                         inner += text_size(id_ends[cause + 1] - id_ends[cause])
-            category = category_ends[place + 1] - category_ends[place]
-            inner += text_size(category)
             first = cause_rows[place, 0]
             if kind == _POPULAR:
-                name = category
+                name = len(category)
+                inner += text_size(name)
             elif kind in (_BECAUSE_OF_HISTORY, _SIMILAR) and first >= 0:
                 name = title_ends[first + 1] - title_ends[first]
             phrase = phrase_of(kind, events[place], name)
@@ -175,7 +172,7 @@ def written_items(
             at = put_varint(out, at + 1, kind)
             name = 0
             if kind == _POPULAR:
-                name = category_ends[place + 1] - category_ends[place]
+                name = len(category)
             elif kind in (_BECAUSE_OF_HISTORY, _SIMILAR) and first >= 0:
                 name = title_ends[first + 1] - title_ends[first]
             phrase = phrase_of(kind, events[place], name)
@@ -185,14 +182,15 @@ def written_items(
                 at = put_varint(out, at + 1, size)
                 at = put_bytes(out, at, phrases, phrase_ends[phrase], phrase_ends[phrase + 1])
                 if name and kind == _POPULAR:
-                    at = put_bytes(out, at, categories, category_ends[place], category_ends[place + 1])
+                    at = put_bytes(out, at, category, 0, len(category))
                 elif name:
                     at = put_bytes(out, at, titles, title_ends[first], title_ends[first + 1])
-            for order in range(BECAUSE_LIMIT):
+            for order in range(NAMED):
                 cause = cause_rows[place, order]
                 if cause >= 0:
                     at = put_text(out, at, _BECAUSE, ids, id_ends[cause], id_ends[cause + 1])
             at = put_float(out, at, _SHARE, shares[place])
-            at = put_text(out, at, _CATEGORY, categories, category_ends[place], category_ends[place + 1])
+            if kind == _POPULAR:
+                at = put_text(out, at, _CATEGORY, category, 0, len(category))
         at = put_text(out, at, _TOKEN, tokens, token_size * place, token_size * (place + 1))
     return out

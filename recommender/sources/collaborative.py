@@ -21,11 +21,11 @@ from recommender.compiling import reordered
 from recommender.feeds import SourceName
 from recommender.half_kernels import dots_of, dots_of_all
 from recommender.halves import halved, nonzero_rows, widened
-from recommender.kernels import above_zero, any_of
+from recommender.kernels import above_zero
 from recommender.linear_kernels import eliminate, lines_of, solve
 from recommender.profile import Collaborative
 from recommender.sources.past import Past
-from recommender.sources.source import Causes, Floats, Mask, NoFurther, Rows, sound
+from recommender.sources.source import ByItems, Causes, Floats, Mask, NoFurther, Rows, sound
 from recommender.vector_kernels import add_to
 
 
@@ -36,7 +36,7 @@ def whitened(factors: Floats, regularisation: float) -> Floats:
     return white
 
 
-class CollaborativeSource:
+class CollaborativeSource(ByItems):
     """Item `factors`, `whitened`, shape (n, f), kept in half precision; items with all-zero factors are unknown to it. `confidence`: the
     alpha that one unit of weight adds, as in training."""
 
@@ -52,10 +52,6 @@ class CollaborativeSource:
     def known(self) -> Mask:
         """Which rows were learnt, shape (n,)."""
         return nonzero_rows(self.factors)
-
-    def has_opinion(self, past: Past) -> bool:
-        """Whether any learnt item has positive weight."""
-        return any_of(self.known, past.liked)
 
     def prepare(self, past: Past, now: int) -> FoldedIn:
         """Fold the history in."""

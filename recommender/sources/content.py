@@ -16,7 +16,7 @@ from recommender.profile import Content
 from recommender.read_only import read_only
 from recommender.sources.interest_kernels import interests_of, nearby, scored
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, Rows, ranked_causes
+from recommender.sources.source import NO_OPINION, ByItems, Causes, Floats, Mask, Rows, ranked_causes
 from recommender.vectors import VectorIndex
 
 STRENGTH_POWER = np.float32(0.25)
@@ -38,7 +38,7 @@ def past_vectors(past: Past, vectors: VectorIndex) -> Floats:
     return cast(Floats, made)
 
 
-class ContentSource:
+class ContentSource(ByItems):
     """`vectors` of n items, of which only those in `has_vector`, shape (n,), have one."""
 
     name = SourceName.CONTENT
@@ -50,9 +50,10 @@ class ContentSource:
         self.near = read_only(vectors.near)
         self.settings = settings
 
-    def has_opinion(self, past: Past) -> bool:
-        """Whether any item of positive weight has a vector."""
-        return bool(self.has_vector[past.liked].any())
+    @property
+    def known(self) -> Mask:
+        """What has a vector, shape (n,)."""
+        return self.has_vector
 
     def prepare(self, past: Past, now: int) -> Interests:
         """Find the interests of the history."""

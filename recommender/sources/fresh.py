@@ -21,6 +21,7 @@ class FreshSource:
 
     name = SourceName.FRESH
     scans = False
+    known = None
 
     def __init__(self, published_at: npt.NDArray[np.int64]) -> None:
         self.published_at = published_at

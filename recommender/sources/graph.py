@@ -15,12 +15,12 @@ from recommender.feeds import SourceName
 from recommender.graph_filter import ItemSpectrum
 from recommender.half_kernels import dots_of, dots_of_all
 from recommender.halves import halved, widened
-from recommender.kernels import above_zero, any_of
+from recommender.kernels import above_zero
 from recommender.sources.past import Past
-from recommender.sources.source import Causes, Floats, Mask, NoFurther, Rows, ranked_causes, sound
+from recommender.sources.source import ByItems, Causes, Floats, Mask, NoFurther, Rows, ranked_causes, sound
 
 
-class GraphSource:
+class GraphSource(ByItems):
     """`spectrum` of the items, whose `vectors` are kept in half precision; items outside of it are unknown to the source."""
 
     name = SourceName.GRAPH
@@ -36,10 +36,6 @@ class GraphSource:
         """Which rows were learnt, shape (n,)."""
         known: Mask = np.asarray(self.spectrum.into > 0) if len(self.spectrum.gains) else np.zeros(len(self.spectrum.into), dtype=np.bool_)
         return known
-
-    def has_opinion(self, past: Past) -> bool:
-        """Whether any learnt item has positive weight."""
-        return any_of(self.known, past.liked)
 
     def prepare(self, past: Past, now: int) -> Filtered:
         """Bring the history into the spectrum."""

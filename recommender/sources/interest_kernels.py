@@ -7,15 +7,13 @@ import numpy.typing as npt
 
 from recommender.compiling import compiled
 from recommender.half_kernels import AT_ONCE, Halves, dots, fetch_ahead
-from recommender.kernels import FREE
+from recommender.kernels import FREE, GOLDEN
 from recommender.vector_kernels import add_to, product
 
 Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-_GOLDEN = np.uint32(2_654_435_769)
-"""2³² over the golden ratio, see `recommender.kernels`."""
 _SIGN = np.uint32(1 << 31)
 
 
@@ -122,7 +120,7 @@ def _lists_of(near: Rows, rows: Rows, group: Rows, lists: int, gathered: int, fe
             row = near[newest[place], at]
             if row < 0 or not allowed[row]:
                 continue
-            slot = np.int64(np.uint32(np.uint32(row) * _GOLDEN) >> shift)
+            slot = np.int64(np.uint32(np.uint32(row) * GOLDEN) >> shift)
             while keys[slot] != row and keys[slot] != FREE:
                 slot = (slot + 1) & last
             if keys[slot] == FREE:

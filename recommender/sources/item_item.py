@@ -6,14 +6,12 @@ from functools import cached_property
 
 import numpy as np
 
-from recommender.best import best_of, key_of, move_largest_ahead, place_of
 from recommender.cause_kernels import causes_of_lists
-from recommender.compiling import compiled
 from recommender.feeds import SourceName
-from recommender.kernels import any_of, looked_up, sum_lists
 from recommender.lists import Lists
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, NoFurther, Rows
+from recommender.sources.source import NO_OPINION, ByItems, Causes, Floats, Mask, NoFurther, Rows
+from recommender.sum_kernels import best_sums, looked_up, strongest_sums, sum_lists
 
 FIRST_STEPS = 30
 """Rows that go best with a history, from which a second step is made."""
@@ -21,7 +19,7 @@ NOTHING, FADED = np.float32(0), np.float32(1e-4)
 """Events whose weight has fallen to this share of the largest are passed over: it changes no order, and lists take time."""
 
 
-class ItemItemSource:
+class ItemItemSource(ByItems):
     """`lists` of n items: row j holds what one unit of weight on item j adds to every other item.
 
     Several sources are of this form (`name`); they differ in how their weights were learnt and in how fast a history fades:
@@ -40,10 +38,6 @@ class ItemItemSource:
         """Which rows have neighbours, shape (n,)."""
         return self.lists.filled
 
-    def has_opinion(self, past: Past) -> bool:
-        """Whether any item of positive weight has neighbours."""
-        return any_of(self.known, past.liked)
-
     def prepare(self, past: Past, now: int) -> Neighbours:
         """Gather and add up the neighbours of the history, once for all that ask for them."""
         made = past.worked_out.get(self)
@@ -56,25 +50,26 @@ class ItemItemSource:
 class Gathered(NoFurther):
     """Sums over lists of weights, row by row; only those above 0 are opinions.
 
-    `rows`: all that came up, shape (c,), int32; `sums`: theirs. Strengths up to `least` times the largest are passed over.
+    `rows`: all that came up, shape (c,), int32; `sums`: theirs; `table`: what they are looked up by. Strengths up to `least` times the
+    largest are passed over.
     """
 
     def __init__(self, lists: Lists, rows: Rows, strengths: Floats, least: np.float32 = NOTHING) -> None:
-        self.rows, self.sums, sound = sum_lists(*lists, rows, strengths, least)
+        self.rows, self.sums, self.table, sound = sum_lists(*lists, rows, strengths, least)
         if not sound:
             raise FloatingPointError("a score is no number")
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`."""
-        return best_of(self.rows, self.sums, allowed, limit)
+        return best_sums(self.rows, self.sums, allowed, limit)
 
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`."""
-        return looked_up(self.rows, self.sums, rows, NO_OPINION)
+        return looked_up(self.rows, self.sums, self.table, rows, NO_OPINION)
 
     def strongest(self, limit: int, of: Mask) -> tuple[Rows, Floats]:
         """The `limit` rows whose sums are farthest from 0, of those in `of`, shape (n,), in no order, and their sums."""
-        return _strongest(self.rows, self.sums, of, limit)
+        return strongest_sums(self.rows, self.sums, of, limit)
 
 
 class Neighbours(Gathered):
@@ -94,21 +89,3 @@ class Neighbours(Gathered):
         """See `Scorer`."""
         # What was disliked may lift its opposite, but nobody wants to read that as the reason.
         return Causes(*causes_of_lists(*self._source.lists, self._history, self._strengths, rows))
-
-
-@compiled
-def _strongest(rows: Rows, sums: Floats, of: Mask, limit: int) -> tuple[Rows, Floats]:
-    """See `Gathered.strongest`; ties go to what came up first."""
-    keys = np.empty(len(rows), dtype=np.uint64)
-    count = 0
-    for place in range(len(rows)):
-        keys[count] = key_of(abs(sums[place]), place)
-        count += int(of[rows[place]])
-    if count > limit:
-        move_largest_ahead(keys[:count], limit)
-    kept = min(count, limit)
-    chosen, strengths = np.empty(kept, dtype=np.int32), np.empty(kept, dtype=np.float32)
-    for at in range(kept):
-        own = place_of(keys[at])
-        chosen[at], strengths[at] = rows[own], sums[own]
-    return chosen, strengths

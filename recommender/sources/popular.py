@@ -16,6 +16,7 @@ class PopularSource(NoFurther):
 
     name = SourceName.POPULAR
     scans = False
+    known = None
 
     def __init__(self, counts: Floats) -> None:
         self.counts = counts

@@ -10,7 +10,7 @@ from recommender.feeds import SourceName
 from recommender.sequence_kernels import causes_of_falls
 from recommender.sequence_model import SequenceModel
 from recommender.sources.past import Past
-from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, NoFurther, Rows, sound
+from recommender.sources.source import NO_OPINION, ByItems, Causes, Floats, Mask, NoFurther, Rows, sound
 
 STRENGTH_POWER = np.float32(0.25)
 """A score is the chance to come next to this power: chances span many powers of ten, and a blend adds scores up.
@@ -24,7 +24,7 @@ MOST = np.float32(60)
 """Scores above this count as this, so that their exponentials stay finite."""
 
 
-class SequenceSource:
+class SequenceSource(ByItems):
     """`model` of the items; those that it did not learn are unknown to the source.
 
     A score is the chance among all learnt items to come next, to the power `STRENGTH_POWER`, so that it means the same for every
@@ -37,9 +37,10 @@ class SequenceSource:
     def __init__(self, model: SequenceModel) -> None:
         self.model = model
 
-    def has_opinion(self, past: Past) -> bool:
-        """Whether any learnt item has positive weight."""
-        return bool(self.model.known[past.liked].any())
+    @property
+    def known(self) -> Mask:
+        """Which items were learnt, shape (n,)."""
+        return self.model.known
 
     def prepare(self, past: Past, now: int) -> Foreseen:
         """Read the history."""

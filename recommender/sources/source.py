@@ -7,8 +7,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from recommender.cause_kernels import NAMED, strongest_of_each
-from recommender.feeds import SourceName
+from recommender.cause_kernels import strongest_of_each
+from recommender.feeds import NAMED, SourceName
+from recommender.kernels import any_of
 from recommender.sources.past import Past
 
 NO_OPINION = np.float32(-np.inf)
@@ -73,11 +74,17 @@ class Scorer(Protocol):
 class Source(Protocol):
     """One way to find items for a history; immutable.
 
-    `scans`: it finds candidates by looking at every item, and scores given ones at next to no cost.
+    `scans`: it finds candidates by looking at every item, and scores given ones at next to no cost. `known`: the items, shape (n,), by
+    which it goes, so that it has an opinion as soon as a history likes any of them; None where it does not go by the history.
     """
 
     name: SourceName
     scans: bool
+
+    @property
+    def known(self) -> Mask | None:
+        """See above."""
+        ...
 
     def prepare(self, past: Past, now: int) -> Scorer:
         """Do the work that scoring and proposing share. `now`: µs since 1970."""
@@ -97,6 +104,19 @@ def first_allowed(order: Rows, allowed: Mask, limit: int) -> Rows:
         parts.append(part)
         found, start, step = found + len(part), start + step, 2 * step
     return np.concatenate(parts) if parts else order[:0]
+
+
+class ByItems:
+    """A source that goes by the items of a history that it knows."""
+
+    @property
+    def known(self) -> Mask:
+        """Which items it knows, shape (n,)."""
+        raise NotImplementedError
+
+    def has_opinion(self, past: Past) -> bool:
+        """Whether any of them has positive weight."""
+        return any_of(self.known, past.liked)
 
 
 class NoFurther:

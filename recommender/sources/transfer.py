@@ -16,13 +16,13 @@ from recommender.lists import Lists
 from recommender.profile import Transfer
 from recommender.sources.item_item import Gathered, ItemItemSource
 from recommender.sources.past import Past
-from recommender.sources.source import Causes, Mask, Rows
+from recommender.sources.source import ByItems, Causes, Mask, Rows
 
 LENDERS = 200
 """Lenders that a history goes best with, whose lists are added up; what others lend is next to nothing."""
 
 
-class TransferSource:
+class TransferSource(ByItems):
     """`lending`, lists of n items: row w holds what one unit of item w's score is worth to each item that borrows."""
 
     name = SourceName.TRANSFER
@@ -38,9 +38,10 @@ class TransferSource:
         """Which rows lend anything, shape (n,)."""
         return self.lending.filled
 
-    def has_opinion(self, past: Past) -> bool:
-        """Whether any item has positive weight, as soon as any item borrows."""
-        return bool(len(self.lending.columns)) and bool(len(past.liked))
+    @cached_property
+    def known(self) -> Mask:
+        """All items, as soon as any lends, shape (n,)."""
+        return np.full(self.lending.n, bool(len(self.lending.columns)))
 
     def prepare(self, past: Past, now: int) -> Lent:
         """Score the lenders, and add up what they lend."""

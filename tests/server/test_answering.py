@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from recommender.errors import NotFound
 from recommender.events import EventType
-from recommender.feeds import Basis, Degradation, Reason, ReasonKind, SourceName
+from recommender.feeds import NAMED, Basis, Degradation, Reason, ReasonKind, Reasons, SourceName
 from recommender.items import Item, ItemKind
 from recommender.reasons import reason_text
 from recommender.tokens import TokenSigner
@@ -29,6 +29,7 @@ ITEMS = [
     Item(id=IDS[row], kind=ItemKind(1 + row % 3), title=title, image_url="" if row % 2 else f"https://example.org/{'i' * row * 40}")
     for row, title in enumerate(TITLES)
 ]
+IMPERSONAL = [ReasonKind.POPULAR, ReasonKind.FRESH, ReasonKind.FILL]
 HIDDEN = 2
 UNKNOWN = number_of(len(ITEMS)) + 1_000
 ENGINE = engine_of(contents_of(ITEMS))
@@ -37,18 +38,26 @@ ENGINE.eligibility.live[HIDDEN] = False
 
 numbers = st.integers(0, len(ITEMS) - 1).map(number_of)
 shares = st.floats(0, 1, width=32)
-because = st.lists(numbers | st.just(UNKNOWN) | st.just(2**32 - 1), max_size=5).map(tuple)
+because = st.lists(numbers | st.just(UNKNOWN) | st.just(2**32 - 1), max_size=NAMED).map(tuple)
 sources = st.sampled_from(SourceName)
 events = st.sampled_from([0, *EventType])
 categories = st.sampled_from(["", "drama", "драма", "c" * 200])
-nothing, nobody, no_share, no_event = st.just(""), st.just(()), st.just(0.0), st.just(0)
+nothing, no_event = st.just(""), st.just(0)
 reasons = (
     st.builds(Reason, st.just(ReasonKind.BECAUSE_OF_HISTORY), sources, because, shares, events, nothing)
     | st.builds(Reason, st.just(ReasonKind.SIMILAR_TO_SEED), sources, because, shares, no_event, nothing)
-    | st.builds(Reason, st.just(ReasonKind.POPULAR), sources, nobody, no_share, no_event, categories)
-    | st.builds(Reason, st.sampled_from([ReasonKind.FRESH, ReasonKind.FILL]), sources, nobody, no_share, no_event, nothing)
+    | st.builds(Reason, st.sampled_from(IMPERSONAL), sources, st.just(()), st.just(0.0), no_event, nothing)
 )
 scores = st.floats(width=32, allow_nan=False)
+
+
+def in_columns(made: list[Reason], category: str) -> Reasons:
+    """Reasons as an engine gives them, all that are there for being popular of one category."""
+    because = np.full((len(made), NAMED), -1, dtype=np.int64)
+    for place, reason in enumerate(made):
+        because[place, : len(reason.because)] = reason.because
+    kinds, named, events = (np.array([reason[field] for reason in made], dtype=np.uint8) for field in (0, 1, 4))
+    return Reasons(kinds, named, events, because, np.array([reason.share for reason in made], dtype=np.float32), category)
 
 
 @st.composite
@@ -60,7 +69,7 @@ def shown(draw: st.DrawFn) -> Shown:
         numbers=np.array(of, dtype=np.uint32),
         sources=np.array([1 + place % s for place in range(n)], dtype=np.uint8),
         probabilities=np.array(draw(st.lists(shares, min_size=n, max_size=n)), dtype=np.float32),
-        reasons=draw(st.lists(reasons, max_size=n)),
+        reasons=in_columns(draw(st.lists(reasons, max_size=n)), draw(categories)),
         scores=draw(st.none() | st.lists(scores, min_size=n, max_size=n).map(lambda values: np.array(values, dtype=np.float32))),
         contributions=np.arange(n * s, dtype=np.float32).reshape(n, s) % 5,
         source_ranks=np.arange(n * s, dtype=np.int32).reshape(n, s) % 3,
@@ -109,7 +118,7 @@ def as_protobuf(page: Shown, *, explain: bool) -> list[types_pb2.RankedItem]:
 
 @settings(max_examples=300, deadline=None)
 @given(shown(), st.booleans())
-@example(Shown(*(np.zeros(0, dtype=dtype) for dtype in (np.int64, np.uint32, np.uint8, np.float32)), reasons=()), False)
+@example(Shown(*(np.zeros(0, dtype=dtype) for dtype in (np.int64, np.uint32, np.uint8, np.float32)), reasons=Reasons.none()), False)
 def test_items_are_written_as_protobuf_writes_them(page: Shown, explain: bool) -> None:
     written = ranked_items(ENGINE, SIGNER, DECIDED, page, explain=explain)
 
@@ -130,13 +139,15 @@ def test_answers_are_written_as_protobuf_writes_them(page_token: str) -> None:
 
 
 def test_an_item_that_the_generation_does_not_have_cannot_be_shown() -> None:
-    page = Shown(np.zeros(1, np.int64), np.array([UNKNOWN], np.uint32), np.ones(1, np.uint8), np.ones(1, np.float32), reasons=())
+    page = Shown(
+        np.zeros(1, np.int64), np.array([UNKNOWN], np.uint32), np.ones(1, np.uint8), np.ones(1, np.float32), reasons=Reasons.none()
+    )
     with pytest.raises(NotFound, match="item of number"):
         ranked_items(ENGINE, SIGNER, DECIDED, page, explain=False)
 
 
 def test_nothing_is_shown_of_an_empty_generation() -> None:
-    page = Shown(np.zeros(0, np.int64), np.zeros(0, np.uint32), np.zeros(0, np.uint8), np.zeros(0, np.float32), reasons=())
+    page = Shown(np.zeros(0, np.int64), np.zeros(0, np.uint32), np.zeros(0, np.uint8), np.zeros(0, np.float32), reasons=Reasons.none())
     assert ranked_items(engine_of(contents_of([])), SIGNER, DECIDED, page, explain=False) == b""
 
 

@@ -6,10 +6,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recommender.best import best_of, best_rows
+from recommender.best import best_rows
 from recommender.cause_kernels import NAMED, strongest_of_each
 from recommender.event_table import strongest_per_key
+from recommender.halves import halved
 from recommender.sources.past import standing_events
+from recommender.sum_kernels import best_sums, looked_up, strongest_sums, sum_lists
 
 SCORES = st.sampled_from([-1.0, 0.0, 0.5, 0.5, 1.0, 2.0, 3.5])
 
@@ -23,16 +25,43 @@ def plain_best(rows: list[int], scores: list[float], allowed: list[bool], limit:
 @given(st.data(), st.integers(0, 12))
 def test_the_best_are_allowed_above_zero_and_ties_go_to_the_lower_row(data: st.DataObject, limit: int) -> None:
     n = data.draw(st.integers(1, 15))
-    rows = data.draw(st.lists(st.integers(0, n - 1), unique=True))
-    scores = data.draw(st.lists(SCORES, min_size=len(rows), max_size=len(rows)))
     allowed = data.draw(st.lists(st.booleans(), min_size=n, max_size=n))
-    mask = np.array(allowed)
-    found = best_of(np.array(rows, dtype=np.int32), np.array(scores, dtype=np.float32), mask, limit)
-    assert found.dtype == np.int32
-    assert sorted(found.tolist()) == sorted(plain_best(rows, scores, allowed, limit))
     every = data.draw(st.lists(SCORES, min_size=n, max_size=n))
-    of_all = best_rows(np.array(every, dtype=np.float32), mask, limit)
-    assert sorted(of_all.tolist()) == sorted(plain_best(list(range(n)), every, allowed, limit))
+    found = best_rows(np.array(every, dtype=np.float32), np.array(allowed), limit)
+    assert found.dtype == np.int32
+    assert sorted(found.tolist()) == sorted(plain_best(list(range(n)), every, allowed, limit))
+
+
+@settings(deadline=None)
+@given(st.data(), st.integers(0, 12))
+def test_sums_of_lists_are_those_of_adding_up_one_by_one(data: st.DataObject, limit: int) -> None:
+    n = data.draw(st.integers(1, 40))
+    lists = [data.draw(st.lists(st.tuples(st.integers(0, n - 1), SCORES), unique_by=lambda pair: pair[0])) for _ in range(n)]
+    history = data.draw(st.lists(st.tuples(st.integers(0, n - 1), SCORES), unique_by=lambda pair: pair[0], max_size=8))
+    mask = np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
+    added: dict[int, float] = {}
+    for row, strength in history:
+        for column, weight in lists[row]:
+            if strength:
+                added[column] = added.get(column, 0.0) + strength * weight
+
+    offsets = np.cumsum([0, *map(len, lists)], dtype=np.int32)
+    columns = np.array([column for each in lists for column, _ in each], dtype=np.int32)
+    weights = halved(np.array([weight for each in lists for _, weight in each], dtype=np.float32))
+    rows, strengths = np.array([row for row, _ in history], dtype=np.int32), np.array([own for _, own in history], dtype=np.float32)
+    columns_found, sums, table, sound = sum_lists(offsets, columns, weights, rows, strengths, np.float32(0))
+
+    assert sound
+    assert looked_up(columns_found, sums, table, np.arange(n, dtype=np.int32), np.float32(-1)).tolist() == [
+        added[row] if added.get(row, 0) > 0 else -1 for row in range(n)
+    ]
+    came_up = list(added)
+    best = best_sums(columns_found, sums, mask, limit)
+    assert set(best.tolist()) == plain_best(came_up, list(added.values()), mask.tolist(), limit)
+    chosen, farthest_sums = strongest_sums(columns_found, sums, mask, limit)
+    farthest = sorted((-abs(added[row]), place) for place, row in enumerate(came_up) if mask[row])[:limit]
+    assert set(chosen.tolist()) == {came_up[place] for _, place in farthest}
+    assert farthest_sums.tolist() == [added[row] for row in chosen.tolist()]
 
 
 @settings(deadline=None)

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TypeVar, cast
 
 import numpy as np
@@ -25,6 +25,7 @@ from recommender.placements import HISTORY_BUCKETS
 from recommender.profile import BuildSettings
 from recommender.ranking import Pool, features
 from recommender.ranking.blend import EVEN
+from recommender.read_only import read_only
 from recommender.reasons import reasons_for
 from recommender.recent_pasts import RecentPasts
 from recommender.served_sources import settings_of, sources_of
@@ -68,6 +69,12 @@ Numbers = npt.NDArray[np.uint32]
 Made = TypeVar("Made")
 
 
+@cache
+def _named(sources: frozenset[SourceName]) -> npt.NDArray[np.bool_]:
+    """By place, whether a source is among `sources`, shape (s,)."""
+    return read_only(np.isin(np.array(SourceName), list(sources)))
+
+
 def _stacked(scores: Mapping[int, Floats], m: int) -> Floats:
     """What k sources say of m candidates, a line for each: shape (k, m)."""
     said = np.empty((len(scores), m), dtype=np.float32)
@@ -107,7 +114,7 @@ class Recommender:
 
         What comes next is not what is alike.
         """
-        heard = PERSONAL_SOURCES - {SourceName.TRANSITIONS}
+        heard = PERSONAL_SOURCES - {SourceName.TRANSITIONS, SourceName.SEQUENCE}
         blend = self.contents.blend
         if blend is None:
             return heard
@@ -304,8 +311,7 @@ class Recommender:
             given = [getattr(query.placement.weights, source.name.key)[bucket] for source in self.sources]
             weights = np.array(given, dtype=np.float32)
         if query.sources is not None:
-            named = np.array([source.name in query.sources for source in self.sources])
-            weights = np.where(named, np.where(weights > 0, weights, np.float32(1)), np.float32(0))
+            weights = np.where(_named(query.sources), np.where(weights > 0, weights, np.float32(1)), np.float32(0))
         places = weights.nonzero()[0].tolist()
         liked = int(bits_of_liked(self._knowing(tuple(places)), past.rows, past.weights))
         for place in places:

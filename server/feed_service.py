@@ -32,6 +32,10 @@ from server.reading import RANK_LIMIT, SEEDS_LIMIT, Context, Wanted, consent_of,
 
 POPULAR = frozenset({SourceName.POPULAR})
 
+ALIKE = 100
+"""Candidates of each source, at the most, when what is like given items is looked for: nothing puts them in another order afterwards, and
+what leads the list is not what some source has so far behind."""
+
 FEED_INFO = 3
 """Number of the field `info` in a page of a feed."""
 
@@ -46,7 +50,10 @@ class FeedService:
         self._tools = tools
         placements = tools.placements.by_name
         # What is not like the given items does not stand in for what is: a short list is the better answer.
-        self._alike = {name: placement.model_copy(update={"fallback": "none"}) for name, placement in placements.items()}
+        self._alike = {
+            name: placement.model_copy(update={"fallback": "none", "candidates": min(placement.candidates, ALIKE)})
+            for name, placement in placements.items()
+        }
         # The caller chose the items, so the placement's kinds do not choose among them once more.
         self._of_given = {name: placement.model_copy(update={"kinds": frozenset()}) for name, placement in placements.items()}
 

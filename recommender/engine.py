@@ -181,7 +181,7 @@ class Recommender:
         reasons = Reasons.none()
         if query.reasons:
             first = slice(query.reasons)
-            reasons = reasons_for(self, query, pool.past, numbers[first], added[first], pool.scorers)
+            reasons = reasons_for(self, query, pool.past, rows[first], added[first], pool.scorers)
         reached("reasons")
         content = pool.scorers.get(_CONTENT)
         return Feed(
@@ -430,7 +430,7 @@ class Recommender:
         scorers = self._worked(speaking, lambda place: self._prepared(self.sources[place], past, to_micros(now)), {})
         added = np.zeros((len(numbers), len(self.sources)), dtype=np.float32)
         added[np.arange(len(numbers)), [_place(SourceName(int(source))) for source in sources]] = 1
-        return reasons_for(self, query, past, numbers, added, scorers)
+        return reasons_for(self, query, past, self.contents.catalogue.rows_of(numbers), added, scorers)
 
     def eligible(self, query: Query, numbers: Numbers, *, now: datetime) -> npt.NDArray[np.bool_]:
         """Which of `numbers` may be shown now under all limits of `query`, the same shape."""

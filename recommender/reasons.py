@@ -38,16 +38,16 @@ def reasons_for(
     recommender: Recommender,
     query: Query,
     past: Past,
-    numbers: npt.NDArray[np.uint32],
+    rows: npt.NDArray[np.int32],
     contributions: npt.NDArray[np.float32],
     scorers: Mapping[int, Scorer],
 ) -> Reasons:
-    """Reasons of `numbers`, shape (r,), all different, from what each source added to their scores, shape (r, s).
+    """Reasons of `rows`, shape (r,), all different, -1 for what is not in the generation, from what each source added to their scores,
+    shape (r, s).
 
     The source that added most gives the reason; where it is one that goes by history but nothing in the history spoke for
     the item, the next one does.
     """
-    rows = recommender.contents.catalogue.rows_of(numbers)
     left, sources, causes = contributions.copy(), np.full(len(rows), SourceName.POPULAR, dtype=np.uint8), Causes.none(len(rows))
     while True:
         order, led, ends = leaders(left, rows, causes.counts)

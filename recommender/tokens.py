@@ -18,10 +18,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from recommender.compiling import compiled
 from recommender.errors import InvalidInput, InvalidToken
 from recommender.feeds import Basis, SourceName
 from recommender.paging import DIGEST_SIZE, OFFSET_LIMIT, Page, check_name
@@ -48,6 +50,8 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 _SHOWN = np.dtype([("number", "<u4"), ("position", "<u2"), ("source", "u1"), ("probability", "<f4")])
 _RANGES = {"number": (0, 2**32 - 1), "position": (0, OFFSET_LIMIT), "source": (min(SourceName), max(SourceName)), "probability": (0, 1)}
+_OF_FEEDS = (np.uint32, np.int64, np.uint8, np.float32)
+"""Types of the same as feeds have them."""
 _PAGE_HEAD = struct.Struct("<16s16sqHBH")
 _PAGE_BYTES_LIMIT = _PAGE_HEAD.size + 2 * 101 + SLATE_LIMIT * 9
 _CERTAIN = 0x80
@@ -159,11 +163,14 @@ class TokenSigner:
     ) -> bytes:
         """The tokens of `sign_items` as ASCII, one after the other; all have the same length. Raises what that raises."""
         shown = np.empty(np.size(numbers), dtype=_SHOWN)
-        for name, column in (("number", numbers), ("position", positions), ("source", sources), ("probability", probabilities)):
+        columns = {"number": numbers, "position": positions, "source": sources, "probability": probabilities}
+        for name, column in columns.items():
             if column.shape != shown.shape:
                 raise InvalidInput(name, f"shape {column.shape}", f"one entry per item: shape {shown.shape}")
-            if name != "number" or column.dtype != shown.dtype[name]:
+        if not _are_in_range(*columns.values()):
+            for name, column in columns.items():
                 _check_range(name, column)
+        for name, column in columns.items():
             shown[name] = column
         if len(decision_id) != DIGEST_SIZE:
             raise InvalidInput("decision_id", f"{len(decision_id)} bytes", f"{DIGEST_SIZE} bytes")
@@ -380,6 +387,26 @@ def _page_before(compressed: bytes) -> Page:
 
 def _unplaned(planes: bytes) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(np.frombuffer(planes, dtype=np.uint8).reshape(4, -1).T).ravel()
+
+
+def _are_in_range(*columns: npt.NDArray[np.generic]) -> bool:
+    """Whether all are within `_RANGES`, where they are of the types that feeds have; others are looked at one by one."""
+    if any(column.dtype != dtype for column, dtype in zip(columns, _OF_FEEDS, strict=True)):
+        return False
+    _, positions, sources, probabilities = (cast(Any, column) for column in columns)
+    return _in_range(positions, sources, probabilities, OFFSET_LIMIT, len(SourceName))
+
+
+@compiled
+def _in_range(
+    positions: npt.NDArray[np.int64], sources: npt.NDArray[np.uint8], probabilities: npt.NDArray[np.float32], offset: int, source: int
+) -> bool:
+    inside = True
+    for place in range(len(positions)):
+        inside &= bool(0 <= positions[place] <= offset) & bool(1 <= sources[place] <= source)
+        # Written so that NaN fails.
+        inside &= bool(0 <= probabilities[place] <= 1)
+    return inside
 
 
 def _check_range(name: str, column: npt.NDArray[np.generic]) -> None:

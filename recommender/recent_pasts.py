@@ -10,7 +10,7 @@ from recommender.generation.catalogue import Catalogue
 from recommender.profile import BuildSettings
 from recommender.sources import Past
 
-KEPT = 96
+KEPT = 48
 """Histories that are kept; each takes up to a quarter of a megabyte."""
 
 

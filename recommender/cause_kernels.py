@@ -86,6 +86,26 @@ def leaders(left: Floats, rows: Rows, counts: Rows) -> tuple[Places, Rows, Place
 
 
 @compiled
+def put_causes(
+    places: Rows,
+    counts: Rows,
+    shares: Floats,
+    sources: Bytes,
+    at: Places,
+    source: int,
+    own_places: Rows,
+    own_counts: Rows,
+    own_shares: Floats,
+) -> None:
+    """Write the causes that a `source` has for r items, its own arrays, into the arrays of all items, at the places `at`, shape (r,)."""
+    for own in range(len(at)):
+        place = at[own]
+        sources[place], counts[place], shares[place] = source, own_counts[own], own_shares[own]
+        for order in range(NAMED):
+            places[place, order] = own_places[own, order]
+
+
+@compiled
 def told(
     sources: Bytes, causes: Rows, counts: Rows, rows: Rows, numbers: Numbers, types: Bytes, popularity: Floats, kind: int, personal: Mask
 ) -> tuple[Bytes, Bytes, Bytes, Places]:

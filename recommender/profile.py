@@ -282,7 +282,7 @@ class Blending(_Settings):
     """With fewer people the placement's weights blend the sources."""
     ranker: Literal["auto", "always", "never"] = "auto"
     """Whether trees order the leading candidates: "auto" only where they do so better, by more than a standard error, for people that they
-    were not trained on."""
+    were not trained on, and for those of no cut worse for certain."""
     fewest_for_ranker: int = Field(default=500, ge=1)
     """With fewer people no ranker is trained."""
     trees: Ranker = Ranker()

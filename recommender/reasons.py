@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from recommender.cause_kernels import leaders, told
+from recommender.cause_kernels import leaders, put_causes, told
 from recommender.events import EventType
 from recommender.feeds import PERSONAL_SOURCES, Query, Reason, ReasonKind, Reasons, SourceName
 from recommender.sources import Causes, Past, Scorer
@@ -29,7 +29,7 @@ _VERBS = {
 }
 
 
-_NAMES = tuple(SourceName)
+_NAMES, _POPULAR = tuple(SourceName), int(SourceName.POPULAR)
 _PERSONAL = np.isin(np.arange(max(SourceName) + 1), list(PERSONAL_SOURCES))
 """By the number of a source, whether it goes by history."""
 
@@ -48,7 +48,8 @@ def reasons_for(
     The source that added most gives the reason; where it is one that goes by history but nothing in the history spoke for
     the item, the next one does.
     """
-    left, sources, causes = contributions.copy(), np.full(len(rows), SourceName.POPULAR, dtype=np.uint8), Causes.none(len(rows))
+    left, sources, causes = contributions.copy(), np.full(len(rows), _POPULAR, dtype=np.uint8), Causes.none(len(rows))
+    h = len(past)
     while True:
         order, led, ends = leaders(left, rows, causes.counts)
         if not len(order):
@@ -60,12 +61,12 @@ def reasons_for(
             name, at, due, start = _NAMES[place], order[start:end], led[start:end], end
             if name not in PERSONAL_SOURCES:
                 sources[at], left[at] = name, 0
-            elif len(past) == 1 and place in scorers:
+            elif h == 1 and place in scorers:
                 # What speaks for an item speaks by the one thing there is.
                 sources[at], causes.counts[at], causes.shares[at] = name, 1, 1
-            elif len(past) and place in scorers:
+            elif h and place in scorers:
                 # Each source explains all its items in one call.
-                sources[at], (causes.places[at], causes.counts[at], causes.shares[at]) = name, scorers[place].causes(due)
+                put_causes(*causes, sources, at, place + 1, *scorers[place].causes(due))
     seeds, none = query.seeds_are_items, past.types[:0]
     kinds, sources, events, because = told(
         sources,

@@ -1,47 +1,59 @@
-"""Compiled loops over sums of weighted lists: added up, looked up, and the best or strongest of them."""
+"""Sums over weighted lists: added up where each item has a place of its own, looked up there, and the best or strongest of them.
+
+Of a hundred thousand items a few thousand come up. A table of these would be smaller than a place for every item, but each addition to it
+waits for what it finds there, and nobody can foretell what that is; additions to places of their own wait for nothing.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from recommender.best import key_of, move_largest_ahead, place_of, rows_of
 from recommender.compiling import compiled
 from recommender.instructions import prefetch, single
-from recommender.kernels import FREE, GOLDEN, Floats, Halves, Mask, Rows, prefetch_list
+from recommender.kernels import Floats, Halves, Mask, Rows, prefetch_list
+from recommender.lists import Lists
 
-Table = npt.NDArray[np.int32]
-
-
-@compiled
-def _shift_of(size: int) -> np.uint32:
-    """Bits that a number loses on its way to one of `size` places, a power of two."""
-    shift = np.uint32(32)
-    while size > 1:
-        size >>= 1
-        shift -= np.uint32(1)
-    return shift
+_rooms: list[Floats] = []
+"""Zeros that are not in use, one array for as many threads as ever added up at the same time."""
 
 
-@compiled
-def _slot_of(table: Table, shift: np.uint32, rows: Rows, row: np.int32) -> np.int64:
-    """Where the place of a row among `rows` stands in a table, or would stand."""
-    slot, last = np.int64(np.uint32(np.uint32(row) * GOLDEN) >> shift), len(table) - 1
-    while table[slot] != FREE and rows[table[slot]] != row:
-        slot = (slot + 1) & last
-    return slot
+def _room(n: int) -> Floats:
+    """Zeros for at least n items, to be given back as zeros."""
+    try:
+        room = _rooms.pop()
+    except IndexError:
+        room = np.zeros(n, dtype=np.float32)
+    # Those of a smaller generation are let go.
+    return room if len(room) >= n else np.zeros(n, dtype=np.float32)
 
 
-@compiled
-def sum_lists(
-    offsets: Rows, columns: Rows, weights: Halves, rows: Rows, strengths: Floats, least: np.float32
-) -> tuple[Rows, Floats, Table, bool]:
-    """Sum up lists of weights in half precision: Σ strengths[a] · weights of row rows[a], of a CSR matrix; without strengths up to `least`
-    times the largest.
+def sum_lists(lists: Lists, rows: Rows, strengths: Floats, least: np.float32) -> tuple[Rows, Floats, bool]:
+    """Sum up lists of weights: Σ strengths[a] · weights of row rows[a], both shape (h,), without strengths up to `least` times the largest.
 
-    Returns the columns that came up, shape (c,), in the order in which they did, their sums, a table by which `looked_up` finds them, and
-    whether every sum is a number below infinity.
+    Returns the items that came up, shape (c,), in the order in which they did, without those whose sum is 0, their sums, and whether every
+    sum is a number below infinity.
     """
+    room = _room(lists.n)
+    summed = _summed(*lists, rows, strengths, least, room)
+    _rooms.append(room)
+    return summed
+
+
+def looked_up(items: Rows, sums: Floats, rows: Rows, otherwise: np.float32, n: int) -> Floats:
+    """The sums of `rows`, shape (m,), among those of different `items`, shape (c,), of n; `otherwise` for those that are not there or not
+    above 0."""
+    room = _room(n)
+    found = _found(items, sums, rows, otherwise, room)
+    _rooms.append(room)
+    return found
+
+
+@compiled
+def _summed(
+    offsets: Rows, columns: Rows, weights: Halves, rows: Rows, strengths: Floats, least: np.float32, room: Floats
+) -> tuple[Rows, Floats, bool]:
+    """See `sum_lists`; `room`: zeros for all items, and zeros again in the end."""
     total, least_strength = 0, np.float32(0)
     for place in range(len(rows)):
         prefetch(offsets, rows[place])
@@ -50,67 +62,65 @@ def sum_lists(
         if not abs(strengths[place]) <= least_strength:
             total += offsets[rows[place] + 1] - offsets[rows[place]]
             prefetch_list(offsets, columns, weights, rows[place])
-    size = 16
-    # At the most two thirds full; a larger table would leave the cache.
-    while size < 3 * total // 2:
-        size *= 2
-    table, shift = np.full(size, FREE, dtype=np.int32), _shift_of(size)
-    found, sums = np.empty(total, dtype=np.int32), np.empty(total, dtype=np.float32)
-    count = 0
     for place in range(len(rows)):
         row, strength = rows[place], strengths[place]
-        if abs(strength) <= least_strength:
-            continue
-        for at in range(offsets[row], offsets[row + 1]):
-            column = columns[at]
-            slot = _slot_of(table, shift, found, column)
-            if table[slot] == FREE:
-                table[slot] = count
-                found[count], sums[count] = column, strength * single(weights[at])
-                count += 1
-            else:
-                sums[table[slot]] += strength * single(weights[at])
-    sound = True
-    for place in range(count):
-        sound &= bool(sums[place] < np.inf)
-    return found[:count].copy(), sums[:count].copy(), table, sound
+        if not abs(strength) <= least_strength:
+            for at in range(offsets[row], offsets[row + 1]):
+                room[columns[at]] += strength * single(weights[at])
+    # What was seen is 0 afterwards, and so is taken once. Room for one more, as each is written before it is known whether it counts.
+    found, sums = np.empty(total + 1, dtype=np.int32), np.empty(total + 1, dtype=np.float32)
+    count, sound = 0, True
+    for place in range(len(rows)):
+        row = rows[place]
+        if not abs(strengths[place]) <= least_strength:
+            for at in range(offsets[row], offsets[row + 1]):
+                own = room[columns[at]]
+                found[count], sums[count] = columns[at], own
+                room[columns[at]] = np.float32(0)
+                count += int(own != 0)
+                sound &= bool(own < np.inf)
+    return found[:count].copy(), sums[:count].copy(), sound
 
 
 @compiled
-def looked_up(columns: Rows, sums: Floats, table: Table, rows: Rows, otherwise: np.float32) -> Floats:
-    """The sums of `rows`, shape (m,), among those of `columns`, shape (c,); `otherwise` for those that are not there or not above 0."""
-    found, shift = np.empty(len(rows), dtype=np.float32), _shift_of(len(table))
+def _found(items: Rows, sums: Floats, rows: Rows, otherwise: np.float32, room: Floats) -> Floats:
+    """See `looked_up`; `room`: zeros for all items, and zeros again in the end."""
+    found = np.empty(len(rows), dtype=np.float32)
+    for place in range(len(items)):
+        room[items[place]] = sums[place]
     for at in range(len(rows)):
-        place = table[_slot_of(table, shift, columns, rows[at])]
-        found[at] = sums[place] if place != FREE and sums[place] > 0 else otherwise
+        own = room[rows[at]]
+        found[at] = own if own > 0 else otherwise
+    for place in range(len(items)):
+        room[items[place]] = np.float32(0)
     return found
 
 
 @compiled
-def best_sums(columns: Rows, sums: Floats, allowed: Mask, limit: int) -> Rows:
-    """The `limit` of different `columns`, shape (c,), with the highest `sums`, of those that are `allowed`, shape (n,), and above 0; ties
-    go to the lower one. In no order."""
-    keys, count = np.empty(len(columns), dtype=np.uint64), 0
-    for place in range(len(columns)):
+def best_sums(items: Rows, sums: Floats, allowed: Mask, limit: int) -> Rows:
+    """The `limit` of different `items`, shape (c,), with the highest `sums`, of those that are `allowed`, shape (n,), and above 0; ties go
+    to the lower one. In no order."""
+    keys, count = np.empty(len(items), dtype=np.uint64), 0
+    for place in range(len(items)):
         # Written without a branch, which nobody could foretell.
-        keys[count] = key_of(sums[place], columns[place])
-        count += int((sums[place] > 0) & allowed[columns[place]])
+        keys[count] = key_of(sums[place], items[place])
+        count += int((sums[place] > 0) & allowed[items[place]])
     return rows_of(keys[:count], limit)
 
 
 @compiled
-def strongest_sums(columns: Rows, sums: Floats, of: Mask, limit: int) -> tuple[Rows, Floats]:
-    """The `limit` of different `columns`, shape (c,), whose `sums` are farthest from 0, of those in `of`, shape (n,), in no order, and
-    their sums; ties go to what stands first."""
-    keys, count = np.empty(len(columns), dtype=np.uint64), 0
-    for place in range(len(columns)):
+def strongest_sums(items: Rows, sums: Floats, of: Mask, limit: int) -> tuple[Rows, Floats]:
+    """The `limit` of different `items`, shape (c,), whose `sums` are farthest from 0, of those in `of`, shape (n,), in no order, and their
+    sums; ties go to what stands first."""
+    keys, count = np.empty(len(items), dtype=np.uint64), 0
+    for place in range(len(items)):
         keys[count] = key_of(abs(sums[place]), place)
-        count += int(of[columns[place]])
+        count += int(of[items[place]])
     if count > limit:
         move_largest_ahead(keys[:count], limit)
     kept = min(count, limit)
     chosen, strengths = np.empty(kept, dtype=np.int32), np.empty(kept, dtype=np.float32)
     for at in range(kept):
         own = place_of(keys[at])
-        chosen[at], strengths[at] = columns[own], sums[own]
+        chosen[at], strengths[at] = items[own], sums[own]
     return chosen, strengths

@@ -50,12 +50,12 @@ class ItemItemSource(ByItems):
 class Gathered(NoFurther):
     """Sums over lists of weights, row by row; only those above 0 are opinions.
 
-    `rows`: all that came up, shape (c,), int32; `sums`: theirs; `table`: what they are looked up by. Strengths up to `least` times the
-    largest are passed over.
+    `rows`: all that came up, shape (c,), int32; `sums`: theirs. Strengths up to `least` times the largest are passed over.
     """
 
     def __init__(self, lists: Lists, rows: Rows, strengths: Floats, least: np.float32 = NOTHING) -> None:
-        self.rows, self.sums, self.table, sound = sum_lists(*lists, rows, strengths, least)
+        self._n = lists.n
+        self.rows, self.sums, sound = sum_lists(lists, rows, strengths, least)
         if not sound:
             raise FloatingPointError("a score is no number")
 
@@ -65,7 +65,7 @@ class Gathered(NoFurther):
 
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`."""
-        return looked_up(self.rows, self.sums, self.table, rows, NO_OPINION)
+        return looked_up(self.rows, self.sums, rows, NO_OPINION, self._n)
 
     def strongest(self, limit: int, of: Mask) -> tuple[Rows, Floats]:
         """The `limit` rows whose sums are farthest from 0, of those in `of`, shape (n,), in no order, and their sums."""

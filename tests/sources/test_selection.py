@@ -10,6 +10,7 @@ from recommender.best import best_rows
 from recommender.cause_kernels import NAMED, strongest_of_each
 from recommender.event_table import strongest_per_key
 from recommender.halves import halved
+from recommender.lists import Lists
 from recommender.sources.past import standing_events
 from recommender.sum_kernels import best_sums, looked_up, strongest_sums, sum_lists
 
@@ -49,16 +50,17 @@ def test_sums_of_lists_are_those_of_adding_up_one_by_one(data: st.DataObject, li
     columns = np.array([column for each in lists for column, _ in each], dtype=np.int32)
     weights = halved(np.array([weight for each in lists for _, weight in each], dtype=np.float32))
     rows, strengths = np.array([row for row, _ in history], dtype=np.int32), np.array([own for _, own in history], dtype=np.float32)
-    columns_found, sums, table, sound = sum_lists(offsets, columns, weights, rows, strengths, np.float32(0))
+    items, sums, sound = sum_lists(Lists(offsets, columns, weights), rows, strengths, np.float32(0))
 
     assert sound
-    assert looked_up(columns_found, sums, table, np.arange(n, dtype=np.int32), np.float32(-1)).tolist() == [
+    assert looked_up(items, sums, np.arange(n, dtype=np.int32), np.float32(-1), n).tolist() == [
         added[row] if added.get(row, 0) > 0 else -1 for row in range(n)
     ]
-    came_up = list(added)
-    best = best_sums(columns_found, sums, mask, limit)
-    assert set(best.tolist()) == plain_best(came_up, list(added.values()), mask.tolist(), limit)
-    chosen, farthest_sums = strongest_sums(columns_found, sums, mask, limit)
+    came_up = [row for row, total in added.items() if total]
+    assert items.tolist() == came_up
+    best = best_sums(items, sums, mask, limit)
+    assert set(best.tolist()) == plain_best(came_up, [added[row] for row in came_up], mask.tolist(), limit)
+    chosen, farthest_sums = strongest_sums(items, sums, mask, limit)
     farthest = sorted((-abs(added[row]), place) for place, row in enumerate(came_up) if mask[row])[:limit]
     assert set(chosen.tolist()) == {came_up[place] for _, place in farthest}
     assert farthest_sums.tolist() == [added[row] for row in chosen.tolist()]

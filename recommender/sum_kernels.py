@@ -41,10 +41,10 @@ def sum_lists(lists: Lists, rows: Rows, strengths: Floats, least: np.float32) ->
 
 
 def looked_up(items: Rows, sums: Floats, rows: Rows, otherwise: np.float32, n: int) -> Floats:
-    """The sums of `rows`, shape (m,), among those of different `items`, shape (c,), of n; `otherwise` for those that are not there or not
-    above 0."""
+    """The sums of different `rows`, shape (m,), among those of different `items`, shape (c,), of n; `otherwise` for those that are not
+    there or not above 0."""
     room = _room(n)
-    found = _found(items, sums, rows, otherwise, room)
+    found = _found(items, sums, rows, otherwise, room.view(np.int32))
     _rooms.append(room)
     return found
 
@@ -83,17 +83,17 @@ def _summed(
 
 
 @compiled
-def _found(items: Rows, sums: Floats, rows: Rows, otherwise: np.float32, room: Floats) -> Floats:
+def _found(items: Rows, sums: Floats, rows: Rows, otherwise: np.float32, room: Rows) -> Floats:
     """See `looked_up`; `room`: zeros for all items, and zeros again in the end."""
-    found = np.empty(len(rows), dtype=np.float32)
-    for place in range(len(items)):
-        room[items[place]] = sums[place]
+    # The few that are asked for have their places marked, the first place being that of all others.
+    found = np.full(len(rows) + 1, otherwise, dtype=np.float32)
     for at in range(len(rows)):
-        own = room[rows[at]]
-        found[at] = own if own > 0 else otherwise
+        room[rows[at]] = at + 1
     for place in range(len(items)):
-        room[items[place]] = np.float32(0)
-    return found
+        found[room[items[place]]] = sums[place] if sums[place] > 0 else otherwise
+    for at in range(len(rows)):
+        room[rows[at]] = 0
+    return found[1:]
 
 
 @compiled

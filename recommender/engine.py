@@ -27,9 +27,9 @@ from recommender.ranking import Pool, features
 from recommender.ranking.blend import EVEN
 from recommender.read_only import read_only
 from recommender.reasons import reasons_for
+from recommender.recent_feeds import RecentFeeds, is_for_anybody, key_of
 from recommender.recent_pasts import RecentPasts
 from recommender.served_sources import settings_of, sources_of
-from recommender.shared_feeds import SharedFeeds, key_of
 from recommender.sources import (
     NO_OPINION,
     FreshSource,
@@ -93,7 +93,7 @@ class Recommender:
         self.generation_id = generation_id
         self.sources: tuple[Source, ...] = sources_of(contents, settings_of(contents, settings))
         self._pasts = RecentPasts(contents.catalogue, settings)
-        self._shared = SharedFeeds()
+        self._recent = RecentFeeds()
         self._known_by: dict[tuple[int, ...], npt.NDArray[np.uint16]] = {}
         self._names = np.array([source.name for source in self.sources], dtype=np.uint8)
 
@@ -134,7 +134,7 @@ class Recommender:
         """The engine after `changes` of the catalogue, at sequence `change`. Shares everything but the masks."""
         changed = object.__new__(Recommender)
         changed.__dict__.update(self.__dict__)
-        changed._shared = SharedFeeds()
+        changed._recent = RecentFeeds()
         changed.eligibility = self.eligibility.with_changes(changes, change)
         return changed
 
@@ -145,7 +145,7 @@ class Recommender:
         """
         counted = object.__new__(Recommender)
         counted.__dict__.update(self.__dict__)
-        counted._shared = SharedFeeds()
+        counted._recent = RecentFeeds()
         counted.contents = replace(self.contents, popularity=popularity, recent_popularity=recent_popularity, response=response)
         live = {SourceName.POPULAR: PopularSource(popularity), SourceName.RESPONSE: ResponseSource(response)}
         counted.sources = tuple(live.get(source.name, source) for source in self.sources)
@@ -160,14 +160,15 @@ class Recommender:
         return [self._answered(query, now, deadline) for query in queries]
 
     def _answered(self, query: Query, now: datetime, deadline: float | None) -> Feed:
-        """The feed of `query`, made before where it is not somebody's own."""
+        """The feed of `query`, made before where the same was asked for lately."""
         key = key_of(query, now, self.eligibility.validities_passed(now))
-        kept = None if key is None else self._shared.get(key)
+        kept = None if key is None else self._recent.get(key)
         if kept is not None:
             return kept
         feed = self._feed(query, now, deadline)
-        if key is not None and not feed.degraded:
-            self._shared.keep(key, query.placement, feed)
+        # Of people the feeds of those alone who come again: others would drive them out, and never ask for theirs.
+        if key is not None and not feed.degraded and (is_for_anybody(query) or self._pasts.is_of_a_regular(query)):
+            self._recent.keep(key, query.placement, feed)
         return feed
 
     def _feed(self, query: Query, now: datetime, deadline: float | None) -> Feed:

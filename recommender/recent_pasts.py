@@ -10,30 +10,47 @@ from recommender.generation.catalogue import Catalogue
 from recommender.profile import BuildSettings
 from recommender.sources import Past
 
-KEPT = 48
-"""Histories that are kept; each takes up to a quarter of a megabyte."""
+KEPT, KEPT_OF_ONCE = 64, 16
+"""Histories that are kept, of those that asked more than once and of others: so whoever asks but once does not drive regulars out. Each
+takes up to a quarter of a megabyte."""
+
+_Key = tuple[bytes, bool]
 
 
 class RecentPasts:
-    """The last `KEPT` different histories of one generation, by what they hold and not by whose they are. Safe for many threads."""
+    """The last different histories of one generation, by what they hold and not by whose they are. Safe for many threads."""
 
     def __init__(self, catalogue: Catalogue, settings: BuildSettings) -> None:
         self._catalogue, self._settings = catalogue, settings
-        self._pasts: OrderedDict[tuple[bytes, bool], Past] = OrderedDict()
+        self._once: OrderedDict[_Key, Past] = OrderedDict()
+        self._again: OrderedDict[_Key, Past] = OrderedDict()
         self._lock = Lock()
 
     def of(self, query: Query) -> Past:
         """The history of `query`; another query of the same history gets the very same one."""
         if not len(query.history):
             return Past.of(query, self._catalogue, self._settings)
-        key = (query.history.tobytes(), query.seeds_are_items)
+        key = _key_of(query)
         with self._lock:
-            if key in self._pasts:
-                self._pasts.move_to_end(key)
-                return self._pasts[key]
+            if key in self._again:
+                self._again.move_to_end(key)
+                return self._again[key]
+            if key in self._once:
+                past = self._again[key] = self._once.pop(key)
+                while len(self._again) > KEPT:
+                    self._again.popitem(last=False)
+                return past
         past = Past.of(query, self._catalogue, self._settings)
         with self._lock:
-            self._pasts[key] = past
-            while len(self._pasts) > KEPT:
-                self._pasts.popitem(last=False)
+            self._once[key] = past
+            while len(self._once) > KEPT_OF_ONCE:
+                self._once.popitem(last=False)
         return past
+
+    def is_of_a_regular(self, query: Query) -> bool:
+        """Whether the history of `query` asked more than once."""
+        return _key_of(query) in self._again
+
+
+def _key_of(query: Query) -> _Key:
+    return query.history.tobytes(), query.seeds_are_items

@@ -10,7 +10,7 @@ from handmade import HOME, checkerboard, engine_of, feed_of, history_of, rows_in
 
 from recommender.feeds import Query
 from recommender.profile import BuildSettings
-from recommender.recent_pasts import KEPT, RecentPasts
+from recommender.recent_pasts import KEPT, KEPT_OF_ONCE, RecentPasts
 
 HISTORY = history_of(0, 2, 4)
 
@@ -40,13 +40,27 @@ def test_another_event_or_another_meaning_of_the_events_makes_another_past() -> 
     assert pasts.of(Query(HOME, 5, history=HISTORY)) is first
 
 
-def test_the_least_recently_asked_ones_give_way() -> None:
+def test_of_those_that_asked_once_the_oldest_give_way() -> None:
     pasts = recent()
-    kept = [pasts.of(Query(HOME, 5, history=history_of(row))) for row in range(KEPT)]
-    assert pasts.of(Query(HOME, 5, history=history_of(0))) is kept[0]
-    pasts.of(Query(HOME, 5, history=HISTORY))
-    assert pasts.of(Query(HOME, 5, history=history_of(0))) is kept[0]
-    assert pasts.of(Query(HOME, 5, history=history_of(1))) is not kept[1]
+    kept = [pasts.of(Query(HOME, 5, history=history_of(row))) for row in range(KEPT_OF_ONCE + 1)]
+    assert pasts.of(Query(HOME, 5, history=history_of(1))) is kept[1]
+    assert pasts.of(Query(HOME, 5, history=history_of(0))) is not kept[0]
+
+
+def test_regulars_stay_however_many_ask_but_once_and_give_way_to_other_regulars() -> None:
+    pasts, query = recent(), Query(HOME, 5, history=HISTORY)
+    regular = pasts.of(query)
+    assert not pasts.is_of_a_regular(query)
+    assert pasts.of(query) is regular
+    assert pasts.is_of_a_regular(query)
+    for row in range(3 * KEPT):
+        pasts.of(Query(HOME, 5, history=history_of(row)))
+    assert pasts.of(query) is regular
+    for row in range(KEPT):
+        for _ in range(2):
+            pasts.of(Query(HOME, 5, history=history_of(row)))
+    assert not pasts.is_of_a_regular(query)
+    assert pasts.of(query) is not regular
 
 
 def test_asking_again_answers_the_same_and_asking_otherwise_as_if_it_were_the_first_time() -> None:
@@ -70,7 +84,8 @@ def test_a_past_that_gave_way_is_gone_at_once() -> None:
     gc.disable()
     try:
         for row in range(KEPT):
-            engine._pasts.of(Query(HOME, 5, history=history_of(row)))
+            for _ in range(2):
+                engine._pasts.of(Query(HOME, 5, history=history_of(row)))
         assert gone() is None
     finally:
         gc.enable()

@@ -1,4 +1,4 @@
-"""Feeds that are for anybody are made once a minute, and never outlive what they are made of."""
+"""Feeds that are asked for again within a minute are made once, and never outlive what they are made of."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pyroaring import BitMap
 from recommender.events import EventType
 from recommender.feeds import Query, SourceName
 from recommender.items import ItemState
-from recommender.shared_feeds import KEPT
+from recommender.recent_feeds import KEPT
 from recommender.store import Change
 from recommender.times import MISSING_TIME
 
@@ -69,6 +69,37 @@ def test_what_is_somebodys_own_is_made_for_them(own: Query) -> None:
     assert rows_in(first) != rows_in(shared)
     assert feed_of(engine, own) is not first
     assert feed_of(engine, NEWCOMER) is shared
+
+
+REGULAR = Query(HOME, 8, history=history_of(1, 2), consumed=BitMap([number_of(1)]), dismissed=BitMap([number_of(3)]), reasons=8)
+
+
+def test_a_regular_who_asks_the_same_in_the_same_minute_gets_the_same_feed() -> None:
+    engine = engine_of(checkerboard())
+    once, again = feed_of(engine, REGULAR), feed_of(engine, replace(REGULAR))
+    assert again is not once
+    assert_same_feed(again, once)
+    assert feed_of(engine, replace(REGULAR), now=LATER) is again
+    assert feed_of(engine, REGULAR, now=NOW + timedelta(minutes=1)) is not again
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(REGULAR, history=history_of(1, 4)),
+        replace(REGULAR, consumed=BitMap([number_of(1), number_of(5)])),
+        replace(REGULAR, dismissed=BitMap()),
+        replace(REGULAR, exclude=(number_of(7),)),
+        replace(REGULAR, filter="price < 9.0"),
+        replace(REGULAR, placement=HOME.model_copy(update={"repeat": "allowed"})),
+    ],
+)
+def test_a_regular_of_whom_more_is_known_gets_another_feed(other: Query) -> None:
+    engine = engine_of(checkerboard())
+    kept = [feed_of(engine, REGULAR) for _ in range(3)][-1]
+    for _ in range(3):
+        assert_same_feed(feed_of(engine, other), feed_of(engine_of(checkerboard()), other))
+    assert feed_of(engine, REGULAR) is kept
 
 
 def test_a_hidden_item_is_gone_with_the_next_feed() -> None:

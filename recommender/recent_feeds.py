@@ -1,4 +1,8 @@
-"""Feeds that do not depend on who asks: newcomers', what is popular, what is like an item. They are made once a minute and kept."""
+"""Feeds that were made lately: whoever asks the very same again within the minute gets the very same.
+
+What does not depend on who asks, newcomers' feeds, what is popular, what is like an item, is asked for by many; regulars come back to
+where they were. Another event, another change of the catalogue or another minute makes another feed.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,8 @@ KEPT = 500
 Key = tuple[object, ...]
 
 
-class SharedFeeds:
-    """The last `KEPT` different feeds of one engine that are for anybody. Safe for many threads.
+class RecentFeeds:
+    """The last `KEPT` different feeds of one engine. Safe for many threads.
 
     What is kept was made for a moment of the same minute as the one that it is asked for again, between the same two moments at which the
     validity of some item begins or ends.
@@ -43,17 +47,26 @@ class SharedFeeds:
                 self._feeds.popitem(last=False)
 
 
+def is_for_anybody(query: Query) -> bool:
+    """Whether the feed of a query does not depend on who asks: no history, nothing consumed or dismissed, nothing that it names."""
+    if query.consumed or query.dismissed or query.exclude or query.candidates is not None:
+        return False
+    return query.seeds_are_items or not len(query.history)
+
+
 def key_of(query: Query, now: datetime, validities_passed: int) -> Key | None:
     """By what the feed of a query is kept, at a moment before which so many validities had begun or ended.
 
-    None for a query that is somebody's, by a history, by what was consumed or dismissed, or by what it names.
+    None for a query that names the items to rank, and for one without a history that is somebody's all the same: few ask those again.
     """
-    if query.consumed or query.dismissed or query.exclude or query.candidates is not None:
-        return None
-    if len(query.history) and not query.seeds_are_items:
-        return None
-    # Given items are told by what and how, not when.
-    seeds = (query.history["item"].tobytes(), query.history["type"].tobytes()) if len(query.history) else None
+    whose: object = None
+    if not is_for_anybody(query):
+        if query.candidates is not None or not len(query.history):
+            return None
+        whose = (query.history.tobytes(), query.consumed.serialize(), query.dismissed.serialize(), query.exclude)
+    elif len(query.history):
+        # Given items are told by what and how, not when.
+        whose = (query.history["item"].tobytes(), query.history["type"].tobytes())
     minute = now.replace(second=0, microsecond=0)
     wanted = (query.size, query.kinds, query.language, query.filter, query.category, query.sources, query.reasons)
-    return (id(query.placement), seeds, query.seeds_are_items, wanted, minute, validities_passed)
+    return (id(query.placement), whose, query.seeds_are_items, wanted, minute, validities_passed)

@@ -14,23 +14,22 @@ KEPT, KEPT_OF_ONCE = 64, 16
 """Histories that are kept, of those that asked more than once and of others: so whoever asks but once does not drive regulars out. Each
 takes up to a quarter of a megabyte."""
 
-_Key = tuple[bytes, bool]
-
 
 class RecentPasts:
     """The last different histories of one generation, by what they hold and not by whose they are. Safe for many threads."""
 
     def __init__(self, catalogue: Catalogue, settings: BuildSettings) -> None:
         self._catalogue, self._settings = catalogue, settings
-        self._once: OrderedDict[_Key, Past] = OrderedDict()
-        self._again: OrderedDict[_Key, Past] = OrderedDict()
+        self._once: OrderedDict[bytes, Past] = OrderedDict()
+        self._again: OrderedDict[bytes, Past] = OrderedDict()
         self._lock = Lock()
 
     def of(self, query: Query) -> Past:
-        """The history of `query`; another query of the same history gets the very same one."""
-        if not len(query.history):
+        """The history of `query`; another query of the same history gets the very same one, unless it is a list of given items, whose
+        whole feed is kept."""
+        if not len(query.history) or query.seeds_are_items:
             return Past.of(query, self._catalogue, self._settings)
-        key = _key_of(query)
+        key = query.history.tobytes()
         with self._lock:
             if key in self._again:
                 self._again.move_to_end(key)
@@ -49,8 +48,4 @@ class RecentPasts:
 
     def is_of_a_regular(self, query: Query) -> bool:
         """Whether the history of `query` asked more than once."""
-        return _key_of(query) in self._again
-
-
-def _key_of(query: Query) -> _Key:
-    return query.history.tobytes(), query.seeds_are_items
+        return query.history.tobytes() in self._again

@@ -10,7 +10,7 @@ from recommender.settings import load_settings
 from recommender.stages import reached, watched
 from recommender.v1 import feed_pb2
 from server.app import Server
-from server.bench.traffic import Traffic
+from server.bench.traffic import RARE, Traffic
 
 WARM = 300
 """Feeds made before the watch is started."""
@@ -28,13 +28,13 @@ class _Call:
 
 
 def stages_of_a_feed(data: Path, traffic: Traffic, feeds: int) -> dict[str, float]:
-    """Microseconds of processor time by stage of a feed for a known person, the mean of `feeds`; of the handler in this very process, from
-    the bytes of the request to those of the reply."""
+    """Microseconds of processor time by stage of a feed for a known person who is no regular, the mean of `feeds`; of the handler in this
+    very process, from the bytes of the request to those of the reply."""
     settings = load_settings(data=data, listen=FREE, admin_listen=FREE, metrics_listen=FREE)
     spent: Counter[str] = Counter()
     with Server.start(settings) as server:
         server.live.wait_for_first_look()
-        calls = traffic.only("GetFeed", part=7, asker="known")
+        calls = traffic.only("GetFeed", part=7, asker=RARE)
         for place, call in enumerate(islice(calls, WARM + feeds)):
             with watched() as watch:
                 request = feed_pb2.GetFeedRequest.FromString(call.message)

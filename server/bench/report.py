@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 TITLES = {
-    "profile": "One feed for a known person, stage by stage, in the order in which stages end",
+    "profile": "One feed for a known person who is no regular, stage by stage, in the order in which stages end",
     "start": "Start",
     "methods": "One method at a time, each connection waiting for its answer",
     "saturation": "Mixed calls, as many as the server can do",

@@ -34,7 +34,7 @@ from server.bench.clocks import memory_of, processor_seconds
 from server.bench.driver import OK, WAIT_S, Outcomes, Wanted, closed, opened, stay_on
 from server.bench.overload import OVERLOAD, PATIENCE_S, SHED, overload_row
 from server.bench.swap import feeds_row, publish, seconds_to, twin_of
-from server.bench.traffic import FEEDS, Traffic
+from server.bench.traffic import FEEDS, RARE, Traffic
 from server.launching import serving
 from server.native_threads import single_threaded
 
@@ -53,7 +53,7 @@ SINGLE = {
     "Canned": Wanted("Canned"),
     "Shed": Wanted("Shed"),
     "GetFeed": Wanted("GetFeed"),
-    **{f"GetFeed, {asker}": Wanted("GetFeed", asker) for asker in FEEDS},
+    **{f"GetFeed, {asker}": Wanted("GetFeed", asker) for asker in (*FEEDS, RARE)},
     "GetSimilar": Wanted("GetSimilar"),
     "GetPopular": Wanted("GetPopular"),
     "RecordEvents": Wanted("RecordEvents"),
@@ -126,12 +126,13 @@ def measure(data: Path, plan: Plan, told: Callable[[str], None] = lambda sentenc
         if plan.profile:
             told("the stages of a feed")
             _only(copy / "generations", current)
-            figures["profile"] = _profile(copy, plan, traffic, 1e3 * figures["methods"]["GetFeed, known"]["server ms"])
+            figures["profile"] = _profile(copy, plan, traffic, 1e3 * figures["methods"][f"GetFeed, {RARE}"]["server ms"])
     return figures
 
 
 def _profile(copy: Path, plan: Plan, traffic: Traffic, whole: float) -> Figures:
-    """The stages of a feed for a known person, and what gRPC and threads around the handler take of the `whole`, in µs."""
+    """The stages of a feed for a known person who is no regular, and what gRPC and threads around the handler take of the `whole`, in
+    µs."""
     single_threaded()
     with ProcessPoolExecutor(1, get_context("spawn"), stay_on, (plan.server_processor,)) as pool:
         stages = pool.submit(stages_of_a_feed, copy, traffic, PROFILED).result()

@@ -33,6 +33,8 @@ MIX = MappingProxyType({"GetFeed": 0.7, "RecordEvents": 0.15, "GetSimilar": 0.1,
 """Shares of calls in mixed traffic."""
 FEEDS = MappingProxyType({"known": 0.7, "new": 0.15, "session": 0.15})
 """Shares of askers among feeds."""
+RARE = "rare"
+"""An asker who is known, and none of the regulars: hardly any of their feeds was asked for before."""
 
 FEED, EVENTS = "/recommender.v1.FeedService/", "/recommender.v1.EventService/"
 METHODS = MappingProxyType(
@@ -94,7 +96,7 @@ class Traffic:
                 yield self.call(str(name), rng)
 
     def only(self, method: str, part: int = 0, asker: str | None = None, events: int = 1) -> Iterator[Call]:
-        """Calls of one method; feeds of one kind of `asker` alone where given, `events` in one call."""
+        """Calls of one method; feeds of one kind of `asker`, one of `FEEDS` or `RARE`, alone where given, `events` in one call."""
         rng = np.random.default_rng([self.seed, part])
         while True:
             yield self.call(method, rng, asker, events)
@@ -120,6 +122,9 @@ class Traffic:
         match asker:
             case "known":
                 request.subject.user_id = self._user(rng)
+            case "rare":
+                others = self.known[REGULARS:] or self.known
+                request.subject.user_id = others[int(rng.integers(len(others)))]
             case "new":
                 request.subject.user_id = f"newcomer-{rng.integers(2**62)}"
             case "session":

@@ -23,7 +23,7 @@ from server.bench.clocks import memory_of, processor_seconds
 from server.bench.command import bench_serve
 from server.bench.driver import Outcomes
 from server.bench.run import SINGLE
-from server.bench.traffic import METHODS, MIX, Traffic
+from server.bench.traffic import METHODS, MIX, RARE, REGULARS, Traffic
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +109,9 @@ def test_feeds_are_of_thirty_items_with_a_filter_and_sessions_bring_what_they_sa
     assert request.filter
     known = feed_pb2.GetFeedRequest.FromString(next(traffic.only("GetFeed", asker="known")).message)
     assert known.subject.user_id in traffic.known
+    rare = traffic.only("GetFeed", asker=RARE)
+    askers = {feed_pb2.GetFeedRequest.FromString(next(rare).message).subject.user_id for _ in range(100)}
+    assert askers <= set(traffic.known[REGULARS:] or traffic.known)
 
 
 def test_no_event_is_sent_twice(traffic: Traffic) -> None:

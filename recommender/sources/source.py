@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -106,13 +107,13 @@ def first_allowed(order: Rows, allowed: Mask, limit: int) -> Rows:
     return np.concatenate(parts) if parts else order[:0]
 
 
-class ByItems:
+class ByItems(ABC):
     """A source that goes by the items of a history that it knows."""
 
     @property
+    @abstractmethod
     def known(self) -> Mask:
         """Which items it knows, shape (n,)."""
-        raise NotImplementedError
 
     def has_opinion(self, past: Past) -> bool:
         """Whether any of them has positive weight."""

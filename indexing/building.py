@@ -104,6 +104,9 @@ def reindex(
                     snapshot.catalogue, vectors, embedded.has_vector, snapshot.events, build, blend, earlier=twin.sequence, part=report.part
                 )
             advance(1, 1)
+        with report.stage("list what is alike") as advance:
+            alike = Recommender.unpublished(contents, build).alike_lists(placement, now=now, progress=advance)
+            contents = replace(contents, alike=alike)
         with report.stage("check"):
             checks = [check_vectors(embedded), *_checks(contents, build, placement, parent, snapshot, twin, now)]
         with report.stage("publish") as advance:

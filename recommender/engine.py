@@ -14,6 +14,7 @@ from typing import TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
+from recommender.alike_lists import KEPT, AlikeLists, asks_for_a_list, looking, seeds
 from recommender.eligibility import Eligibility
 from recommender.errors import NotFound
 from recommender.feeds import PERSONAL_SOURCES, Degradation, Feed, Query, Reasons, SourceName
@@ -21,7 +22,7 @@ from recommender.fusion import contributions, cut, ordered, ranked, reordered, u
 from recommender.generation import Contents, Generation
 from recommender.generation.catalogue import Card
 from recommender.kernels import below_infinity, bits_of_liked
-from recommender.placements import HISTORY_BUCKETS
+from recommender.placements import HISTORY_BUCKETS, Placement
 from recommender.profile import BuildSettings
 from recommender.ranking import Pool, features
 from recommender.ranking.blend import EVEN
@@ -109,7 +110,7 @@ class Recommender:
         return cls(contents, settings, Eligibility.of(contents.catalogue, 0), "unpublished")
 
     @cached_property
-    def alike(self) -> frozenset[SourceName]:
+    def by_likeness(self) -> frozenset[SourceName]:
         """Sources of what is like given items: those that the blend goes by, and content, which knows new items too.
 
         What comes next is not what is alike.
@@ -174,6 +175,9 @@ class Recommender:
     def _feed(self, query: Query, now: datetime, deadline: float | None) -> Feed:
         allowed = self.eligibility.allowed(query, now)
         reached("what may be shown")
+        listed = self._listed(query, allowed)
+        if listed is not None:
+            return listed
         pool = self._pool(query, allowed, now, deadline)
         order, scores = self._reranked(pool, query, now)
         rows, scores, added, source_ranks = self._slate(query, pool, order, scores, allowed, now)
@@ -199,6 +203,33 @@ class Recommender:
                 Degradation(self.sources[place].name.key, why) for place, why in sorted(pool.left_out.items()) if pool.weights[place] > 0
             ),
         )
+
+    def _listed(self, query: Query, allowed: npt.NDArray[np.bool_]) -> Feed | None:
+        """What the generation's list of what is like one item answers to `query`; None where it has no such list, or too short a one."""
+        catalogue, lists = self.contents.catalogue, self.contents.alike
+        if not lists.there or not asks_for_a_list(query, self.by_likeness):
+            return None
+        row = int(catalogue.rows_of(query.history["item"])[0])
+        return None if row < 0 else lists.feed(query, row, allowed, catalogue.numbers)
+
+    def alike_lists(self, placement: Placement, *, now: datetime, progress: Callable[[int, int], None] = lambda done, total: None) -> AlikeLists:
+        """What is like each item by this very engine, whatever may be shown at the moment; none where no blend was learnt."""
+        n, numbers = self.contents.catalogue.n, self.contents.catalogue.numbers.tolist()
+        if self.contents.blend is None:
+            return AlikeLists.none(n)
+        allowed, at, wanted = np.ones(n, dtype=np.bool_), to_micros(now), looking(placement.model_copy(update={"blend": "learned"}))
+
+        def found(row: int) -> tuple[Rows, Floats, npt.NDArray[np.uint8]]:
+            query = Query(wanted, KEPT, seeds([numbers[row]], at=at), sources=self.by_likeness, seeds_are_items=True)
+            allowed[row] = False
+            pool = self._pool(query, allowed, now, None)
+            allowed[row] = True
+            best = pool.order[:KEPT]
+            if not row % 1_000:
+                progress(row, n)
+            return pool.rows[best], pool.totals[best], self._names[pool.added[best].argmax(axis=1)]
+
+        return AlikeLists.of(n, found)
 
     def pool(self, query: Query, *, now: datetime) -> Pool:
         """The candidates of `query` that a blend is trained on: those of every source, also where it has to look at every item.

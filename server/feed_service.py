@@ -14,13 +14,13 @@ from datetime import datetime
 import grpc
 import numpy as np
 
+from recommender.alike_lists import looking, seeds
 from recommender.asker import Asker
 from recommender.engine import Recommender
 from recommender.errors import InvalidInput, InvalidToken
-from recommender.events import Consent, EventType
+from recommender.events import Consent
 from recommender.feeds import Basis, Degradation, Feed, Query, Reasons, SourceName
 from recommender.paging import Page, binding, take_page
-from recommender.people import HISTORY_DTYPE, History
 from recommender.stages import reached
 from recommender.times import to_micros
 from recommender.v1 import feed_pb2, types_pb2
@@ -31,10 +31,6 @@ from server.deciding import Tools, count_answer, decide
 from server.reading import RANK_LIMIT, SEEDS_LIMIT, Context, Wanted, consent_of, ids_of, label_of, subject_of
 
 POPULAR = frozenset({SourceName.POPULAR})
-
-ALIKE = 100
-"""Candidates of each source, at the most, when what is like given items is looked for: nothing puts them in another order afterwards, and
-what leads the list is not what some source has so far behind."""
 
 FEED_INFO = 3
 """Number of the field `info` in a page of a feed."""
@@ -49,11 +45,7 @@ class FeedService:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         placements = tools.placements.by_name
-        # What is not like the given items does not stand in for what is: a short list is the better answer.
-        self._alike = {
-            name: placement.model_copy(update={"fallback": "none", "candidates": min(placement.candidates, ALIKE)})
-            for name, placement in placements.items()
-        }
+        self._alike = {name: looking(placement) for name, placement in placements.items()}
         # The caller chose the items, so the placement's kinds do not choose among them once more.
         self._of_given = {name: placement.model_copy(update={"kinds": frozenset()}) for name, placement in placements.items()}
 
@@ -171,19 +163,24 @@ class FeedService:
         query = Query(
             placement=self._alike[wanted.placement.name],
             size=wanted.page_size,
-            history=_seeds(liked.tolist(), disliked.tolist(), now),
+            history=seeds(liked.tolist(), disliked.tolist(), at=to_micros(now)),
             consumed=asker.consumed,
             dismissed=asker.dismissed,
             exclude=tuple(excluded.tolist()),
             kinds=wanted.kinds,
             language=wanted.context.language,
             filter=wanted.filter,
-            sources=engine.alike,
+            sources=engine.by_likeness,
             reasons=wanted.page_size,
             seeds_are_items=True,
         )
         decided, feed = decide(tools, "GetSimilar", engine, query, asker, None, context, now)
-        return self._answer(engine, decided, feed, [*unknown_liked, *unknown_disliked, *unknown], explain=request.explain)
+        shown = Shown.first(feed, len(feed.numbers))
+        if request.explain and len(feed.numbers):
+            # A list that was made with the generation does not say what each source added.
+            shown = _scored(engine, query, shown, now, None)
+        items = ranked_items(engine, tools.signer, decided, shown, explain=request.explain)
+        return answer_bytes(items, _info(decided, feed, [*unknown_liked, *unknown_disliked, *unknown]))
 
     def GetPopular(self, request: feed_pb2.GetPopularRequest, context: grpc.ServicerContext) -> bytes:
         """What is popular, overall or in one category."""
@@ -249,12 +246,3 @@ def _scored(engine: Recommender, query: Query, shown: Shown, now: datetime, dead
     places = np.array([place_of[number] for number in shown.numbers.tolist()])
     return shown._replace(scores=feed.scores[places], contributions=feed.contributions[places], source_ranks=feed.source_ranks[places])
 
-
-def _seeds(liked: list[int], disliked: list[int], now: datetime) -> History:
-    """The given items as a history, those to be unlike as its oldest part and the first given one as its newest."""
-    seeds = np.zeros(len(liked) + len(disliked), dtype=HISTORY_DTYPE)
-    seeds["item"] = [*reversed(disliked), *reversed(liked)]
-    seeds["type"] = [EventType.DISLIKE] * len(disliked) + [EventType.LIKE] * len(liked)
-    seeds["value"] = np.nan
-    seeds["at"] = to_micros(now)
-    return seeds

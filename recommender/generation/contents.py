@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from recommender.alike_lists import AlikeLists
 from recommender.generation.catalogue import Catalogue
 from recommender.graph_filter import ItemSpectrum
 from recommender.lists import Lists
@@ -43,8 +44,11 @@ ARRAYS = (
     "recent_popularity",
     "response",
     "first_at",
+    *(f"alike_{part}" for part in AlikeLists._fields),
     *blend_arrays(None),
 )
+
+NO_LISTS = AlikeLists.none(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +61,8 @@ class Contents:
     `graph`: the items' spectrum. `sequence`: what says which item comes next. `popularity` and `recent_popularity`: shape (n,),
     float32, decayed sums of positive event weights, ≥ 0. `response`: shape (n,), float32, how often an item is taken up when it is
     shown, over all items' rate, 0 for never shown. `first_at`: shape (n,), int64, µs of an item's first event, `MISSING_TIME` for
-    none. `blend`: how sources are blended, None where none was learned.
+    none. `blend`: how sources are blended, None where none was learned. `alike`: what is like each item by all of that; left out, no
+    lists.
     """
 
     catalogue: Catalogue
@@ -76,9 +81,12 @@ class Contents:
     response: npt.NDArray[np.float32]
     first_at: npt.NDArray[np.int64]
     blend: Blend | None = None
+    alike: AlikeLists = NO_LISTS
 
     def __post_init__(self) -> None:
         n = self.catalogue.n
+        if self.alike is NO_LISTS:
+            object.__setattr__(self, "alike", AlikeLists.none(n))
         for name, shape in (
             ("vectors", (self.vectors.size,)),
             ("has_vector", self.has_vector.shape),
@@ -90,6 +98,7 @@ class Contents:
             ("recent_popularity", self.recent_popularity.shape),
             ("response", self.response.shape),
             ("first_at", self.first_at.shape),
+            *((f"alike {part}", array.shape[:1]) for part, array in self.alike._asdict().items()),
         ):
             if shape != (n,):
                 raise ValueError(f"{name} has {shape[0]} rows, the catalogue has {n}")
@@ -139,6 +148,7 @@ class Contents:
             "recent_popularity": self.recent_popularity,
             "response": self.response,
             "first_at": self.first_at,
+            **{f"alike_{part}": array for part, array in self.alike._asdict().items()},
             **blend_arrays(self.blend),
         }
 
@@ -168,6 +178,7 @@ class Contents:
             response=arrays["response"],
             first_at=arrays["first_at"],
             blend=blend_of(arrays),
+            alike=AlikeLists(**{part: arrays[f"alike_{part}"] for part in AlikeLists._fields}),
         )
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from recommender.durable_files import FileEntry
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 
 
 class _Record(BaseModel):

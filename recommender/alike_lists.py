@@ -1,0 +1,130 @@
+"""What is like each item, as the engine itself found it when a generation was built.
+
+What is like one item depends on nothing but the generation, so that an answer needs no more than its list, less what may not be shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.compiling import compiled
+from recommender.events import EventType
+from recommender.feeds import NAMED, Feed, Query, ReasonKind, Reasons, SourceName
+from recommender.people import HISTORY_DTYPE, History
+from recommender.placements import Placement
+
+Rows = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+Halves = npt.NDArray[np.float16]
+Names = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+KEPT = 48
+"""Items on a list: a page of thirty, and some for what may not be shown."""
+CANDIDATES = 100
+"""Candidates of each source, at the most, when what is like given items is looked for: nothing puts them in another order afterwards, and
+what leads the list is not what some source has so far behind."""
+
+
+class AlikeLists(NamedTuple):
+    """Of each of n items the up to k that are most like it, best first: all of shape (n, k), or (n, 0) for no lists at all.
+
+    `rows`: -1 behind the last. `scores`: those of the engine. `sources`: the `SourceName` that added most to each.
+    """
+
+    rows: Rows
+    scores: Halves
+    sources: Names
+
+    @classmethod
+    def none(cls, n: int) -> AlikeLists:
+        """No lists of n items."""
+        return cls(np.zeros((n, 0), dtype=np.int32), np.zeros((n, 0), dtype=np.float16), np.zeros((n, 0), dtype=np.uint8))
+
+    @classmethod
+    def of(cls, n: int, found: Callable[[int], tuple[Rows, Floats, Names]], most: int = KEPT) -> AlikeLists:
+        """The lists of n items, of each of which `found` gives rows, scores and sources in order."""
+        lists = cls(np.full((n, most), -1, dtype=np.int32), np.zeros((n, most), dtype=np.float16), np.zeros((n, most), dtype=np.uint8))
+        for row in range(n):
+            for kept, given in zip(lists, found(row), strict=True):
+                kept[row, : len(given)] = given[:most]
+        return lists
+
+    def feed(self, query: Query, row: int, allowed: Mask, numbers: npt.NDArray[np.uint32]) -> Feed | None:
+        """The answer to a `query` for what is like the item at `row`, of what is `allowed`, shape (n,); None where the list is too short.
+
+        `numbers`: those of all items, shape (n,). All of a score is laid to the source that added most.
+        """
+        places, enough = _left(self.rows[row], allowed, query.size)
+        if not enough:
+            return None
+        rows, sources, scores = self.rows[row, places], self.sources[row, places], self.scores[row, places].astype(np.float32)
+        r, s = len(rows), len(SourceName)
+        added = np.zeros((r, s), dtype=np.float32)
+        added[np.arange(r), sources - 1] = scores
+        return Feed(
+            numbers=numbers[rows],
+            scores=scores,
+            sources=sources,
+            contributions=added,
+            source_ranks=np.zeros((r, s), dtype=np.int32),
+            probabilities=np.ones(r, dtype=np.float32),
+            reasons=_alike(sources[: query.reasons], int(query.history["item"][0])),
+            eligible=int(np.count_nonzero(allowed)),
+            retrieval_mode="lists",
+        )
+
+
+def looking(placement: Placement) -> Placement:
+    """The settings by which what is like given items is looked for: what is not like them does not stand in for it, as a short list is the
+    better answer."""
+    return placement.model_copy(update={"fallback": "none", "candidates": min(placement.candidates, CANDIDATES)})
+
+
+def seeds(liked: Sequence[int], disliked: Sequence[int] = (), *, at: int) -> History:
+    """Given items by number as a history, those to be unlike as its oldest part and the first given one as its newest; all `at`, µs."""
+    made = np.zeros(len(liked) + len(disliked), dtype=HISTORY_DTYPE)
+    made["item"] = [*reversed(disliked), *reversed(liked)]
+    made["type"] = [EventType.DISLIKE] * len(disliked) + [EventType.LIKE] * len(liked)
+    made["value"] = np.nan
+    made["at"] = at
+    return made
+
+
+def asks_for_a_list(query: Query, sources: frozenset[SourceName]) -> bool:
+    """Whether a query is for what is like one item by all of `sources` and a learned blend, as lists are made."""
+    return (
+        query.seeds_are_items
+        and len(query.history) == 1
+        and query.sources == sources
+        and query.candidates is None
+        and query.placement.blend == "learned"
+        and query.placement.fallback == "none"
+        and query.placement.candidates == CANDIDATES
+        and bool(query.history["type"][0] == EventType.LIKE)
+    )
+
+
+def _alike(sources: Names, seed: int) -> Reasons:
+    r = len(sources)
+    because = np.full((r, NAMED), -1, dtype=np.int64)
+    because[:, 0] = seed
+    kinds = np.full(r, ReasonKind.SIMILAR_TO_SEED, dtype=np.uint8)
+    return Reasons(kinds, sources, np.zeros(r, dtype=np.uint8), because, np.ones(r, dtype=np.float32))
+
+
+@compiled
+def _left(rows: Rows, allowed: Mask, size: int) -> tuple[npt.NDArray[np.int64], bool]:
+    """Places of the first `size` of `rows` that are `allowed`, and whether they are all that there can be: so many, or all on a list that
+    ends before its room does."""
+    places, count, filled = np.empty(min(size, len(rows)), dtype=np.int64), 0, 0
+    while filled < len(rows) and rows[filled] >= 0 and count < size:
+        if allowed[rows[filled]]:
+            places[count] = filled
+            count += 1
+        filled += 1
+    return places[:count], count == size or (filled < len(rows) and count == filled)

@@ -5,7 +5,7 @@ What is like one item depends on nothing but the generation, so that an answer n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,9 +16,9 @@ from recommender.events import EventType
 from recommender.feeds import NAMED, Feed, Query, ReasonKind, Reasons, SourceName
 from recommender.people import HISTORY_DTYPE, History
 from recommender.placements import Placement
+from recommender.ranking.pool import Pool
 
 Rows = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
 Names = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -46,13 +46,21 @@ class AlikeLists(NamedTuple):
         return cls(np.zeros((n, 0), dtype=np.int32), np.zeros((n, 0), dtype=np.float16), np.zeros((n, 0), dtype=np.uint8))
 
     @classmethod
-    def of(cls, n: int, found: Callable[[int], tuple[Rows, Floats, Names]], most: int = KEPT) -> AlikeLists:
-        """The lists of n items, of each of which `found` gives rows, scores and sources in order."""
-        lists = cls(np.full((n, most), -1, dtype=np.int32), np.zeros((n, most), dtype=np.float16), np.zeros((n, most), dtype=np.uint8))
-        for row in range(n):
-            for kept, given in zip(lists, found(row), strict=True):
-                kept[row, : len(given)] = given[:most]
-        return lists
+    def room_for(cls, n: int) -> AlikeLists:
+        """Empty lists of n items."""
+        shape = n, KEPT
+        return cls(np.full(shape, -1, dtype=np.int32), np.zeros(shape, dtype=np.float16), np.zeros(shape, dtype=np.uint8))
+
+    @property
+    def there(self) -> bool:
+        """Whether there are any."""
+        return bool(self.rows.shape[1])
+
+    def put(self, row: int, pool: Pool) -> None:
+        """Make what leads a `pool` the list of the item at `row`."""
+        best = pool.order[: self.rows.shape[1]]
+        self.rows[row, : len(best)], self.scores[row, : len(best)] = pool.rows[best], pool.totals[best]
+        self.sources[row, : len(best)] = pool.added[best].argmax(axis=1) + 1
 
     def feed(self, query: Query, row: int, allowed: Mask, numbers: npt.NDArray[np.uint32]) -> Feed | None:
         """The answer to a `query` for what is like the item at `row`, of what is `allowed`, shape (n,); None where the list is too short.

@@ -212,24 +212,27 @@ class Recommender:
         row = int(catalogue.rows_of(query.history["item"])[0])
         return None if row < 0 else lists.feed(query, row, allowed, catalogue.numbers)
 
-    def alike_lists(self, placement: Placement, *, now: datetime, progress: Callable[[int, int], None] = lambda done, total: None) -> AlikeLists:
-        """What is like each item by this very engine, whatever may be shown at the moment; none where no blend was learnt."""
-        n, numbers = self.contents.catalogue.n, self.contents.catalogue.numbers.tolist()
-        if self.contents.blend is None:
-            return AlikeLists.none(n)
-        allowed, at, wanted = np.ones(n, dtype=np.bool_), to_micros(now), looking(placement.model_copy(update={"blend": "learned"}))
+    def alike_lists(
+        self, placement: Placement, *, now: datetime, progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> AlikeLists:
+        """What is like each item by this very engine, whatever may be shown at the moment.
 
-        def found(row: int) -> tuple[Rows, Floats, npt.NDArray[np.uint8]]:
+        None where no blend was learnt, since each placement then has its own, nor where a source fails.
+        """
+        n, numbers = self.contents.catalogue.n, self.contents.catalogue.numbers.tolist()
+        lists = AlikeLists.room_for(n if self.contents.blend is not None else 0)
+        allowed, at, wanted = np.ones(n, dtype=np.bool_), to_micros(now), looking(placement.model_copy(update={"blend": "learned"}))
+        for row in range(len(lists.rows)):
             query = Query(wanted, KEPT, seeds([numbers[row]], at=at), sources=self.by_likeness, seeds_are_items=True)
             allowed[row] = False
             pool = self._pool(query, allowed, now, None)
             allowed[row] = True
-            best = pool.order[:KEPT]
+            if pool.left_out:
+                return AlikeLists.none(n)
+            lists.put(row, pool)
             if not row % 1_000:
                 progress(row, n)
-            return pool.rows[best], pool.totals[best], self._names[pool.added[best].argmax(axis=1)]
-
-        return AlikeLists.of(n, found)
+        return lists if len(lists.rows) else AlikeLists.none(n)
 
     def pool(self, query: Query, *, now: datetime) -> Pool:
         """The candidates of `query` that a blend is trained on: those of every source, also where it has to look at every item.

@@ -245,4 +245,3 @@ def _scored(engine: Recommender, query: Query, shown: Shown, now: datetime, dead
     place_of = {number: place for place, number in enumerate(feed.numbers.tolist())}
     places = np.array([place_of[number] for number in shown.numbers.tolist()])
     return shown._replace(scores=feed.scores[places], contributions=feed.contributions[places], source_ranks=feed.source_ranks[places])
-

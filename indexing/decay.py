@@ -14,6 +14,10 @@ def decay(at: npt.NDArray[np.int64], newest: int, half_life_days: float, *, floo
     1 at `newest`; before it, what lies above `floor` halves with every `half_life_days`. The floor keeps a handful of new
     events from erasing an old archive.
     """
-    age_days = (newest - at) / DAY_US
-    factors: npt.NDArray[np.float64] = floor + (1 - floor) * 0.5 ** (age_days / half_life_days)
+    # In place, since there may be tens of millions.
+    factors: npt.NDArray[np.float64] = (newest - at) / DAY_US
+    factors /= half_life_days
+    np.power(0.5, factors, out=factors)
+    factors *= 1 - floor
+    factors += floor
     return factors

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
 from indexing.decay import decay
 from indexing.pace import paced
-from recommender.event_table import EventTable, strongest_per_key
+from indexing.standing import Standing
+from recommender.event_table import EventTable
 from recommender.generation.catalogue import Catalogue
 from recommender.profile import BuildSettings
 
@@ -24,19 +26,26 @@ def interaction_matrix(events: EventTable, catalogue: Catalogue, settings: Build
     """
     settings = paced(events, catalogue, settings)
     assert settings.half_life_days is not None
-    events = events.acted().newest_per_person(settings.person_limit)
-    rows = catalogue.rows_of(events.item)
-    weights = events.weights(settings.event_weights)
-    kept = np.flatnonzero((rows >= 0) & (weights != 0))
-    people, person = np.unique(events.person[kept], return_inverse=True)
-    places, strongest = strongest_per_key(person * np.int64(catalogue.n) + rows[kept], weights[kept])
-    at = events.at[kept][places]
-    factors = decay(at, int(at.max(initial=0)), settings.half_life_days, floor=FLOOR)
-    # Decay moves weight from old events to new ones; the mean stays, so that regularisation means the same for any age of data.
-    decayed = (strongest * factors / factors.mean()).astype(np.float32) if len(factors) else strongest
-    matrix = sp.csr_array((decayed, (person[places], rows[kept][places])), shape=(len(people), catalogue.n))
+    standing = Standing.of(events, catalogue, settings)
+    weights = faded(standing.weight, standing.at, settings.half_life_days)
+    lengths = np.bincount(standing.person) if len(weights) else np.zeros(0, dtype=np.int64)
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    matrix = sp.csr_array((weights, standing.item, ends.astype(np.int32)), shape=(len(lengths), catalogue.n))
     matrix.sort_indices()
     return matrix
+
+
+def faded(weights: npt.NDArray[np.float32], at: npt.NDArray[np.int64], half_life_days: float) -> npt.NDArray[np.float32]:
+    """`weights` of events at `at` (µs), both shape (m,), decayed with their age before the newest.
+
+    Decay moves weight from old events to new ones; its mean factor is 1, so that regularisation means the same for any age of data.
+    """
+    if not len(at):
+        return weights
+    factors = decay(at, int(at.max()), half_life_days, floor=FLOOR)
+    factors /= factors.mean()
+    factors *= weights
+    return factors.astype(np.float32)
 
 
 def of_some_people(matrix: sp.csr_array, most: int, *, seed: int) -> sp.csr_array:
@@ -48,11 +57,19 @@ def of_some_people(matrix: sp.csr_array, most: int, *, seed: int) -> sp.csr_arra
 
 
 def positive_part(matrix: sp.csr_array) -> sp.csr_array:
-    """The entries above 0, the same shape."""
+    """The entries above 0, the same shape; the very same matrix where there are no others."""
+    if not matrix.nnz or matrix.data.min() > 0:
+        return matrix
     positive = matrix.copy()
     positive.data = np.maximum(positive.data, 0)
     positive.eliminate_zeros()
     return positive
+
+
+def of_learnt(matrix: sp.csr_array) -> tuple[sp.csr_array, npt.NDArray[np.int32]]:
+    """The columns of `matrix` that have entries, and which they are, ascending: shape (k,), int32."""
+    learnt = np.flatnonzero(np.bincount(matrix.indices, minlength=matrix.shape[1])).astype(np.int32)
+    return matrix if len(learnt) == matrix.shape[1] else sp.csr_array(matrix[:, learnt]), learnt
 
 
 def rarity(matrix: sp.csr_array) -> float:

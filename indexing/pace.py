@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from indexing.decay import decay
 from recommender.event_table import EventTable
+from recommender.events import EventType
 from recommender.generation.catalogue import Catalogue
 from recommender.order import Order, order_of
 from recommender.profile import BuildSettings
@@ -51,11 +52,10 @@ def foretelling_half_life(events: EventTable, catalogue: Catalogue, settings: Bu
     The newest events are gone through step by step; counts of what lies before a step give each item a chance, and what counts is the
     mean log of the chances of the items that were taken up in it (the prequential likelihood: Dawid, JRSS A 1984).
     """
-    acted = events.acted()
-    rows, weights = catalogue.rows_of(acted.item), acted.weights(settings.event_weights)
-    kept = np.flatnonzero((rows >= 0) & (weights > 0))
-    order = kept[np.argsort(acted.at[kept], kind="stable")][-MOST:]
-    at, rows, weights = acted.at[order], rows[order], weights[order]
+    rows, weights = catalogue.rows_of(events.item), events.weights(settings.event_weights)
+    kept = np.flatnonzero((rows >= 0) & (weights > 0) & (events.type != EventType.IMPRESSION))
+    order = kept[newest(events.at[kept], MOST)]
+    at, rows, weights = events.at[order], rows[order], weights[order]
     if not len(at) or order_of(events) is not Order.TIME:
         return USUAL
     steps = np.linspace(1 - SHARE, 1, STEPS, endpoint=False)
@@ -65,6 +65,16 @@ def foretelling_half_life(events: EventTable, catalogue: Catalogue, settings: Bu
         return USUAL
     reached = [_likelihood(at, rows, weights, starts, half_life, catalogue.n) for half_life in HALF_LIVES]
     return HALF_LIVES[int(np.argmax(reached))]
+
+
+def newest(at: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
+    """Places of the `most` newest of `at`, µs, shape (m,), ascending in time; of equal times those that stand last, in their order."""
+    if len(at) <= most:
+        return np.argsort(at, kind="stable")
+    oldest = np.partition(at, len(at) - most)[len(at) - most]
+    newer, as_old = np.flatnonzero(at > oldest), np.flatnonzero(at == oldest)
+    places = np.sort(np.concatenate([newer, as_old[len(as_old) - (most - len(newer)) :]]))
+    return places[np.argsort(at[places], kind="stable")]
 
 
 def _likelihood(

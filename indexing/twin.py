@@ -10,9 +10,9 @@ import numpy as np
 
 from indexing.blending.blending import Learnt, blend_of_cuts, gather_drawn
 from indexing.fitting import Fitted, fit
-from indexing.interactions import interaction_matrix
 from indexing.learn.sequence import settings_of_parts
 from indexing.progress import Part, untold, within
+from indexing.standing import Standing
 from recommender.engine import Recommender
 from recommender.event_table import EventTable
 from recommender.events import Consent
@@ -125,7 +125,7 @@ def judge_twin(
     if len(held_out) < judging.fewest:
         why_not = f"{len(held_out)} people took up something new in the last {judging.share:.0%} of events, {judging.fewest} are needed"
         return TwinReport(f"not judged: {why_not}", None, why_not, None)
-    if not len(interaction_matrix(events.before(cut).consenting(Consent.TRAIN), catalogue, settings).data):
+    if not len(Standing.of(events.before(cut).consenting(Consent.TRAIN), catalogue, settings).item):
         why_not = f"no event to learn from lies before {from_micros(cut):%Y-%m-%d %H:%M} UTC, where the newest {judging.share:.0%} begin"
         return TwinReport(f"not judged: {why_not}", None, why_not, None)
     fitted = fit_twin(catalogue, vectors, has_vector, events, settings, placement, cut, part)

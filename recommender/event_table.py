@@ -50,6 +50,8 @@ class EventTable:
 
     def where(self, mask: npt.NDArray[np.bool_]) -> EventTable:
         """The events at which `mask`, shape (m,), is true."""
+        if mask.all():
+            return self
         return EventTable(self.person[mask], self.item[mask], self.type[mask], self.value[mask], self.at[mask], self.consent[mask])
 
     def before(self, moment: int) -> EventTable:
@@ -63,14 +65,6 @@ class EventTable:
     def acted(self) -> EventTable:
         """The events without impressions."""
         return self.where(self.type != EventType.IMPRESSION)
-
-    def newest_per_person(self, limit: int) -> EventTable:
-        """At most the `limit` newest events of each person."""
-        if not len(self):
-            return self
-        ends = np.flatnonzero(np.append(self.person[1:] != self.person[:-1], True)) + 1
-        end_of = np.repeat(ends, np.diff(ends, prepend=0))
-        return self.where(np.arange(len(self)) >= end_of - limit)
 
     def weights(self, weights: EventWeights) -> npt.NDArray[np.float32]:
         """What each event says about taste, shape (m,), float32."""
@@ -99,23 +93,12 @@ def weights_of(types: npt.NDArray[np.uint8], values: npt.NDArray[np.float32], ta
     """The same for arrays that lie in one piece."""
     weights = np.empty(len(types), dtype=np.float32)
     for place in range(len(types)):
-        portioned = types[place] in (_READ, _WATCH) and not np.isnan(values[place])
-        weights[place] = table[types[place]] * (values[place] if portioned else np.float32(1))
+        weights[place] = weight_of(types[place], values[place], table)
     return weights
 
 
-def strongest_per_key(
-    keys: npt.NDArray[np.int64], weights: npt.NDArray[np.float32]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """One event for each distinct key (person and item), from events of shape (m,) that are in order of time.
-
-    Returns the place of each key's newest event, ascending, and its weight: the strongest that any of the key's events has,
-    unless the newest one is negative, which then stands (someone who disliked it in the end dislikes it).
-    """
-    distinct, from_end = np.unique(keys[::-1], return_index=True)
-    newest = len(keys) - 1 - from_end
-    strongest = np.full(len(distinct), -np.inf, dtype=np.float32)
-    np.maximum.at(strongest, np.searchsorted(distinct, keys), weights)
-    strongest = np.where(weights[newest] < 0, weights[newest], strongest)
-    order = np.argsort(newest)
-    return newest[order], strongest[order]
+@compiled
+def weight_of(type: np.uint8, value: np.float32, table: npt.NDArray[np.float32]) -> np.float32:
+    """The weight of one event."""
+    weight: np.float32 = table[type]
+    return weight * value if type in (_READ, _WATCH) and not np.isnan(value) else weight

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from recommender.event_table import EventTable
 from recommender.events import Consent, EventType
@@ -36,3 +37,20 @@ def targets(held: HeldOut) -> dict[int, list[int]]:
 
 def known(held: HeldOut) -> dict[int, list[int]]:
     return {int(person): history["item"].tolist() for person, history in zip(held.people, held.histories, strict=True)}
+
+
+def strongest_per_key(
+    keys: npt.NDArray[np.int64], weights: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """One event for each distinct key (person and item), from events of shape (m,) that are in order of time.
+
+    Returns the place of each key's newest event, ascending, and its weight: the strongest that any of the key's events has,
+    unless the newest one is negative, which then stands (someone who disliked it in the end dislikes it).
+    """
+    distinct, from_end = np.unique(keys[::-1], return_index=True)
+    newest = len(keys) - 1 - from_end
+    strongest = np.full(len(distinct), -np.inf, dtype=np.float32)
+    np.maximum.at(strongest, np.searchsorted(distinct, keys), weights)
+    strongest = np.where(weights[newest] < 0, weights[newest], strongest)
+    order = np.argsort(newest)
+    return newest[order], strongest[order]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from indexing.interactions import positive_part
-from indexing.learn.degrees import column_sums, inverse_power, row_sums
+from indexing.interactions import of_learnt, positive_part
+from indexing.learn.degrees import column_sums, inverse_power, row_sums, scaled
 from indexing.learn.strongest import FAN, among_all, strongest_per_row
 from indexing.learn.sums import strongest_product
 from recommender.profile import CoOccurrence
@@ -24,15 +24,12 @@ def co_occurrence_weights(matrix: sp.csr_array, settings: CoOccurrence) -> sp.cs
     items that it says most for, and is itself spoken for by at most `FAN` times as many.
     """
     n = matrix.shape[1]
-    positive = positive_part(matrix)
-    learnt = np.flatnonzero(np.bincount(positive.indices, minlength=n)).astype(np.int32)
+    active, learnt = of_learnt(positive_part(matrix))
     if not len(learnt):
         return sp.csr_array((n, n), dtype=np.float32)
-    active = sp.csr_array(positive[:, learnt])
     people, items = row_sums(active), column_sums(active)
-    by_person = sp.diags_array(inverse_power(people, settings.person_exponent)) @ active
-    said = sp.csr_array(by_person @ sp.diags_array(inverse_power(items, settings.target_exponent))).astype(np.float32)
-    saying = sp.csr_array(sp.diags_array(inverse_power(items, settings.source_exponent)) @ active.T).astype(np.float32)
+    said = scaled(active, inverse_power(people, settings.person_exponent), inverse_power(items, settings.target_exponent))
+    saying = scaled(sp.csr_array(active.T), inverse_power(items, settings.source_exponent))
     by_source = strongest_product(saying, said, settings.neighbours, own=False)
     by_target = strongest_per_row(sp.csr_array(by_source.T), FAN * settings.neighbours)
     return among_all(sp.csr_array(by_target.T), learnt, n)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from indexing.interactions import positive_part, rarity
+from indexing.interactions import of_learnt, positive_part, rarity
 from indexing.learn.blocks import CHUNK_CELLS
-from indexing.learn.degrees import column_sums, inverse_power, row_sums
+from indexing.learn.degrees import column_sums, inverse_power, row_sums, scaled
 from indexing.learn.local_ridge import local_ridge
 from indexing.learn.ridge import dense_ridge
 from indexing.learn.strongest import FAN, among_all, strongest_per_row
@@ -36,21 +36,16 @@ def item_item_weights(matrix: sp.csr_array, settings: ItemItem, *, penalty: floa
     results have at most `cells` entries. Raises `InvalidInput` where λ is too small for a solution.
     """
     n = matrix.shape[1]
-    positive = positive_part(matrix)
-    learnt = np.flatnonzero(np.bincount(positive.indices, minlength=n)).astype(np.int32)
+    active, learnt = of_learnt(positive_part(matrix))
     if len(learnt) < 2:
         return sp.csr_array((n, n), dtype=np.float32)
-    active = sp.csr_array(positive[:, learnt])
-    scale = sp.diags_array(inverse_power(row_sums(active), settings.degree_exponent))
-    scaled = sp.csr_array(scale @ active).astype(np.float32)
     # A ridge whose penalty grows with an item's degree is the plain one between columns that were divided by a power of it.
     shares = inverse_power(column_sums(active), settings.item_exponent)
-    scaled = sp.csr_array(scaled @ sp.diags_array(shares)).astype(np.float32)
-    penalty *= float(scaled.power(2).sum()) / float(active.power(2).sum())
+    divided = scaled(scaled(active, inverse_power(row_sums(active), settings.degree_exponent)), by_column=shares)
+    penalty *= float(divided.power(2).sum()) / float(active.power(2).sum())
     inputs = FAN * settings.neighbours
     if len(learnt) <= settings.dense_limit:
-        by_source = dense_ridge(scaled, penalty, inputs, cells=cells)
+        by_source = dense_ridge(divided, penalty, inputs, cells=cells)
     else:
-        by_source = local_ridge(scaled, penalty, inputs, reach=settings.reach, seed=seed, cells=cells)
-    by_source = sp.csr_array(sp.diags_array(shares) @ by_source @ sp.diags_array(1 / shares)).astype(np.float32)
-    return among_all(strongest_per_row(by_source, settings.neighbours), learnt, n)
+        by_source = local_ridge(divided, penalty, inputs, reach=settings.reach, seed=seed)
+    return among_all(strongest_per_row(scaled(by_source, shares, 1 / shares), settings.neighbours), learnt, n)

@@ -13,6 +13,7 @@ from indexing.learn.degrees import column_sums
 from indexing.learn.ridge import factorised
 from indexing.learn.singular_vectors import balanced, right_singular_vectors
 from indexing.learn.strongest import strongest_of_dense, transposed
+from recommender.compiling import compiled
 
 BLOCK = 400
 """Items solved for at a time, at most half the reach: the inverse costs reach³/3 + reach² · block, so larger ones share more of
@@ -21,9 +22,11 @@ EMBEDDING = 64
 ROUNDS = 8
 
 Items = npt.NDArray[np.int32]
+Integers = npt.NDArray[np.integer]
+Floats = npt.NDArray[np.float32]
 
 
-def local_ridge(scaled: sp.csr_array, penalty: float, inputs: int, *, reach: int, seed: int, cells: int) -> sp.csr_array:
+def local_ridge(scaled: sp.csr_array, penalty: float, inputs: int, *, reach: int, seed: int) -> sp.csr_array:
     """Weights between k items, shape (k, k), CSR, row j holding what item j says for others; diagonal zero.
 
     `scaled`: people by items, shape (p, k), float32, ≥ 0, each item with an entry. Each block is regressed on itself and on the
@@ -37,7 +40,7 @@ def local_ridge(scaled: sp.csr_array, penalty: float, inputs: int, *, reach: int
     by_target = []
     for block in order:
         near = explaining(by_item, scaled, strengths, block, reach)
-        kept = strongest_of_dense(inputs_of(sp.csr_array(by_person[:, near]), penalty, len(block), cells=cells), inputs)
+        kept = strongest_of_dense(inputs_of(sp.csc_array(by_person[:, near]), penalty, len(block)), inputs)
         by_target.append(sp.csr_array((kept.data, near[kept.indices], kept.indptr), shape=(len(block), k)))
     by_source = transposed(by_target)
     # Targets came in the order of their blocks.
@@ -70,21 +73,54 @@ def explaining(by_item: sp.csr_array, scaled: sp.csr_array, strengths: npt.NDArr
     regression, which is taken as a share of |x_b|² + λ and summed over the block. Without λ here, items that hardly anybody
     has would crowd out those whose weights count.
     """
-    shared = sp.csr_array(by_item[block] @ scaled)
-    explained = shared.data.astype(np.float64) ** 2 / np.repeat(strengths[block], np.diff(shared.indptr))
-    shares = np.bincount(shared.indices, weights=explained, minlength=len(strengths)) / strengths
+    by_items, by_people = ((matrix.indptr, matrix.indices, matrix.data) for matrix in (by_item, scaled))
+    shares = _explained(*by_items, *by_people, strengths, block) / strengths
     shares[block] = 0
-    others = np.argsort(-shares, kind="stable")[: max(reach - len(block), 0)].astype(np.int32)
-    return np.concatenate([np.sort(others[shares[others] > 0]), block])
+    others = np.flatnonzero(shares > 0).astype(np.int32)
+    others = others[np.argsort(-shares[others], kind="stable")[: max(reach - len(block), 0)]]
+    return np.concatenate([np.sort(others), block])
 
 
-def inputs_of(near: sp.csr_array, penalty: float, count: int, *, cells: int) -> npt.NDArray[np.float32]:
+@compiled
+def _explained(
+    ends: Integers,
+    people: Integers,
+    values: Floats,
+    person_ends: Integers,
+    items: Integers,
+    weights: Floats,
+    strengths: npt.NDArray[np.float64],
+    block: Items,
+) -> npt.NDArray[np.float64]:
+    """Σ over items b of the `block` of (x_j·x_b)² over b's strength, for every item j, shape (k,); from items by people and people by
+    items, both CSR."""
+    k = len(strengths)
+    explained, shared, seen, touched = np.zeros(k), np.zeros(k, dtype=np.float32), np.zeros(k, dtype=np.bool_), np.empty(k, dtype=np.int32)
+    for item in block:
+        count = 0
+        for at in range(ends[item], ends[item + 1]):
+            person, value = people[at], values[at]
+            for place in range(person_ends[person], person_ends[person + 1]):
+                other = items[place]
+                if not seen[other]:
+                    seen[other] = True
+                    touched[count] = other
+                    count += 1
+                shared[other] += value * weights[place]
+        for place in range(count):
+            other = touched[place]
+            explained[other] += np.float64(shared[other]) ** 2 / strengths[item]
+            shared[other], seen[other] = 0, False
+    return explained
+
+
+def inputs_of(near: sp.csc_array, penalty: float, count: int) -> npt.NDArray[np.float32]:
     """What each of `near`'s items says for each of the last `count`: shape (count, r), from people by items of shape (p, r).
 
     Only these columns of P = (G + λI)⁻¹ are solved for. With G + λI = LLᵀ, they are L⁻ᵀ times the last columns of L⁻¹, which
     are zero but for the last rows, since L is triangular and the items asked for stand last.
     """
-    factor = factorised(near, penalty, cells=cells)
+    factor = factorised(near, penalty)
     r = len(factor)
     invert, solve = scipy.linalg.get_lapack_funcs(("trtri", "trtrs"), (factor,))
     columns = np.zeros((r, count), dtype=factor.dtype, order="F")

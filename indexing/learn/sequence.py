@@ -11,7 +11,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from indexing.learn.singular_vectors import balanced, right_singular_vectors
-from indexing.learn.visits import Visits
+from indexing.standing import Standing
 from recommender.event_table import EventTable
 from recommender.events import Consent
 from recommender.generation.catalogue import Catalogue
@@ -36,6 +36,7 @@ SHORTEST = np.float32(1e-6)
 """Length up to which an item's singular vectors say nothing of it."""
 
 Places = npt.NDArray[np.int64]
+Items = npt.NDArray[np.int32]
 
 
 def sequence_model(
@@ -43,7 +44,7 @@ def sequence_model(
 ) -> SequenceModel:
     """A transformer of which every item after a person's first was to be foreseen from those before it.
 
-    It goes by `Visits`: an item stands once for each person, at its newest event; the newest `length` next items of each person are
+    An item stands once for each person, at its newest event (`Standing`); the newest `length` next items of each person are
     learnt from. Items start at the leading singular vectors of who has what, each by the root of its singular value and items at
     length 1. The loss is a sampled softmax over the true next item and `negatives` others, drawn for each step half by how often
     they occur and half evenly, whose logits are corrected for that (Yi et al., RecSys 2019), so that the served scores are
@@ -59,10 +60,14 @@ def sequence_model(
     grows with events only by their sorting. What a step takes goes by the items that it touches, however many there are.
     """
     n, options = catalogue.n, settings.sequence
-    visits = Visits.of(events, catalogue, settings)
-    rows, item = np.unique(visits.item, return_inverse=True)
-    people = _People.of(visits.person, item, options.length)
-    if not visits.ordered or people.tokens.sum() < options.fewest:
+    standing = _liked(events, catalogue, settings)
+    counts, ordered, person = np.bincount(standing.item, minlength=n), standing.ordered, standing.person
+    rows = np.flatnonzero(counts)
+    # From here on items are numbered among those that anybody had.
+    item = (np.cumsum(counts > 0, dtype=np.int32) - 1)[standing.item]
+    del standing
+    people = _People.of(person, item, options.length)
+    if not ordered or people.tokens.sum() < options.fewest:
         return SequenceModel.none(n)
     # Imported here because it takes seconds.
     import torch
@@ -73,13 +78,13 @@ def sequence_model(
     rng = np.random.default_rng(settings.seed)
     known = earlier if earlier is not None and _is_much(people, options) and earlier.known.any() else None
     people, passes = _within(people, options, rng, share=1.0 if known is None else options.later_share)
-    counts = np.bincount(item, minlength=len(rows))
+    counts = counts[rows]
     share = POPULAR_SHARE * counts / counts.sum() + (1 - POPULAR_SHARE) / len(rows)
     until = np.cumsum(share)
     steps = passes * len(people.batches())
     warming = min(WARMING_STEPS, max(1, steps // 4))
     with _own_torch(settings.seed):
-        model = NextItem(_start(visits.person, item, options, settings.seed), options)
+        model = NextItem(_start(person, item, options, settings.seed), options)
         if known is not None:
             model.start_from(known, rows)
         optimiser = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=BETAS, weight_decay=0.0, fused=True)
@@ -108,16 +113,23 @@ def sequence_model(
         vectors.finish()
         biases.finish()
         served = model.eval().served(rows, n)
-    return replace(served, usual=_usual_total(served, visits.person, rows[item].astype(np.int32), options.length))
+    return replace(served, usual=_usual_total(served, person, item, rows.astype(np.int32), options.length))
 
 
-def _usual_total(model: SequenceModel, person: npt.NDArray[np.integer], rows: npt.NDArray[np.int32], length: int) -> float:
-    """The mean of the model's total after histories of `SAMPLED` people at the most; `person` and `rows`, shape (m,), in their order."""
+def _liked(events: EventTable, catalogue: Catalogue, settings: BuildSettings) -> Standing:
+    """What people had and did not dislike in the end."""
+    standing = Standing.of(events, catalogue, settings)
+    return standing.where(standing.weight > 0)
+
+
+def _usual_total(model: SequenceModel, person: Items, item: Items, rows: Items, length: int) -> float:
+    """The mean of the model's total after histories of `SAMPLED` people at the most; `person` and `item`, shape (m,), in their order, items
+    being those at `rows`."""
     ends = np.flatnonzero(np.append(person[1:] != person[:-1], True)) + 1
     starts = np.concatenate([[0], ends[:-1]])
     chosen = np.unique(np.linspace(0, len(ends) - 1, min(SAMPLED, len(ends))).astype(np.int64))
     return float(
-        np.mean([model.total(rows[max(start, end - length) : end]) for start, end in zip(starts[chosen], ends[chosen], strict=True)])
+        np.mean([model.total(rows[item[max(start, end - length) : end]]) for start, end in zip(starts[chosen], ends[chosen], strict=True)])
     )
 
 
@@ -126,8 +138,8 @@ def settings_of_parts(events: EventTable, catalogue: Catalogue, settings: BuildS
 
     What is blended on a part has to be what is served: a model that only the whole is large enough for would never be heard.
     """
-    visits = Visits.of(events.consenting(Consent.TRAIN), catalogue, settings)
-    people = _People.of(visits.person, visits.item.astype(np.int64), settings.sequence.length)
+    standing = _liked(events.consenting(Consent.TRAIN), catalogue, settings)
+    people = _People.of(standing.person, standing.item, settings.sequence.length)
     if people.tokens.sum() < settings.sequence.fewest:
         return settings
     return settings.model_copy(update={"sequence": settings.sequence.model_copy(update={"fewest": 1})})
@@ -138,12 +150,12 @@ class _People:
     """What p people with a next item did. `item`: flat, shape (m,), oldest first. `ends`: shape (p,), one after the last of each.
     `tokens`: shape (p,), ≥ 1, how many next items each is learnt from."""
 
-    item: Places
+    item: Items
     ends: Places
     tokens: Places
 
     @classmethod
-    def of(cls, person: Places, item: Places, length: int) -> _People:
+    def of(cls, person: Items, item: Items, length: int) -> _People:
         """From `person` and `item`, shape (m,), in order of person and time: the newest `length` next items of each."""
         visits = np.bincount(person)
         several = visits > 1
@@ -194,11 +206,13 @@ def _within(people: _People, options: Sequence, rng: np.random.Generator, *, sha
     return people.chosen(np.sort(order[:most])), 1
 
 
-def _start(person: Places, item: Places, options: Sequence, seed: int) -> Floats:
+def _start(person: Items, item: Items, options: Sequence, seed: int) -> Floats:
     """What m items start from, shape (m, d), d being `factors` taken up to a multiple of `heads`: numbers beyond the singular vectors
     that there are start at 0."""
     width = -(-options.factors // options.heads) * options.heads
-    matrix = sp.csr_array((np.ones(len(item), dtype=np.float32), (person, item)))
+    ends = np.concatenate([[0], np.cumsum(np.bincount(person))]).astype(np.int32)
+    matrix = sp.csr_array((np.ones(len(item), dtype=np.float32), item.copy(), ends), shape=(len(ends) - 1, int(item.max()) + 1))
+    matrix.sort_indices()
     values, vectors = right_singular_vectors(balanced(matrix), width, iterations=ITERATIONS, seed=seed)
     scaled = vectors * np.sqrt(values)
     start = np.zeros((matrix.shape[1], width), dtype=np.float32)

@@ -10,7 +10,7 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from indexing.learn.blocks import CHUNK_CELLS, runs
-from indexing.learn.degrees import column_sums, inverse_power, row_sums
+from indexing.learn.degrees import column_sums, inverse_power, row_sums, scaled
 
 OVERSAMPLING = 20
 NOISE = 1e-3
@@ -21,9 +21,7 @@ Floats = npt.NDArray[np.float32]
 
 def balanced(matrix: sp.csr_array) -> sp.csr_array:
     """D_U^-½ R D_I^-½ for R ≥ 0 of shape (p, n), D being sums of rows and of columns: float32; no singular value is above 1."""
-    people = sp.diags_array(inverse_power(row_sums(matrix), 0.5))
-    items = sp.diags_array(inverse_power(column_sums(matrix), 0.5))
-    return sp.csr_array(people @ matrix @ items).astype(np.float32)
+    return scaled(matrix, inverse_power(row_sums(matrix), 0.5), inverse_power(column_sums(matrix), 0.5))
 
 
 def right_singular_vectors(

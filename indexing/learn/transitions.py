@@ -56,7 +56,7 @@ def transition_weights(events: EventTable, catalogue: Catalogue, settings: Build
 
 @compiled
 def _totals(
-    person: Places,
+    person: Items,
     item: Items,
     weight: Weights,
     at: Places,
@@ -87,7 +87,7 @@ def _totals(
 
 @compiled
 def _rows(
-    person: Places,
+    person: Items,
     item: Items,
     weight: Weights,
     at: Places,

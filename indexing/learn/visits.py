@@ -10,7 +10,8 @@ import numpy.typing as npt
 from indexing.decay import decay
 from indexing.interactions import FLOOR
 from indexing.pace import paced
-from recommender.event_table import EventTable, strongest_per_key
+from indexing.standing import Standing, in_order
+from recommender.event_table import EventTable
 from recommender.generation.catalogue import Catalogue
 from recommender.profile import BuildSettings
 
@@ -23,7 +24,7 @@ class Visits:
     time the middle of their places.
     """
 
-    person: npt.NDArray[np.int64]
+    person: npt.NDArray[np.int32]
     item: npt.NDArray[np.int32]
     weight: npt.NDArray[np.float64]
     at: npt.NDArray[np.int64]
@@ -32,7 +33,7 @@ class Visits:
     @property
     def ordered(self) -> bool:
         """Whether anybody did one thing after another."""
-        return bool(((self.person[1:] == self.person[:-1]) & (self.at[1:] != self.at[:-1])).any())
+        return in_order(self.person, self.at)
 
     @classmethod
     def of(cls, events: EventTable, catalogue: Catalogue, settings: BuildSettings) -> Visits:
@@ -41,15 +42,8 @@ class Visits:
         person (`person_limit`). Events of equal time stand in the order of their arrival."""
         settings = paced(events, catalogue, settings)
         assert settings.half_life_days is not None
-        events = events.acted().newest_per_person(settings.person_limit)
-        rows = catalogue.rows_of(events.item)
-        weights = events.weights(settings.event_weights)
-        kept = np.flatnonzero((rows >= 0) & (weights != 0))
-        _, person = np.unique(events.person[kept], return_inverse=True)
-        places, strongest = strongest_per_key(person * np.int64(catalogue.n) + rows[kept], weights[kept])
-        liked = strongest > 0
-        places, strongest = places[liked], strongest[liked]
-        person, item, at = person[places], rows[kept][places], events.at[kept][places]
+        standing = Standing.of(events, catalogue, settings)
+        person, item, strongest, at = standing.where(standing.weight > 0)
         decayed = strongest * decay(at, int(at.max(initial=0)), settings.half_life_days, floor=FLOOR)
         first = np.ones(len(at), dtype=np.bool_)
         first[1:] = (person[1:] != person[:-1]) | (at[1:] != at[:-1])

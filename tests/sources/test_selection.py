@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from event_rows import strongest_per_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommender.best import best_rows
 from recommender.cause_kernels import NAMED, strongest_of_each
-from recommender.event_table import strongest_per_key
 from recommender.halves import halved
 from recommender.lists import Lists
 from recommender.sources.past import standing_events

@@ -125,7 +125,8 @@ class Dropout(nn.Module):
         if not self.training or not self.least:
             return values
         drawn = torch.frombuffer(bytearray(self._bytes.bytes(values.numel())), dtype=torch.uint8).view(values.shape)
-        return values * (drawn >= self.least) * (256 / (256 - self.least))
+        dropped: Tensor = values * (drawn >= self.least) * (256 / (256 - self.least))
+        return dropped
 
 
 class _Block(nn.Module):

@@ -144,7 +144,8 @@ class _Block(nn.Module):
         looks = (queries @ keys.transpose(-2, -1) * (d // self.heads) ** -0.5).masked_fill(~seen, float("-inf"))
         taken = self.drop(looks.softmax(dim=-1)) @ values
         states = states + self.drop(self.giving(taken.transpose(1, 2).reshape(b, length, d)))
-        return states + self.drop(self.narrowing(functional.gelu(self.widening(self.before_wide(states)))))
+        made: Tensor = states + self.drop(self.narrowing(functional.gelu(self.widening(self.before_wide(states)))))
+        return made
 
 
 def _norm(d: int) -> nn.LayerNorm:

@@ -22,8 +22,8 @@ demo: $(INSTALLED) ## Import MovieLens-100K, build a generation, serve it and pr
 	$(BIN)/recommender demo $(ARGS)
 
 # Threads that wait for each other asleep instead of spinning, which costs a tenth of the time here and far more on a busy machine.
-test: $(INSTALLED) ## Run the tests
-	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -q $(ARGS)
+test: $(INSTALLED) ## Run the tests, two at a time
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 lint: $(INSTALLED) ## Check style, format and types
 	$(BIN)/ruff check .

@@ -26,7 +26,7 @@ from recommender.times import MISSING_TIME, to_micros
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.uint32]
 
-_MASK_BYTES = 64 * 2**20
+_MASK_BYTES = 32 * 2**20
 _CONDITIONS = 1_000
 
 

@@ -22,6 +22,7 @@ from recommender.generation import Generations
 from recommender.store import Store
 from server.background import Pauses, stand_back
 from server.logs import LOGGER_NAME
+from server.memory import give_back
 from server.metrics import Metrics
 from server.recent import RecentQueries
 from server.warming import warm
@@ -223,8 +224,10 @@ class Live:
                 # Nobody waits for the second generation and those after it.
                 stand_back()
             self._wake.wait(self._poll_s)
-            # By now the calls that began with it are over, so that none of them has to give its memory back.
-            self._retired = None
+            if self._retired is not None:
+                # By now the calls that began with it are over, so that none of them has to give its memory back.
+                self._retired = None
+                give_back()
         with self._looks:
             self._looks.notify_all()
 

@@ -14,7 +14,8 @@ from urllib.parse import quote
 from recommender.errors import StoreBusy, StoreError, StoreUnwritable
 
 BUSY_TIMEOUT_S = 30.0
-WRITER_CACHE_KIB = 65_536
+WRITER_CACHE_KIB, READER_CACHE_KIB = 16_384, 1_024
+"""What each connection keeps of the file in memory of its own; the system keeps all that it has room for, for all of them."""
 WAL_SIZE_LIMIT = 64 * 1024 * 1024
 
 Row = tuple[Any, ...]
@@ -63,6 +64,7 @@ def connect(path: Path, *, writer: bool) -> sqlite3.Connection:
             connection.execute(f"PRAGMA journal_size_limit = {WAL_SIZE_LIMIT}")
         else:
             connection.execute("PRAGMA query_only = ON")
+            connection.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
     except sqlite3.Error as error:
         connection.close()
         raise store_error(error, path) from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recommender.durable_files import write_durably
+from recommender.generation import Generations
 from recommender.generation.folder import CURRENT, MANIFEST
 from server.bench.driver import Outcomes
 
@@ -17,12 +18,13 @@ SLOW = 2.0
 
 
 def twin_of(generations: Path, generation_id: str) -> str:
-    """Copy a generation below `generations` under a new id, as if it had just been built, and return the id."""
+    """Copy a generation below `generations` under a new id, as if it had just been built and checked, and return the id."""
     twin = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{generation_id.rsplit('-', 1)[1]}"
     shutil.copytree(generations / generation_id, generations / twin)
     manifest = generations / twin / MANIFEST
     record = json.loads(manifest.read_text(encoding="utf-8"))
     manifest.write_text(json.dumps(record | {"id": twin, "parent": generation_id}), encoding="utf-8")
+    Generations(generations).verify(twin)
     return twin
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 
 ARENAS = 2
 """Heaps that threads share. By default each thread has its own, and each keeps what the largest feed that it made has needed."""
@@ -25,3 +26,14 @@ def keep_little() -> bool:
         return False
     given = ((_ARENA_MAX, ARENAS), (_TRIM_THRESHOLD, TRIM_BYTES), (_MMAP_THRESHOLD, MAPPED_BYTES))
     return all([set_option(option, value) == 1 for option, value in given])
+
+
+def give_back() -> None:
+    """Free what keeps itself alive, and give pages on which nothing lies any more back to the system, which takes some milliseconds.
+
+    The C library of itself gives back no more than the end of a heap, so that a process would go on holding what its last engine took.
+    """
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

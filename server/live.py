@@ -21,8 +21,8 @@ from recommender.errors import CorruptGeneration, NoGeneration, RecommenderError
 from recommender.generation import Generations
 from recommender.store import Store
 from server.background import Pauses, stand_back
+from server.heap import give_back
 from server.logs import LOGGER_NAME
-from server.memory import give_back
 from server.metrics import Metrics
 from server.recent import RecentQueries
 from server.warming import warm

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,11 +26,16 @@ GROUP_WEIGHT = 20_000
 T = TypeVar("T")
 
 
-class _Job:
-    """Something to be done in a transaction, and the promise of its result."""
+Joint = Callable[[sqlite3.Connection, Sequence[Any]], Sequence[Any]]
+"""Work for several callers at once, by what each of them gave; the result of each, in their order."""
 
-    def __init__(self, work: Callable[[sqlite3.Connection], Any], weight: int) -> None:
+
+class _Job:
+    """Something to be done with what was `given`, in a transaction, and the promise of its result."""
+
+    def __init__(self, work: Joint, given: Any, weight: int) -> None:
         self.work = work
+        self.given = given
         self.weight = weight
         self.future: Future[Any] = Future()
         self.result: Any = None
@@ -61,22 +67,33 @@ class Committer:
         Raises what `work` raised, `StoreUnwritable` where it cannot be written, `StoreBusy` where the job's turn did not come
         in time; in all these cases nothing of it was kept.
         """
-        job = _Job(work, weight)
+
+        def alone(connection: sqlite3.Connection, given: Sequence[Any]) -> list[T]:
+            return [work(connection)]
+
+        result: T = self.run_joint(alone, None, weight=weight)
+        return result
+
+    def run_joint(self, work: Joint, given: Any, *, weight: int) -> Any:
+        """Like `run`, of `work` that is done once for what several callers gave who wait one behind the other for the same.
+
+        Where that fails, it is done for each of them alone, so that one who cannot be helped does not hold up the others.
+        """
+        job = _Job(work, given, weight)
         with self._changed:
             if self._closing:
                 raise closed(self._path)
             self._waiting.append(job)
             self._changed.notify()
         try:
-            result: T = job.future.result(timeout=self._lock_timeout_s)
+            return job.future.result(timeout=self._lock_timeout_s)
         except FutureTimeout:
             # A job that is being worked on is waited for; only one whose turn has not come may be given up.
             if job.future.cancel():
                 raise StoreBusy(
                     f"{self._path} is being written by others; its lock was not free for {self._lock_timeout_s:.0f} s; try again"
                 ) from None
-            result = job.future.result()
-        return result
+            return job.future.result()
 
     def close(self) -> None:
         """Commit what is waiting and end the thread."""
@@ -125,7 +142,7 @@ class Committer:
             connection = self._opened()
             self._checkpointer.catch_up(connection)
             connection.execute("BEGIN IMMEDIATE")
-            done = [job for job in group if self._done(connection, job)]
+            done = [job for _, joint in groupby(group, lambda job: job.work) for job in self._done(connection, list(joint))]
             connection.execute("COMMIT")
         except BaseException:
             self._discard()
@@ -134,21 +151,24 @@ class Committer:
             job.future.set_result(job.result)
         self._checkpointer.written(sum(job.weight for job in done))
 
-    def _done(self, connection: sqlite3.Connection, job: _Job) -> bool:
-        """Whether the job succeeded; raises where the whole transaction is lost."""
+    def _done(self, connection: sqlite3.Connection, jobs: list[_Job]) -> list[_Job]:
+        """Those of `jobs`, which share their work, that succeeded; raises where the whole transaction is lost."""
         connection.execute("SAVEPOINT job")
         try:
-            job.result = job.work(connection)
+            for job, result in zip(jobs, jobs[0].work(connection, [job.given for job in jobs]), strict=True):
+                job.result = result
         except BaseException as error:
             # After some errors, a full disk among them, SQLite has rolled back everything by itself.
             if not connection.in_transaction:
                 raise
             connection.execute("ROLLBACK TO job")
             connection.execute("RELEASE job")
-            job.future.set_exception(store_error(error, self._path) if isinstance(error, sqlite3.Error) else error)
-            return False
+            if len(jobs) > 1:
+                return [done for job in jobs for done in self._done(connection, [job])]
+            jobs[0].future.set_exception(store_error(error, self._path) if isinstance(error, sqlite3.Error) else error)
+            return []
         connection.execute("RELEASE job")
-        return True
+        return jobs
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -6,6 +6,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate, groupby, pairwise
 from typing import Any, NamedTuple
 
 from xxhash import xxh3_128_digest
@@ -42,6 +43,16 @@ class Arrival(NamedTuple):
     row: EventRow
     day: str
     key: bytes
+
+
+class Call(NamedTuple):
+    """What one caller wants to have kept: the `arrivals`, the outcomes of all other events by their place, the first of the days on which
+    ids are looked for in any case, and the consent of who never said anything."""
+
+    arrivals: Sequence[Arrival]
+    refused: Mapping[int, EventOutcome]
+    recent: str
+    consent_default: Consent
 
 
 class Memory:
@@ -93,7 +104,27 @@ def prepare(
     return arrivals, refused
 
 
-def record(
+def record_all(memory: Memory, connection: sqlite3.Connection, calls: Sequence[Call]) -> list[list[EventOutcome]]:
+    """Keep what is new in each of several calls, as if they had come one after the other, and apply it to the people's state.
+
+    The outcomes of all events of each call, refused ones included, in their order. What a call costs is mostly for being one: those that
+    look for ids on the same days are recorded as one.
+    """
+    made: list[list[EventOutcome]] = []
+    for (recent, consent_default), alike in groupby(calls, lambda call: (call.recent, call.consent_default)):
+        told = list(alike)
+        sizes = [len(call.arrivals) + len(call.refused) for call in told]
+        starts = list(accumulate(sizes, initial=0))
+        arrivals, refused = list[Arrival](), dict[int, EventOutcome]()
+        for call, start in zip(told, starts, strict=False):
+            arrivals += [arrival._replace(place=start + arrival.place) for arrival in call.arrivals] if start else call.arrivals
+            refused.update({start + place: outcome for place, outcome in call.refused.items()})
+        outcomes = _record(connection, arrivals, refused, recent, memory, consent_default)
+        made += [outcomes[start:end] for start, end in pairwise(starts)]
+    return made
+
+
+def _record(
     connection: sqlite3.Connection,
     arrivals: Sequence[Arrival],
     refused: dict[int, EventOutcome],
@@ -101,7 +132,7 @@ def record(
     memory: Memory,
     consent_default: Consent,
 ) -> list[EventOutcome]:
-    """Keep what is new among `arrivals` and apply it to the people's state; outcomes of all events, `refused` ones included, in order."""
+    """Keep what is new among `arrivals`; outcomes of all events, `refused` ones included, in order."""
     outcomes = dict(refused)
     items = memory.items.numbers(connection, {arrival.row.item for arrival in arrivals})
     anywhere, on_day = _stored(connection, arrivals, recent, memory.recent_keys)

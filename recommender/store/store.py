@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -62,7 +63,7 @@ class Store:
         self._readers = Readers(path)
         self._committer = Committer(path)
         # Used by the committer's thread only.
-        self._memory = events.Memory()
+        self._recording = partial(events.record_all, events.Memory())
 
     def __enter__(self) -> Store:
         return self
@@ -181,9 +182,9 @@ class Store:
         arrivals, outcomes = events.prepare(rows, now=now, tolerance_s=self._future_tolerance_s, oldest=oldest)
         outcomes.update(refused)
         recent = events.first_recent_day(now, self._dedup_days)
-        return self._committer.run(
-            lambda connection: events.record(connection, arrivals, outcomes, recent, self._memory, consent_default), weight=len(rows)
-        )
+        call = events.Call(arrivals, outcomes, recent, consent_default)
+        recorded: list[EventOutcome] = self._committer.run_joint(self._recording, call, weight=len(rows))
+        return recorded
 
     # People
 

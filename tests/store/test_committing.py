@@ -1,20 +1,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from recommender.errors import StoreBusy, StoreError, StoreUnwritable
 from recommender.events import Consent, Event, EventType, Subject
-from recommender.store import Decision, EventStatus, Store, keys, migrate_store
+from recommender.store import Decision, EventStatus, Store, keys, migrate_store, open_store
 from recommender.store.committer import Committer
 from recommender.store.filelock import FileLock
 
@@ -281,3 +283,88 @@ def test_jobs_of_different_kinds_share_the_store(shop: Store, now: datetime, dec
             job.result()
     counts = shop.counts()
     assert (counts.decisions, counts.items_deleted, counts.events, len(shop.token_keys())) == (1, 1, 1, 1)
+
+
+def jointly(committer: Committer, path: Path, work: Callable[..., Any], given: list[Any]) -> list[Future[Any]]:
+    """Have the same `work` wait with each of what is `given`, one behind the other, while the lock is held elsewhere; their results."""
+    lock = FileLock(path)
+    with ThreadPoolExecutor(len(given)) as pool, lock.held():
+        futures = []
+        for each in given:
+            futures.append(pool.submit(committer.run_joint, work, each, weight=1))
+            give_up = time.monotonic() + 20
+            while len(committer._waiting) < len(futures) and time.monotonic() < give_up:
+                time.sleep(0.001)
+    lock.close()
+    return futures
+
+
+def test_what_waits_for_the_same_work_is_done_at_once(made: Path) -> None:
+    told: list[list[str]] = []
+
+    def work(connection: sqlite3.Connection, given: list[str]) -> list[str]:
+        told.append(given)
+        for name in given:
+            noting(name)(connection)
+        return [name.upper() for name in given]
+
+    committer = Committer(made)
+    futures = jointly(committer, made, work, ["a", "b", "c"])
+    assert [future.result() for future in futures] == ["A", "B", "C"]
+    assert told in ([["a", "b", "c"]], [["a"], ["b", "c"]])
+    assert names(made) == {"a", "b", "c"}
+    committer.close()
+
+
+def test_one_that_cannot_be_helped_does_not_hold_up_the_others(made: Path) -> None:
+    def work(connection: sqlite3.Connection, given: list[str]) -> list[str]:
+        for name in given:
+            noting(name)(connection)
+            if name == "bad":
+                raise ValueError(name)
+        return given
+
+    committer = Committer(made)
+    first, bad, last = jointly(committer, made, work, ["a", "bad", "b"])
+    assert (first.result(), last.result()) == ("a", "b")
+    with pytest.raises(ValueError, match="bad"):
+        bad.result()
+    assert names(made) == {"a", "b"}
+    committer.close()
+
+
+def test_calls_that_are_recorded_together_come_out_as_one_after_the_other(
+    shop: Store, store_path: Path, tmp_path: Path, now: datetime
+) -> None:
+    rng = np.random.default_rng(3)
+    calls = [
+        [
+            Event(
+                f"event-{rng.integers(60)}",
+                [EventType.CLICK, EventType.LIKE, EventType.IMPRESSION][rng.integers(3)],
+                Subject.user(f"u{rng.integers(4)}"),
+                f"i{rng.integers(1, 12)}" if rng.random() < 0.9 else "nothing",
+                at=now - timedelta(minutes=int(rng.integers(90))) if rng.random() < 0.9 else now + timedelta(days=3),
+            )
+            for _ in range(rng.integers(1, 4))
+        ]
+        for _ in range(50)
+    ]
+    shutil.copy(store_path, tmp_path / "alone.sqlite")
+    with open_store(tmp_path / "alone.sqlite") as alone:
+        expected = [alone.record_events(call, now=now, consent_default=Consent.ALL) for call in calls]
+        people = list(alone.read_people())
+    lock = FileLock(store_path)
+    with ThreadPoolExecutor(len(calls)) as pool, lock.held():
+        futures = []
+        for call in calls:
+            futures.append(pool.submit(shop.record_events, call, now=now, consent_default=Consent.ALL))
+            give_up = time.monotonic() + 20
+            while len(shop._committer._waiting) < len(futures) - 1 and time.monotonic() < give_up:
+                time.sleep(0.001)
+    lock.close()
+    assert [future.result() for future in futures] == expected
+    for (subject, person), (other, as_before) in zip(shop.read_people(), people, strict=True):
+        assert subject == other
+        assert person.history.tobytes() == as_before.history.tobytes()
+        assert person.consumed == as_before.consumed

@@ -23,7 +23,7 @@ from recommender.generation import Generations
 from recommender.placements import Placement
 from recommender.settings import Settings
 
-STAGES = ("read", "embed", "index vectors", "judge a twin", "learn", "check", "publish")
+STAGES = ("read", "embed", "index vectors", "judge a twin", "learn", "list what is alike", "check", "publish")
 PROGRAM = Path(__file__).parent / "killing_program.py"
 
 

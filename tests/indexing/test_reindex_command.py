@@ -16,7 +16,7 @@ from recommender.judging import VARIANTS
 from recommender.settings import Settings
 from recommender.store import open_store
 
-STAGES = ["read", "embed", "index vectors", "judge a twin", "learn", "check", "publish"]
+STAGES = ["read", "embed", "index vectors", "judge a twin", "learn", "list what is alike", "check", "publish"]
 
 
 @pytest.fixture
@@ -48,6 +48,7 @@ def test_every_stage_is_told_on_standard_error_and_the_checks_on_standard_output
         "index vectors": 60,
         "judge a twin": len(VARIANTS) * judged,
         "learn": 1,
+        "list what is alike": 60,
         "check": 0,
         "publish": 2,
     }

@@ -16,7 +16,7 @@ from recommender.generation import Generations
 if TYPE_CHECKING:
     from tests.worlds import World
 
-STAGES = ["read", "embed", "index vectors", "judge a twin", "learn", "check", "publish"]
+STAGES = ["read", "embed", "index vectors", "judge a twin", "learn", "list what is alike", "check", "publish"]
 
 
 def measured(data: Path, folder: Path, model: Path, *more: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from eval.tuning.refitting import LEARNERS, Learning
 from eval.tuning.space import Value, with_values
 from eval.tuning.training_part import TrainingPart
 from indexing.fitting import fit
+from recommender.alike_lists import AlikeLists
 from recommender.generation import Contents
 from recommender.graph_filter import ItemSpectrum
 from recommender.lists import Lists
@@ -49,8 +50,8 @@ def different(ours: Contents, theirs: Contents) -> set[str]:
 
 
 def _same(one: object, other: object) -> bool:
-    if isinstance(one, Lists):
-        assert isinstance(other, Lists)
+    if isinstance(one, Lists | AlikeLists):
+        assert isinstance(other, type(one))
         return all(np.array_equal(ours, theirs) for ours, theirs in zip(one, other, strict=True))
     if isinstance(one, ItemSpectrum):
         assert isinstance(other, ItemSpectrum)

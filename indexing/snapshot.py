@@ -60,7 +60,11 @@ def _read(store: Store, progress: Callable[[str, int, int], None]) -> Snapshot:
         batches.append(batch)
         done += batch.num_rows
         progress("events", done, counts.events)
-    return Snapshot([entry.item for entry in stored], catalogue, _event_table(batches), watermark)
+    events = _event_table(batches)
+    batches.clear()
+    # Arrow would go on holding what the batches took, which is more than the events do.
+    pa.default_memory_pool().release_unused()
+    return Snapshot([entry.item for entry in stored], catalogue, events, watermark)
 
 
 def _event_table(batches: list[pa.RecordBatch]) -> EventTable:

@@ -21,14 +21,14 @@ class NextItem(nn.Module):
     `vectors` and biases of those that they need, and number items by their places among these.
     """
 
-    def __init__(self, start: Floats, options: Sequence, seed: int) -> None:
+    def __init__(self, start: Floats, options: Sequence) -> None:
         super().__init__()
         m, d = start.shape
-        self.heads, self.drop = options.heads, Dropout(options.dropout, seed)
+        self.heads, self.dropout = options.heads, options.dropout
         self.items = torch.from_numpy(np.vstack([start, np.zeros((1, d), dtype=np.float32)]))
         self.bias = torch.zeros(m + 1)
         self.positions = nn.Parameter(0.02 * torch.randn(options.length, d))
-        self.layers = [_Block(d, options.heads, self.drop) for _ in range(options.blocks)]
+        self.layers = [_Block(d, options) for _ in range(options.blocks)]
         self.blocks = nn.ModuleList(self.layers)
         self.norm = _norm(d)
 
@@ -40,7 +40,7 @@ class NextItem(nn.Module):
         length = items.shape[1]
         real = items < len(vectors) - 1
         states = functional.embedding(items, vectors, padding_idx=len(vectors) - 1) + self.positions[:length].flip(0)
-        states = self.drop(states)
+        states = functional.dropout(states, self.dropout, self.training)
         earlier = torch.ones(length, length, dtype=torch.bool).tril()
         # A place at the front sees itself, so that no place sees nothing.
         seen = (earlier & real[:, None, :]) | torch.eye(length, dtype=torch.bool)
@@ -108,31 +108,10 @@ class NextItem(nn.Module):
             )
 
 
-class Dropout(nn.Module):
-    """Leaves out a `share` of numbers while learning, and takes the others so many times as their mean asks for.
-
-    The share is one of 256ths, since a number is left out by a random byte: torch's own draw from a random number for each takes a sixth
-    of a step.
-    """
-
-    def __init__(self, share: float, seed: int) -> None:
-        super().__init__()
-        self.least = round(share * 256)
-        self._bytes = np.random.Generator(np.random.SFC64(seed))
-
-    def forward(self, values: Tensor) -> Tensor:
-        """`values`, any shape, and the same."""
-        if not self.training or not self.least:
-            return values
-        drawn = torch.frombuffer(bytearray(self._bytes.bytes(values.numel())), dtype=torch.uint8).view(values.shape)
-        dropped: Tensor = values * (drawn >= self.least) * (256 / (256 - self.least))
-        return dropped
-
-
 class _Block(nn.Module):
-    def __init__(self, d: int, heads: int, drop: Dropout) -> None:
+    def __init__(self, d: int, options: Sequence) -> None:
         super().__init__()
-        self.heads, self.drop = heads, drop
+        self.heads, self.dropout = options.heads, options.dropout
         self.before_attention, self.before_wide = _norm(d), _norm(d)
         self.taking, self.giving = nn.Linear(d, 3 * d), nn.Linear(d, d)
         self.widening, self.narrowing = nn.Linear(d, WIDENING * d), nn.Linear(WIDENING * d, d)
@@ -141,11 +120,12 @@ class _Block(nn.Module):
         b, length, d = states.shape
         taking = self.taking(self.before_attention(states)).view(b, length, 3, self.heads, d // self.heads)
         queries, keys, values = taking.permute(2, 0, 3, 1, 4)
-        looks = (queries @ keys.transpose(-2, -1) * (d // self.heads) ** -0.5).masked_fill(~seen, float("-inf"))
-        taken = self.drop(looks.softmax(dim=-1)) @ values
-        states = states + self.drop(self.giving(taken.transpose(1, 2).reshape(b, length, d)))
-        made: Tensor = states + self.drop(self.narrowing(functional.gelu(self.widening(self.before_wide(states)))))
-        return made
+        dropped = self.dropout if self.training else 0.0
+        taken = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=seen, dropout_p=dropped)
+        given = self.giving(taken.transpose(1, 2).reshape(b, length, d))
+        states = states + functional.dropout(given, self.dropout, self.training)
+        wide = self.narrowing(functional.gelu(self.widening(self.before_wide(states))))
+        return states + functional.dropout(wide, self.dropout, self.training)
 
 
 def _norm(d: int) -> nn.LayerNorm:

@@ -84,7 +84,7 @@ def sequence_model(
     steps = passes * len(people.batches())
     warming = min(WARMING_STEPS, max(1, steps // 4))
     with _own_torch(settings.seed):
-        model = NextItem(_start(person, item, options, settings.seed), options, settings.seed)
+        model = NextItem(_start(person, item, options, settings.seed), options)
         if known is not None:
             model.start_from(known, rows)
         optimiser = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=BETAS, weight_decay=0.0, fused=True)

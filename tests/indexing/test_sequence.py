@@ -73,7 +73,7 @@ def test_what_is_served_is_what_was_trained(blocks: int, heads: int, factors: in
     width = -(-factors // heads) * heads
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(1)
-        trained = NextItem(np.random.default_rng(0).normal(size=(12, width)).astype(np.float32), options, 0).eval()
+        trained = NextItem(np.random.default_rng(0).normal(size=(12, width)).astype(np.float32), options).eval()
         for values in (trained.items, trained.bias, *trained.parameters()):
             values += 0.3 * torch.randn(values.shape)
         rows = np.arange(0, 24, 2)
@@ -154,19 +154,19 @@ def test_a_model_that_starts_from_an_earlier_one_is_that_one_before_it_learns(bl
 
     options, rng = Sequence(factors=8, blocks=blocks, heads=2, length=7), np.random.default_rng(0)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        trained = NextItem(rng.normal(size=(12, 8)).astype(np.float32), options, 0).eval()
+        trained = NextItem(rng.normal(size=(12, 8)).astype(np.float32), options).eval()
         for values in (trained.items[:-1], trained.bias[:-1], *trained.parameters()):
             values += 0.3 * torch.randn(values.shape)
         earlier = trained.served(np.arange(0, 24, 2), 24)
         # Of the thirteen items one is new.
         start = rng.normal(size=(13, 8)).astype(np.float32)
-        later = NextItem(start, options, 0).eval()
+        later = NextItem(start, options).eval()
         assert later.start_from(earlier, np.array([*range(0, 24, 2), 1]))
         history = torch.tensor([[3, 1, 4]])
         np.testing.assert_allclose(later(history, later.items).numpy(), trained(history, trained.items).numpy(), rtol=5e-3, atol=5e-3)
         np.testing.assert_array_equal(later.bias[:12], trained.bias[:12])
         np.testing.assert_array_equal(later.items[12], start[12])
-        assert not NextItem(start, options.model_copy(update={"length": 6}), 0).start_from(earlier, np.arange(13))
+        assert not NextItem(start, options.model_copy(update={"length": 6})).start_from(earlier, np.arange(13))
 
 
 def reading(most_tokens: int, passes: int) -> tuple[int, int]:
@@ -232,18 +232,3 @@ def test_the_usual_total_is_that_after_usual_histories(model: SequenceModel) -> 
     histories = [((person + 1 + np.arange(8)) % ITEMS).astype(np.int32) for person in range(60)]
     assert model.usual == pytest.approx(np.mean([model.total(history) for history in histories]), rel=1e-4)
     assert model.usual != 0
-
-
-def test_dropout_leaves_out_its_share_and_keeps_the_mean() -> None:
-    import torch
-
-    from indexing.learn.next_item import Dropout
-
-    drop, ones = Dropout(0.3, 1), torch.ones(400, 500)
-    dropped = drop(ones)
-    assert float((dropped == 0).float().mean()) == pytest.approx(0.3, abs=0.005)
-    assert float(dropped.mean()) == pytest.approx(1, abs=0.005)
-    assert not torch.equal(dropped, drop(ones))
-    assert torch.equal(dropped, Dropout(0.3, 1)(ones))
-    assert torch.equal(drop.eval()(ones), ones)
-    assert torch.equal(Dropout(0.0, 1)(ones), ones)

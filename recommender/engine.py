@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.alike_lists import KEPT, AlikeLists, asks_for_a_list, looking, seeds
+from recommender.cores import cores
 from recommender.eligibility import Eligibility
 from recommender.errors import NotFound
 from recommender.feeds import PERSONAL_SOURCES, Degradation, Feed, Query, Reasons, SourceName
@@ -242,7 +242,7 @@ class Recommender:
             return True
 
         parts = [range(start, min(start + LISTED_AT_ONCE, n)) for start in range(0, n, LISTED_AT_ONCE)]
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        with ThreadPoolExecutor(cores()) as threads:
             for part, whole in zip(parts, threads.map(work, parts), strict=True):
                 if not whole:
                     threads.shutdown(cancel_futures=True)

@@ -15,6 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from indexing.blending.gains import is_clear
 from indexing.blending.samples import drawn, query_of
+from indexing.learn.blocks import runs
+from recommender.cores import shared
 from recommender.engine import Recommender
 from recommender.feeds import SourceName
 from recommender.judging import HeldOut
@@ -39,6 +41,8 @@ FADING = (
 )
 """Sources to which older events of a history count less."""
 DEPTH = 20
+AT_ONCE = 50
+"""Queries that a core asks at a time."""
 PEOPLE = 600
 """Held-out people that decays are chosen by, of all cuts together at the most."""
 
@@ -114,19 +118,23 @@ def _asked(fit: Fit, placement: Placement) -> Iterator[_Asked]:
 def _alone(name: SourceName, decay: float, queries: Sequence[_Asked]) -> Values:
     """NDCG of what one source ranks first for each query under a decay, shape (q,)."""
     sources: dict[int, Source] = {}
+    for engine in {id(asked.engine): asked.engine for asked in queries}.values():
+        faded = getattr(engine.settings, name.key).model_copy(update={"history_decay": decay})
+        sources[id(engine)] = sources_of(engine.contents, engine.settings.model_copy(update={name.key: faded}))[name - 1]
     hits = np.zeros((len(queries), DEPTH), dtype=np.bool_)
-    for line, asked in enumerate(queries):
-        engine = asked.engine
-        if id(engine) not in sources:
-            faded = getattr(engine.settings, name.key).model_copy(update={"history_decay": decay})
-            sources[id(engine)] = sources_of(engine.contents, engine.settings.model_copy(update={name.key: faded}))[name - 1]
-        source = sources[id(engine)]
-        if not source.has_opinion(asked.past):
-            continue
-        scorer = source.prepare(asked.past, asked.now)
-        rows = np.sort(scorer.candidates(asked.allowed, DEPTH))
-        rows = rows[np.argsort(-scorer.score(rows), kind="stable")]
-        hits[line, : len(rows)] = np.isin(engine.contents.catalogue.numbers[rows], asked.targets)
+
+    def look(lines: slice) -> None:
+        for line in range(lines.start, lines.stop):
+            asked = queries[line]
+            source = sources[id(asked.engine)]
+            if not source.has_opinion(asked.past):
+                continue
+            scorer = source.prepare(asked.past, asked.now)
+            rows = np.sort(scorer.candidates(asked.allowed, DEPTH))
+            rows = rows[np.argsort(-scorer.score(rows), kind="stable")]
+            hits[line, : len(rows)] = np.isin(asked.engine.contents.catalogue.numbers[rows], asked.targets)
+
+    shared(look, runs(len(queries), AT_ONCE))
     return ndcg(hits, np.array([len(asked.targets) for asked in queries]), DEPTH)
 
 

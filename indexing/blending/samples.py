@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from indexing.learn.blocks import runs
+from recommender.cores import shared
 from recommender.engine import Recommender
 from recommender.feeds import Query, SourceName
 from recommender.judging import HeldOut
@@ -19,6 +21,9 @@ from recommender.ranking.blend import AS_SET, EVEN, NO_CALIBRATION
 from recommender.times import from_micros
 
 Floats = npt.NDArray[np.float32]
+
+AT_ONCE = 100
+"""Queries that a core asks at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,13 +105,6 @@ def drawn(parts: Sequence[HeldOut], most: int, *, seed: int) -> list[HeldOut]:
     return [part.chosen(np.sort(rng.choice(len(part), taken[place], replace=False))) for place, part in enumerate(parts)]
 
 
-def pools(recommender: Recommender, held_out: HeldOut, placement: Placement) -> Iterator[Pool]:
-    """The candidates of all held-out people, one after the other."""
-    placement = placement.model_copy(update={"blend": "learned"})
-    for place in range(len(held_out)):
-        yield recommender.pool(query_of(held_out, place, placement), now=from_micros(held_out.cut))
-
-
 def gather(recommender: Recommender, parts: Sequence[HeldOut], placement: Placement, depth: int, *, decays: Floats = AS_SET) -> Samples:
     """Samples of all `parts`, each a group of its own, by an engine that has not seen what was held out.
 
@@ -124,19 +122,25 @@ def gather(recommender: Recommender, parts: Sequence[HeldOut], placement: Placem
         buckets=np.zeros(q, dtype=np.int64),
         groups=np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
     )
-    place = 0
+    placement = placement.model_copy(update={"blend": "learned"})
+    starts = np.cumsum([0, *map(len, parts)]).tolist()
+
+    def fill(asked: tuple[int, range]) -> None:
+        part, places = asked
+        held_out, now = parts[part], from_micros(parts[part].cut)
+        for place in places:
+            pool = engine.pool(query_of(held_out, place, placement), now=now)
+            kept, line = _leading(pool, depth), starts[part] + place
+            numbers = engine.contents.catalogue.numbers[pool.rows[kept]]
+            samples.buckets[line] = np.searchsorted(HISTORY_BUCKETS, int(pool.past.positive.sum()), side="right") - 1
+            samples.strengths[line, : len(kept)] = pool.strengths[kept]
+            samples.features[line, : len(kept)] = engine.features(pool, kept, now=now)
+            samples.hits[line, : len(kept)] = np.isin(numbers, held_out.targets[place])
+
+    spans = [(part, range(span.start, span.stop)) for part, held_out in enumerate(parts) for span in runs(len(held_out), AT_ONCE)]
     # Many small sums, in which threads of BLAS would only wait for each other.
     with threadpool_limits(1, "blas"):
-        for held_out in parts:
-            now = from_micros(held_out.cut)
-            for asked, pool in enumerate(pools(engine, held_out, placement)):
-                samples.buckets[place] = np.searchsorted(HISTORY_BUCKETS, int(pool.past.positive.sum()), side="right") - 1
-                kept = _leading(pool, depth)
-                numbers = engine.contents.catalogue.numbers[pool.rows[kept]]
-                samples.strengths[place, : len(kept)] = pool.strengths[kept]
-                samples.features[place, : len(kept)] = engine.features(pool, kept, now=now)
-                samples.hits[place, : len(kept)] = np.isin(numbers, held_out.targets[asked])
-                place += 1
+        shared(fill, spans)
     return samples
 
 

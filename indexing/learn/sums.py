@@ -6,17 +6,13 @@ do not depend on the number of cores.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
-
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
 from indexing.learn.blocks import runs
 from recommender.compiling import compiled
+from recommender.cores import shared
 
 ROWS = 1_024
 """Rows that a core takes at a time."""
@@ -25,14 +21,6 @@ Offsets = npt.NDArray[np.integer]
 Columns = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
-Part = TypeVar("Part")
-Made = TypeVar("Made")
-
-
-def shared(work: Callable[[Part], Made], parts: Iterable[Part]) -> list[Made]:
-    """What `work`, which must not hold the interpreter's lock for long, makes of each of the `parts`, in their order."""
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        return list(pool.map(work, parts))
 
 
 def strongest_product(left: sp.csr_array, right: sp.csr_array, most: int, *, own: bool = True) -> sp.csr_array:

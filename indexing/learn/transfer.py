@@ -17,8 +17,9 @@ import scipy.sparse as sp
 from indexing.learn.blocks import runs
 from indexing.learn.degrees import column_sums
 from indexing.learn.strongest import strongest_of_dense, strongest_per_row
-from indexing.learn.sums import shared, strongest_product
+from indexing.learn.sums import strongest_product
 from recommender.columns import StringColumn, StringListColumn
+from recommender.cores import shared
 from recommender.generation.catalogue import Catalogue
 from recommender.profile import Transfer
 from recommender.vectors import VectorIndex

@@ -8,9 +8,10 @@ import scipy.sparse as sp
 
 from indexing.learn.blocks import runs
 from indexing.learn.degrees import inverse_power
-from indexing.learn.sums import ROWS, keep_strongest, shared, stacked
+from indexing.learn.sums import ROWS, keep_strongest, stacked
 from indexing.learn.visits import Visits
 from recommender.compiling import compiled
+from recommender.cores import shared
 from recommender.event_table import EventTable
 from recommender.generation.catalogue import Catalogue
 from recommender.profile import BuildSettings

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from recommender.cores import shared
 from recommender.engine import Recommender
 from recommender.errors import InvalidInput, RecommenderError
 from recommender.feeds import Feed, Query, SourceName
@@ -33,6 +34,8 @@ from recommender.times import from_micros
 
 DEPTH = 100
 BATCH = 256
+SHARED = 32
+"""Feeds that a core makes at a time."""
 BLEND = "blend"
 SILENT = (0.0, 0.0, 0.0, 0.0)
 
@@ -237,7 +240,9 @@ def _query(held_out: HeldOut, person: int, placement: Placement, sources: frozen
 
 
 def _whole_feeds(recommender: Recommender, queries: Sequence[Query], now: datetime) -> list[Feed]:
-    feeds = recommender.feeds(queries, now=now)
+    parts = [queries[start : start + SHARED] for start in range(0, len(queries), SHARED)]
+    made = shared(lambda part: recommender.feeds(part, now=now), parts) if len(parts) > 1 else [recommender.feeds(queries, now=now)]
+    feeds = [feed for part in made for feed in part]
     for feed in feeds:
         if feed.degraded:
             raise RecommenderError(f"cannot judge: source {feed.degraded[0].what} {feed.degraded[0].why}")

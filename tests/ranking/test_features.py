@@ -11,14 +11,15 @@ import pytest
 from handmade import HOME, NOW, blend_by, checkerboard, contents_of, engine_of, feed_of, history_of, rows_in, some_items, stumps
 from heldout import held_out, of_both_sides
 
-from indexing.blending.samples import pools
+from indexing.blending.samples import query_of
 from recommender.engine import Recommender
 from recommender.events import EventType
 from recommender.feeds import Query, SourceName
 from recommender.generation import Contents
+from recommender.judging import HeldOut
 from recommender.people import History
 from recommender.profile import BuildSettings
-from recommender.ranking import FEATURES, MONOTONE, features
+from recommender.ranking import FEATURES, MONOTONE, Pool, features
 from recommender.sources import Past
 from recommender.times import DAY_US, MISSING_TIME, from_micros, to_micros
 
@@ -189,10 +190,15 @@ BLEND = blend_by(TREES, item_item=1.0, graph=0.5, content=0.3, popular=0.2, fres
 PEOPLE = of_both_sides(30)
 
 
+def pools(engine: Recommender, held_out: HeldOut) -> list[Pool]:
+    """The candidates of all held-out people."""
+    return [engine.pool(query_of(held_out, place, HOME), now=from_micros(held_out.cut)) for place in range(len(held_out))]
+
+
 def trained_on(engine: Recommender, depth: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Rows of the leading candidates of every held-out person and their features, as a ranker is taught them."""
     lists = []
-    for pool in pools(engine, PEOPLE, HOME):
+    for pool in pools(engine, PEOPLE):
         totals = pool.added.sum(axis=1)
         real = np.flatnonzero(totals > 0)
         leading = real[np.argsort(-totals[real], kind="stable")][:depth]
@@ -234,7 +240,7 @@ def test_a_feed_is_in_the_order_of_the_trees_scores_of_these_features() -> None:
 def test_history_at_the_moment_of_the_cut_is_what_a_feed_goes_by() -> None:
     person = held_out((history_of(0, 2), [4]))
     engine = engine_of(replace(checkerboard(), blend=BLEND))
-    [pool] = pools(engine, person, HOME)
+    [pool] = pools(engine, person)
     query = Query(HOME, 40, history=person.histories[0], consumed=person.consumed[0])
     fed = feed_of(engine, query, now=from_micros(person.cut))
     assert set(rows_in(fed)) == set(pool.rows.tolist()) == set(range(40)) - {0, 2}

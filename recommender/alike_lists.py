@@ -5,13 +5,15 @@ What is like one item depends on nothing but the generation, so that an answer n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from recommender.compiling import compiled
+from recommender.cores import cores
 from recommender.events import EventType
 from recommender.feeds import NAMED, Feed, Query, ReasonKind, Reasons, SourceName
 from recommender.people import HISTORY_DTYPE, History
@@ -28,12 +30,14 @@ KEPT = 48
 CANDIDATES = 100
 """Candidates of each source, at the most, when what is like given items is looked for: nothing puts them in another order afterwards, and
 what leads the list is not what some source has so far behind."""
+AT_ONCE = 500
+"""Items whose lists a core makes at a time."""
 
 
 class AlikeLists(NamedTuple):
     """Of each of n items the up to k that are most like it, best first: all of shape (n, k), or (n, 0) for no lists at all.
 
-    `rows`: -1 behind the last. `scores`: those of the engine. `sources`: the `SourceName` that added most to each.
+    `rows`: -1 behind the last. `scores`: those of the engine, in half precision. `sources`: the `SourceName` that added most to each.
     """
 
     rows: Rows
@@ -46,10 +50,33 @@ class AlikeLists(NamedTuple):
         return cls(np.zeros((n, 0), dtype=np.int32), np.zeros((n, 0), dtype=np.float16), np.zeros((n, 0), dtype=np.uint8))
 
     @classmethod
-    def room_for(cls, n: int) -> AlikeLists:
-        """Empty lists of n items."""
+    def of(cls, n: int, pool_of: Callable[[int, Mask], Pool], progress: Callable[[int, int], None]) -> AlikeLists:
+        """The lists of n items, on all cores; none where a source is left out of a pool.
+
+        `pool_of`: what is like the item of a row, of what may be on its list, shape (n,). `progress` is told how many are done, and n.
+        """
         shape = n, KEPT
-        return cls(np.full(shape, -1, dtype=np.int32), np.zeros(shape, dtype=np.float16), np.zeros(shape, dtype=np.uint8))
+        lists = cls(np.full(shape, -1, dtype=np.int32), np.zeros(shape, dtype=np.float16), np.zeros(shape, dtype=np.uint8))
+
+        def work(part: range) -> bool:
+            allowed = np.ones(n, dtype=np.bool_)
+            for row in part:
+                allowed[row] = False
+                pool = pool_of(row, allowed)
+                allowed[row] = True
+                if pool.left_out:
+                    return False
+                lists.put(row, pool)
+            return True
+
+        parts = [range(start, min(start + AT_ONCE, n)) for start in range(0, n, AT_ONCE)]
+        with ThreadPoolExecutor(cores()) as threads:
+            for part, whole in zip(parts, threads.map(work, parts), strict=True):
+                if not whole:
+                    threads.shutdown(cancel_futures=True)
+                    return cls.none(n)
+                progress(part.stop, n)
+        return lists
 
     @property
     def there(self) -> bool:

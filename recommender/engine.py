@@ -6,7 +6,6 @@ import logging
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from functools import cache, cached_property
@@ -16,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.alike_lists import KEPT, AlikeLists, asks_for_a_list, looking, seeds
-from recommender.cores import cores
 from recommender.eligibility import Eligibility
 from recommender.errors import NotFound
 from recommender.feeds import PERSONAL_SOURCES, Degradation, Feed, Query, Reasons, SourceName
@@ -52,9 +50,6 @@ log = logging.getLogger(__name__)
 
 DEADLINE_MARGIN_S = 0.01
 """A source is not started when less than this is left before the deadline."""
-
-LISTED_AT_ONCE = 500
-"""Items that a core lists what is like each of at a time."""
 
 
 def _place(name: SourceName) -> int:
@@ -224,31 +219,16 @@ class Recommender:
 
         None where no blend was learnt, since each placement then has its own, nor where a source fails.
         """
-        n, numbers = self.contents.catalogue.n, self.contents.catalogue.numbers.tolist()
+        n, numbers = self.contents.catalogue.n, self.contents.catalogue.numbers
         if self.contents.blend is None:
             return AlikeLists.none(n)
-        lists, at, wanted = AlikeLists.room_for(n), to_micros(now), looking(placement.model_copy(update={"blend": "learned"}))
+        at, wanted = to_micros(now), looking(placement.model_copy(update={"blend": "learned"}))
 
-        def work(part: range) -> bool:
-            allowed = np.ones(n, dtype=np.bool_)
-            for row in part:
-                query = Query(wanted, KEPT, seeds([numbers[row]], at=at), sources=self.by_likeness, seeds_are_items=True)
-                allowed[row] = False
-                pool = self._pool(query, allowed, now, None)
-                allowed[row] = True
-                lists.put(row, pool)
-                if pool.left_out:
-                    return False
-            return True
+        def pool_of(row: int, allowed: npt.NDArray[np.bool_]) -> Pool:
+            query = Query(wanted, KEPT, seeds([int(numbers[row])], at=at), sources=self.by_likeness, seeds_are_items=True)
+            return self._pool(query, allowed, now, None)
 
-        parts = [range(start, min(start + LISTED_AT_ONCE, n)) for start in range(0, n, LISTED_AT_ONCE)]
-        with ThreadPoolExecutor(cores()) as threads:
-            for part, whole in zip(parts, threads.map(work, parts), strict=True):
-                if not whole:
-                    threads.shutdown(cancel_futures=True)
-                    return AlikeLists.none(n)
-                progress(part.stop, n)
-        return lists
+        return AlikeLists.of(n, pool_of, progress)
 
     def pool(self, query: Query, *, now: datetime) -> Pool:
         """The candidates of `query` that a blend is trained on: those of every source, also where it has to look at every item.

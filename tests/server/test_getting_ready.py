@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from recommender.feeds import Query
 from recommender.items import Item, ItemKind
 from recommender.placements import Placement
+from server.heap import give_back
 from server.recent import KEPT, RecentQueries
 
 if TYPE_CHECKING:
@@ -65,3 +67,13 @@ def test_the_c_library_takes_the_limits() -> None:
         check=True,
     )
     assert finished.stdout == "True\n"
+
+
+def test_what_keeps_itself_alive_is_freed_when_memory_is_given_back() -> None:
+    class Ring:
+        def __init__(self) -> None:
+            self.itself = self
+
+    gone = weakref.ref(Ring())
+    give_back()
+    assert gone() is None

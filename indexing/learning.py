@@ -66,7 +66,7 @@ def learn(
     with part("co_occurrence"):
         co_occurrence = co_occurrence_weights(matrix, settings.co_occurrence)
     with part("transfer"):
-        transfer = transfer_weights(catalogue, vectors, has_vector, matrix, settings.transfer)
+        transfer = transfer_weights(catalogue, vectors, has_vector, matrix, settings.transfer, seed=settings.seed)
     with part("graph"):
         spectrum = graph_filter(matrix, settings.graph, seed=settings.seed)
     with part("counts"):

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from recommender.best import key_of, place_of
 from recommender.compiling import compiled
+from recommender.cores import shared
 from recommender.half_kernels import dot, fetch_ahead, widened_rows
 
-Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.int16]
 Rows = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
@@ -28,35 +28,59 @@ TRAINED, ROUNDS = 40, 6
 """Vectors per cell from which cells are learnt, and how many times they are moved."""
 PROPOSED = 6
 """Compressed codes propose so many times what is wanted, and half-precision vectors decide."""
-ROWS_AT_ONCE = 4_096
+ROWS_AT_ONCE, COMPARED_AT_ONCE = 4_096, 512
+"""Rows that are searched for at a time, and of these those that one core compares in one go."""
 _NO_KEY = np.uint64(2**64 - 1)
 
 
-def near_lists(vectors: Floats, halves: Halves, there: Mask, most: int, seed: int) -> Rows:
+def near_lists(halves: Halves, there: Mask, most: int, seed: int) -> Rows:
     """The `most` nearest other rows of each row that is `there`, shape (n,), as far as the cells around it hold them: shape (n, most),
     nearest first, ties by row, -1 where there are fewer.
 
-    `vectors`: unit rows, shape (n, d), d even; `halves`: the same in half precision, by which rows are compared.
+    `halves`: unit rows in half precision, shape (n, d).
     """
     near, rows = np.full((len(there), most), -1, dtype=np.int32), np.flatnonzero(there).astype(np.int32)
     if len(rows) < 2:
         return near
-    d, cells = vectors.shape[1], max(1, min(int(CELLS_PER_ROOT * math.sqrt(len(rows))), len(rows) // TRAINED))
-    index = faiss.index_factory(d, CELLS.format(cells=cells, segments=d // 2), faiss.METRIC_INNER_PRODUCT)
-    index.cp.seed = index.pq.cp.seed = seed
-    index.cp.niter, index.cp.spherical = ROUNDS, True
-    rng = np.random.default_rng(seed)
-    index.train(vectors[np.sort(rng.choice(rows, min(len(rows), max(TRAINED * cells, 1_000)), replace=False))])
-    index.nprobe = min(cells, max(FEWEST_CELLS, math.ceil(LOOKED_AT * cells / len(rows))))
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        index.add(vectors[rows[start : start + ROWS_AT_ONCE]])
+    cells = Cells(halves, rows, seed)
     for start in range(0, len(rows), ROWS_AT_ONCE):
         part = rows[start : start + ROWS_AT_ONCE]
-        _, proposed = index.search(vectors[part], PROPOSED * (most + 1))
-        keys = _compared(halves, part, np.where(proposed < 0, -1, rows[proposed]).astype(np.int32))
-        keys.sort(axis=1)
-        near[part] = _nearest(keys, most)
+        near[part] = cells.nearest(part, most)
     return near
+
+
+class Cells:
+    """Some `rows`, at least one, of unit vectors in half precision, shape (n, d), each in the cell of the middle that it is nearest to.
+
+    Middles and compressed codes are learnt from a sample drawn with `seed`.
+    """
+
+    def __init__(self, halves: Halves, rows: Rows, seed: int) -> None:
+        self._halves, self._rows = halves, rows
+        d, cells = halves.shape[1], max(1, min(int(CELLS_PER_ROOT * math.sqrt(len(rows))), len(rows) // TRAINED))
+        self._index = faiss.index_factory(d, CELLS.format(cells=cells, segments=d if d % 2 else d // 2), faiss.METRIC_INNER_PRODUCT)
+        self._index.cp.seed = self._index.pq.cp.seed = seed
+        self._index.cp.niter, self._index.cp.spherical = ROUNDS, True
+        rng = np.random.default_rng(seed)
+        sample = np.sort(rng.choice(rows, min(len(rows), max(TRAINED * cells, 1_000)), replace=False))
+        self._index.train(widened_rows(halves, sample))
+        self._index.nprobe = min(cells, max(FEWEST_CELLS, math.ceil(LOOKED_AT * cells / len(rows))))
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            self._index.add(widened_rows(halves, rows[start : start + ROWS_AT_ONCE]))
+
+    def nearest(self, rows: Rows, most: int) -> Rows:
+        """Of the rows in the cells, the `most` nearest to each of any `rows`, shape (r,), itself aside: shape (r, most), nearest first,
+        ties by row, -1 where the cells around it hold fewer."""
+        _, proposed = self._index.search(widened_rows(self._halves, rows), PROPOSED * (most + 1))
+
+        def best(part: slice) -> Rows:
+            others = np.where(proposed[part] < 0, -1, self._rows[proposed[part]]).astype(np.int32)
+            keys = _compared(self._halves, rows[part], others)
+            keys.sort(axis=1)
+            return _nearest(keys, most)
+
+        parts = shared(best, [slice(start, start + COMPARED_AT_ONCE) for start in range(0, len(rows), COMPARED_AT_ONCE)])
+        return np.concatenate([np.zeros((0, most), dtype=np.int32), *parts])
 
 
 @compiled

@@ -84,7 +84,7 @@ class VectorIndex:
         made = cls(index)
         there = np.any(vectors != 0, axis=1)
         if near:
-            made.near = near_lists(vectors, made.halves, there, near, seed)
+            made.near = near_lists(made.halves, there, near, seed)
         # FAISS keeps it in the file.
         index.k_factor = made._factor = made._factor_needed(vectors, np.flatnonzero(there).astype(np.int32), seed)
         return made

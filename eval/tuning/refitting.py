@@ -104,7 +104,7 @@ def _sequence(learning: Learning, contents: Contents, settings: BuildSettings) -
 
 def _transfer(learning: Learning, contents: Contents, settings: BuildSettings) -> Contents:
     matrix = interaction_matrix(learning.events.consenting(Consent.TRAIN), learning.catalogue, settings)
-    weights = transfer_weights(learning.catalogue, learning.vectors, learning.has_vector, matrix, settings.transfer)
+    weights = transfer_weights(learning.catalogue, learning.vectors, learning.has_vector, matrix, settings.transfer, seed=settings.seed)
     return replace(contents, transfer=Lists.of(weights))
 
 

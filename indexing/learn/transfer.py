@@ -7,7 +7,6 @@ in place of a learnt map, which keep what is particular to each).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,17 +18,25 @@ from indexing.learn.degrees import column_sums
 from indexing.learn.strongest import strongest_of_dense, strongest_per_row
 from indexing.learn.sums import strongest_product
 from recommender.columns import StringColumn, StringListColumn
+from recommender.compiling import compiled
 from recommender.cores import shared
 from recommender.generation.catalogue import Catalogue
+from recommender.half_kernels import dot, fetch_ahead, widened_rows
+from recommender.near_lists import Cells
 from recommender.profile import Transfer
 from recommender.vectors import VectorIndex
 
+Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+Pairs = tuple[npt.NDArray[np.int64], Rows]
+
 LABELS = ("categories", "tags", "author", "brand")
 CHUNK = 2_048
-PAIRS = 2**13
+PAIRS = 2**16
 """Pairs of items whose likenesses are taken at a time."""
-ALL_LOOKED_AT = 50_000
-"""So many lenders are compared with every borrower; with more, blocks of likenesses would take longer than a search."""
+ALL_COMPARED = 5 * 2**28
+"""So many pairs of borrower and lender are all compared; where there are more, a search in cells takes less time."""
 DENSE_CELLS = 2**23
 """Likenesses held at a time, 4 bytes each."""
 SAMPLE = 600
@@ -43,7 +50,7 @@ class Content:
     """What n items are like: `vectors` of those in `has_vector`, shape (n,), and `labels` as rows of length 1 or 0, shape (n, l)."""
 
     vectors: VectorIndex
-    has_vector: npt.NDArray[np.bool_]
+    has_vector: Mask
     labels: sp.csr_array
 
 
@@ -71,7 +78,7 @@ def label_vectors(catalogue: Catalogue) -> sp.csr_array:
 
 
 def transfer_weights(
-    catalogue: Catalogue, vectors: VectorIndex, has_vector: npt.NDArray[np.bool_], matrix: sp.csr_array, settings: Transfer
+    catalogue: Catalogue, vectors: VectorIndex, has_vector: Mask, matrix: sp.csr_array, settings: Transfer, *, seed: int = 0
 ) -> sp.csr_array:
     """What item–item scores of some items lend to others, shape (n, n), CSR, float32: row w holds what lender w gives to each borrower.
 
@@ -86,8 +93,8 @@ def transfer_weights(
     if not len(borrowers) or not len(lenders):
         return sp.csr_array((n, n), dtype=np.float32)
     content = Content(vectors, has_vector, label_vectors(catalogue))
-    share = settings.label_share * label_weight(content, lenders, lends, settings.neighbours)
-    near = neighbours(content, borrowers, lends, settings.neighbours + 1, share)
+    share = settings.label_share * label_weight(content, lenders, settings.neighbours)
+    near = neighbours(content, borrowers, lends, settings.neighbours + 1, share, seed)
     shares = above_last(near, settings.neighbours)
     shares.data *= (degrees[shares.indices] ** -settings.degree_exponent).astype(np.float32)
     coo = shares.tocoo()
@@ -96,7 +103,7 @@ def transfer_weights(
     return weights
 
 
-def label_weight(content: Content, lenders: npt.NDArray[np.int64], lends: npt.NDArray[np.bool_], most: int) -> float:
+def label_weight(content: Content, lenders: npt.NDArray[np.int64], most: int) -> float:
     """Weight by which likeness in labels tells neighbours apart as much as likeness in meaning does; 1 where one of them is missing.
 
     Measured on a sample of the lenders: how far, on average, the nearest `most` stand above the first one left out.
@@ -104,7 +111,7 @@ def label_weight(content: Content, lenders: npt.NDArray[np.int64], lends: npt.ND
     sample = lenders[np.linspace(0, len(lenders) - 1, min(SAMPLE, len(lenders))).astype(np.int64)]
     spreads = []
     for share, by_meaning in ((0.0, True), (1.0, False)):
-        near = neighbours(content, sample, lends, most + 2, share, by_meaning=by_meaning)
+        near = _among_all(content, sample, lenders, most + 2, share, by_meaning=by_meaning)
         # An item is its own nearest neighbour.
         near.data[near.indices == np.repeat(sample, np.diff(near.indptr))] = 0
         near.eliminate_zeros()
@@ -139,34 +146,31 @@ def _height(near: sp.csr_array, most: int) -> npt.NDArray[np.float32]:
     return height
 
 
-def neighbours(
-    content: Content,
-    rows: npt.NDArray[np.int64],
-    lends: npt.NDArray[np.bool_],
-    most: int,
-    label_share: float,
-    *,
-    by_meaning: bool = True,
-) -> sp.csr_array:
+def neighbours(content: Content, rows: npt.NDArray[np.int64], lends: Mask, most: int, label_share: float, seed: int) -> sp.csr_array:
     """Likeness of the `most` lenders nearest to each of `rows`, shape (r, n), CSR, float32, above 0.
 
-    Likenesses in meaning (unless told otherwise) and in labels, these multiplied by `label_share`, decide together. Of more than
-    `ALL_LOOKED_AT` lenders only those are looked at that are nearest by one of both.
+    Likenesses in meaning and in labels, these multiplied by `label_share`, decide together. Where more than
+    `ALL_COMPARED` pairs could be, only those are looked at that are nearest by one of both, as cells of vectors learnt with `seed` tell.
     """
     lenders = np.flatnonzero(lends)
-    if len(lenders) <= ALL_LOOKED_AT:
-        return _among_all(content, rows, lenders, most, label_share, by_meaning=by_meaning)
+    if len(rows) * len(lenders) <= ALL_COMPARED:
+        return _among_all(content, rows, lenders, most, label_share)
     by_label = sp.csr_array((sp.diags_array(lends.astype(np.float32)) @ content.labels).T)
     by_label.eliminate_zeros()
     by_label.data *= np.float32(label_share)
+    with_vector = np.flatnonzero(lends & content.has_vector).astype(np.int32)
+    cells = Cells(content.vectors.halves, with_vector, seed) if len(with_vector) else None
 
     def found(part: slice) -> sp.csr_array:
-        chosen = rows[part]
+        chosen = rows[part].astype(np.int32)
         labels = sp.csr_array(content.labels[chosen])
-        if not by_meaning:
+        if cells is None:
             return strongest_product(labels, by_label, most)
-        labelled = strongest_product(labels, by_label, LOOKED_AT * most)
-        return strongest_per_row(_with_meaning(content, chosen, lends, labelled, LOOKED_AT * most, label_share), most)
+        pairs = [_pairs_of(strongest_product(labels, by_label, LOOKED_AT * most))]
+        there = np.flatnonzero(content.has_vector[chosen])
+        place, at = np.nonzero((near := cells.nearest(chosen[there], LOOKED_AT * most)) >= 0)
+        pairs.append((there[place], near[place, at]))
+        return strongest_per_row(_likenesses(content, chosen, pairs, label_share), most)
 
     # One after the other: searches and products share the cores among themselves.
     parts = [found(part) for part in runs(len(rows), CHUNK)]
@@ -180,14 +184,15 @@ def _among_all(
     most: int,
     label_share: float,
     *,
-    by_meaning: bool,
+    by_meaning: bool = True,
 ) -> sp.csr_array:
-    """`neighbours` where every lender is looked at: both likenesses as dense blocks."""
+    """`neighbours` where every lender is looked at: both likenesses, or that in labels alone, as dense blocks."""
     n = len(content.has_vector)
     by_label = sp.csr_array(content.labels[lenders].T)
     by_meaning = by_meaning and bool(content.vectors.dimension)
     if by_meaning:
-        vectors = content.vectors.gather(lenders.astype(np.int32)) * content.has_vector[lenders, None]
+        vectors = content.vectors.gather(lenders.astype(np.int32))
+        vectors *= content.has_vector[lenders, None]
     parts = []
     step = max(1, DENSE_CELLS // max(len(lenders), 1))
     for start in range(0, len(rows), step):
@@ -201,44 +206,53 @@ def _among_all(
     return sp.csr_array(sp.vstack(parts)) if parts else sp.csr_array((0, n), dtype=np.float32)
 
 
-def _with_meaning(
-    content: Content, rows: npt.NDArray[np.int64], lends: npt.NDArray[np.bool_], labelled: sp.csr_array, looked_at: int, label_share: float
-) -> sp.csr_array:
-    """`labelled`, what is nearest by labels, and what is nearest by meaning, with both likenesses of all that have a vector."""
-    there = np.flatnonzero(content.has_vector[rows])
-    allowed = lends & content.has_vector
-    if not len(there) or not allowed.any():
-        return labelled
-    n = np.int64(len(lends))
-    near, cosines, _ = content.vectors.search(content.vectors.gather(rows[there]), looked_at, allowed)
-    place, at = np.nonzero(near >= 0)
-    line, row, cosine = there[place], near[place, at], np.maximum(cosines[place, at], 0)
-    alike = cosine + np.float32(label_share) * _in_pairs(rows[line], row, lambda mine, theirs: _labels_alike(content, mine, theirs))
-    owner = np.repeat(np.arange(len(rows)), np.diff(labelled.indptr))
-    meant = _in_pairs(rows[owner], labelled.indices, lambda mine, theirs: _cosines(content, mine, theirs))
-    # Whatever is near by both stands in both, with the same likeness but for rounding.
-    keys, first = np.unique(np.concatenate([line * n + row, owner * n + labelled.indices]), return_index=True)
-    both = np.concatenate([alike, labelled.data + meant])[first]
-    return sp.csr_array((both, (keys // n, (keys % n).astype(np.int32))), shape=labelled.shape)
+def _pairs_of(alike: sp.csr_array) -> Pairs:
+    return np.repeat(np.arange(alike.shape[0]), np.diff(alike.indptr)), alike.indices
 
 
-def _in_pairs(
-    mine: npt.NDArray[np.integer],
-    theirs: npt.NDArray[np.integer],
-    alike: Callable[[npt.NDArray[np.integer], npt.NDArray[np.integer]], npt.NDArray[np.float32]],
-) -> npt.NDArray[np.float32]:
-    """`alike` of each pair of `mine` and `theirs`, shape (m,), some of them at a time on each core."""
-    parts = shared(lambda part: alike(mine[part], theirs[part]), runs(len(mine), PAIRS))
-    return np.concatenate([np.zeros(0, dtype=np.float32), *parts])
+def _likenesses(content: Content, rows: Rows, pairs: list[Pairs], label_share: float) -> sp.csr_array:
+    """Both likenesses of `rows`, shape (r,), with others in `pairs` of a place among `rows` and a row, each counted once: shape (r, n)."""
+    n = len(content.has_vector)
+    keys = np.unique(np.concatenate([place * np.int64(n) + other for place, other in pairs]))
+    place, others = keys // n, (keys % n).astype(np.int32)
+    labels = (content.labels.indptr, content.labels.indices, content.labels.data)
+
+    def alike(part: slice) -> Floats:
+        return _alike(content.vectors.halves, content.has_vector, *labels, rows[place[part]], others[part], np.float32(label_share))
+
+    found = np.concatenate([np.zeros(0, dtype=np.float32), *shared(alike, runs(len(keys), PAIRS))])
+    return sp.csr_array((found, others, np.searchsorted(place, np.arange(len(rows) + 1)).astype(np.int32)), shape=(len(rows), n))
 
 
-def _labels_alike(content: Content, mine: npt.NDArray[np.integer], theirs: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
-    return np.asarray(content.labels[mine].multiply(content.labels[theirs]).sum(axis=1), dtype=np.float32).ravel()
-
-
-def _cosines(content: Content, mine: npt.NDArray[np.integer], theirs: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
-    """Cosines above 0, 0 where one of both has no vector."""
-    both = content.has_vector[mine] & content.has_vector[theirs]
-    cosines = np.zeros(len(mine), dtype=np.float32)
-    cosines[both] = np.einsum("md,md->m", content.vectors.gather(mine[both]), content.vectors.gather(theirs[both]))
-    return np.maximum(cosines, 0)
+@compiled
+def _alike(
+    halves: npt.NDArray[np.int16],
+    has_vector: Mask,
+    offsets: npt.NDArray[np.int32],
+    labels: Rows,
+    weights: Floats,
+    mine: Rows,
+    theirs: Rows,
+    label_share: np.float32,
+) -> Floats:
+    """Cosine, where it is above 0, plus `label_share` times the inner product of labels, sorted, for each pair of rows, shape (m,)."""
+    found = np.zeros(len(mine), dtype=np.float32)
+    widened, vector = np.int32(-1), np.zeros(halves.shape[1], dtype=np.float32)
+    for pair in range(len(mine)):
+        row, other = mine[pair], theirs[pair]
+        if has_vector[row] and has_vector[other]:
+            if row != widened:
+                widened, vector = row, widened_rows(halves, mine[pair : pair + 1])[0]
+            fetch_ahead(halves, theirs, pair)
+            found[pair] = max(dot(halves[other], vector), np.float32(0))
+        at, there, total = offsets[row], offsets[other], np.float32(0)
+        while at < offsets[row + 1] and there < offsets[other + 1]:
+            if labels[at] == labels[there]:
+                total += weights[at] * weights[there]
+                at, there = at + 1, there + 1
+            elif labels[at] < labels[there]:
+                at += 1
+            else:
+                there += 1
+        found[pair] += label_share * total
+    return found

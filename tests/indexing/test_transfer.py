@@ -155,7 +155,7 @@ def test_looking_for_the_nearest_first_finds_what_looking_at_all_does(monkeypatc
     # With so many neighbours everything is looked at in either way.
     settings = SETTINGS.model_copy(update={"neighbours": 20})
     dense = transfer_weights(catalogue, *given, matrix, settings)
-    monkeypatch.setattr("indexing.learn.transfer.ALL_LOOKED_AT", 0)
+    monkeypatch.setattr("indexing.learn.transfer.ALL_COMPARED", 0)
     searched = transfer_weights(catalogue, *given, matrix, settings)
     assert dense.nnz > 100
     np.testing.assert_allclose(dense.toarray(), searched.toarray(), atol=1e-3)

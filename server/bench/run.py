@@ -43,7 +43,7 @@ SHARES = (0.25, 0.5, 0.7)
 """Shares of saturation at which latencies are taken."""
 EVENTS_PER_SECOND = 500
 BATCH = 100
-SWAP_LEAST_S, SWAP_AFTER_S, SETTLE_S = 8.0, 2.0, 3.0
+SWAP_LEAST_S, SWAP_AFTER_S, SETTLE_S = 20.0, 2.0, 3.0
 FREE = "127.0.0.1:0"
 PROFILED = 2_000
 """Feeds whose stages are told apart."""

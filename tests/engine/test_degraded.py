@@ -59,7 +59,7 @@ def failing_engine(stage: str) -> Recommender:
     sources = list(engine.sources)
     assert isinstance(sources[2], ItemItemSource)
     sources[2] = _FailingSource(sources[2], stage)
-    engine.sources = tuple(sources)
+    engine.pools.sources = tuple(sources)
     return engine
 
 
@@ -136,7 +136,7 @@ def test_a_source_that_scores_any_candidate_as_no_number_has_failed(odd: float, 
     engine = engine_of(checkerboard())
     sources = list(engine.sources)
     assert isinstance(sources[1], CollaborativeSource)
-    engine.sources = (sources[0], _OddSource(sources[1], odd), *sources[2:])
+    engine.pools.sources = (sources[0], _OddSource(sources[1], odd), *sources[2:])
     feed = feed_of(engine, Query(HOME, 12, history=HISTORY))
     assert feed.degraded == (Degradation("collaborative", "failed"),)
     assert not feed.source_ranks[:, 1].any()

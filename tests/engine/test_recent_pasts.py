@@ -79,13 +79,13 @@ def test_asking_again_answers_the_same_and_asking_otherwise_as_if_it_were_the_fi
 def test_a_past_that_gave_way_is_gone_at_once() -> None:
     engine = engine_of(checkerboard())
     feed_of(engine, Query(HOME, 12, history=HISTORY, reasons=12))
-    gone = weakref.ref(engine._pasts.of(Query(HOME, 12, history=HISTORY)))
+    gone = weakref.ref(engine.pools.pasts.of(Query(HOME, 12, history=HISTORY)))
     gc.collect()
     gc.disable()
     try:
         for row in range(KEPT):
             for _ in range(2):
-                engine._pasts.of(Query(HOME, 5, history=history_of(row)))
+                engine.pools.pasts.of(Query(HOME, 5, history=history_of(row)))
         assert gone() is None
     finally:
         gc.enable()

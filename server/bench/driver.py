@@ -56,6 +56,12 @@ class Outcomes:
         arrays = ("method", "latency", "code", "degraded", "ended", "retry_s", "generation")
         return replace(self, **{name: getattr(self, name)[chosen] for name in arrays})
 
+    def due_between(self, since: float, until: float) -> npt.NDArray[np.bool_]:
+        """Which calls were due in that time, as `time.monotonic()` tells it; from `since` on where `until` is NaN."""
+        due = self.ended - self.latency
+        between: npt.NDArray[np.bool_] = (due >= since) & ~(due > until)
+        return between
+
     @property
     def good(self) -> npt.NDArray[np.bool_]:
         """Which calls were answered."""

@@ -266,7 +266,8 @@ class _Driving:
     def swapped(self, streams: dict[Wanted, float], generations: Path) -> tuple[Figures, Figures]:
         """Feeds while nothing else happens and while a new generation takes over, and how the change went.
 
-        The process's memory is taken again `SETTLE_S` after the last call.
+        It takes over from when it was published until `SETTLE_S` after its first feed, by when the old one is given back. The process's
+        memory is taken again `SETTLE_S` after the last call.
         """
         twin = twin_of(generations, (generations / CURRENT).read_text(encoding="ascii").strip())
         seconds = max(self._plan.seconds, SWAP_LEAST_S)
@@ -278,11 +279,13 @@ class _Driving:
         published = time.monotonic()
         publish(generations, twin)
         feeds = coming.result().of("GetFeed")
+        first_s = seconds_to(feeds, twin, published)
+        meanwhile = feeds.where(feeds.due_between(published, published + first_s + SETTLE_S))
         time.sleep(SETTLE_S)
         after = memory_of(self._pid)
         p99 = usual.percentiles()[2] / 1e3
-        return {"without": feeds_row(usual, p99), "while it takes over": feeds_row(feeds, p99)}, {
-            "seconds to the first feed": seconds_to(feeds, twin, published),
+        return {"without": feeds_row(usual, p99), "while it takes over": feeds_row(meanwhile, p99)}, {
+            "seconds to the first feed": first_s,
             "resident MB before": before.resident,
             "resident MB after": after.resident,
             "private MB before": before.private,

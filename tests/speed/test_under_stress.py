@@ -73,6 +73,13 @@ def test_the_change_has_happened_with_the_first_feed_of_the_new_generation() -> 
     assert math.isnan(seconds_to(feeds, "another", 0.5))
 
 
+def test_a_call_belongs_to_the_time_at_which_it_was_due() -> None:
+    # Due at 0, 0.5 and 2.
+    calls = outcomes(*[("GetFeed", latency, 0, False, math.nan, "a") for latency in (0.0, 0.5, 0.0)])
+    assert calls.due_between(0.5, 1.5).tolist() == [False, True, False]
+    assert calls.due_between(0.5, math.nan).tolist() == [False, True, True]
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> World:
     return build_world(tmp_path_factory.mktemp("stress"))

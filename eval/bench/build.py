@@ -40,12 +40,21 @@ Figures = dict[str, Any]
 
 
 def measure_build(
-    data: Path, settings: BuildSettings, placement: Placement, report: Reporter, *, now: datetime, workers: int, keep: bool = False
+    data: Path,
+    settings: BuildSettings,
+    placement: Placement,
+    report: Reporter,
+    *,
+    now: datetime,
+    workers: int,
+    people: int | None = None,
+    keep: bool = False,
 ) -> Figures:
     """All figures of a build of `data`, as JSON shows them: a data folder, or a world's folder of import files.
 
     It is done in a copy, so that `data` stays as it is; with `keep` in `data` itself, where the generation stays. `workers` processes
-    export. Raises `NotFound` where `data` is neither, and what importing, building and exporting raises.
+    export, with `people` for the first so many alone. Raises `NotFound` where `data` is neither, and what importing, building and
+    exporting raises.
     """
     measured = Measured(report)
     with _folder(data, measured, now, keep=keep) as folder:
@@ -53,7 +62,7 @@ def measure_build(
         outcome = reindex(deployment, settings, placement, measured, now=now, force="" if keep else FORCED)
         with open_store(deployment.store_path) as store:
             held = store.counts()
-        exported = _exported(deployment, placement, measured, now, workers, folder / "feeds.parquet") if outcome.activated else None
+        exported = _exported(deployment, placement, measured, now, workers, people, folder / "feeds.parquet") if outcome.activated else None
     build = [took for name, took in measured.stages.items() if name not in (IMPORT_ITEMS, IMPORT_EVENTS, EXPORT)]
     return {
         "inputs": {
@@ -90,10 +99,19 @@ SMALL = 100_000
 IMPORT_ITEMS, IMPORT_EVENTS, EXPORT = "import items", "import events", "export feeds"
 
 
-def _exported(settings: Settings, placement: Placement, measured: Measured, now: datetime, workers: int, output: Path) -> Figures:
+def _exported(
+    settings: Settings, placement: Placement, measured: Measured, now: datetime, workers: int, people: int | None, output: Path
+) -> Figures:
     with measured.stage(EXPORT) as advance:
         done = export_feeds(
-            settings, placement, output, now=now, size=FEED, workers=workers, progress=lambda people, of: advance(people, of)
+            settings,
+            placement,
+            output,
+            now=now,
+            size=FEED,
+            workers=workers,
+            people=people,
+            progress=lambda done, total: advance(done, total),
         )
     size = output.stat().st_size / 1e6
     output.unlink()

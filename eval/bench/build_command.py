@@ -24,6 +24,7 @@ _file = click.Path(dir_okay=False, path_type=Path)
 @click.option("--build", "build_file", type=click.Path(path_type=Path), help="TOML file of build settings; defaults without it.")
 @click.option("--placements", type=click.Path(path_type=Path), help="TOML file of placements; the first one is judged and exported.")
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that export.")
+@click.option("--people", type=click.IntRange(min=1), help="Export the feeds of the first so many people alone; everybody's without it.")
 @click.option(
     "--keep", is_flag=True, help="Build in the data folder itself and publish there, as reindex does; a copy is built without it."
 )
@@ -34,6 +35,7 @@ def bench_build(
     build_file: Path | None,
     placements: Path | None,
     workers: int,
+    people: int | None,
     keep: bool,
     json_file: Path | None,
     markdown_file: Path | None,
@@ -55,7 +57,9 @@ def bench_build(
 
     placement = (load_placements(placements) if placements else Placements.default()).get("")
     settings = load_build_settings(build_file)
-    figures = measure_build(data, settings, placement, reporter(sys.stderr), now=datetime.now(UTC), workers=workers, keep=keep)
+    figures = measure_build(
+        data, settings, placement, reporter(sys.stderr), now=datetime.now(UTC), workers=workers, people=people, keep=keep
+    )
     console = Console(highlight=False)
     console.print(inputs_in_words(figures), markup=False)
     for block in build_blocks(figures):

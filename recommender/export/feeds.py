@@ -58,9 +58,12 @@ def export_feeds(
     filter: str = "",
     language: str = "",
     workers: int = 1,
+    people: int | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Exported:
     """Write the first `size` items of each person's feed to `output`, in the order in which people were first heard of.
+
+    With `people`, of the first so many alone.
 
     The feeds are those that a server would serve at `now` with the active generation, the catalogue being as it is when the export
     starts. `workers` processes share the work; with one it is done here. `progress(done, total)` counts people's numbers. The file is
@@ -71,6 +74,7 @@ def export_feeds(
         raise InvalidInput("size", size, f"1 to {SLATE_LIMIT}")
     started = time.monotonic()
     wanted, last = _wanted(settings, placement, now, size, kind, consenting_only, filter, language)
+    last = last if people is None else min(last, people)
     spans = [(after, min(after + SPAN, last)) for after in range(0, last, SPAN)]
     feeds, cpu_s, waiting = 0, 0.0, 0
     batches: list[pa.RecordBatch] = []

@@ -255,3 +255,14 @@ def test_an_error_in_a_process_that_shares_the_work_is_told(live: Deployment, tm
 
     with pytest.raises(RecommenderError, match=r"factors\.npy"):
         exported(live.world, tmp_path / "feeds.parquet", workers=2)
+
+
+def test_an_export_may_stop_after_the_first_people(live: Deployment, tmp_path: Path) -> None:
+    act(live)
+    now = datetime.now(UTC)
+
+    _, everybody = exported(live.world, tmp_path / "all.parquet", now=now)
+    done, first = exported(live.world, tmp_path / "first.parquet", now=now, people=3)
+
+    assert first == everybody[: len(first)]
+    assert 0 < done.feeds <= 3 < len(everybody)

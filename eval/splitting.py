@@ -10,12 +10,12 @@ import numpy as np
 
 from eval.material import Material
 from eval.shown import has_order, held_out_impressions, impressions_of, with_shows
-from indexing.twin import SPARE, of_later_people, sampled
+from indexing.twin import sampled
 from recommender.errors import InvalidInput
 from recommender.event_table import EventTable
 from recommender.judging import cut_at_share, hold_out
 from recommender.judging.cold import cold_items, cold_people, draw_cold_items
-from recommender.judging.cuts import Split, given, leave_last_out
+from recommender.judging.cuts import SPARE, Split, given, leave_last_out, of_later_people
 from recommender.judging.drawn import drawn_share
 from recommender.order import Order
 from recommender.profile import BuildSettings

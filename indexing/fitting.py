@@ -29,7 +29,7 @@ from recommender.generation import Contents
 from recommender.generation.catalogue import Catalogue
 from recommender.judging import HeldOut, cut_at_share, hold_out
 from recommender.judging.cold import draw_cold_items
-from recommender.judging.cuts import Split, held_out_of, leave_last_out, usable
+from recommender.judging.cuts import SPARE, Split, drawn_people, held_out_of, leave_last_out, of_later_people, usable
 from recommender.judging.drawn import clustered, drawn_share
 from recommender.order import Order, order_of
 from recommender.placements import Placement
@@ -160,15 +160,20 @@ def _by_time(catalogue: Catalogue, events: EventTable, settings: BuildSettings, 
     cold = _drawn_new(catalogue, before, settings, new_items)
     known = events.where(~np.isin(events.item, cold))
     training = known.before(cut)
-    parts = [hold_out(known, weights, cut=cut, reveal=reveal, repeats=repeats) for reveal in blending.reveals]
+    most = SPARE * blending.people
+    later = of_later_people(known, cut, most, seed=settings.seed)
+    parts = [hold_out(later, weights, cut=cut, reveal=reveal, repeats=repeats) for reveal in blending.reveals]
     if not len(training) or not all(len(part) for part in parts):
         return None
     if len(cold):
-        new = held_out_of(usable(training), usable(before.where(np.isin(before.item, cold))), weights, cut=cut, candidates=cold)
+        of_new = before.where(np.isin(before.item, cold))
+        people = drawn_people(of_new.person, most, seed=settings.seed)
+        earlier, taken_up = (table.where(np.isin(table.person, people)) for table in (training, of_new))
+        new = held_out_of(usable(earlier), usable(taken_up), weights, cut=cut, candidates=cold)
         # Who has a new item is anybody who was ever there; they are not to outweigh those who are there now.
-        most = max(len(part) for part in parts)
+        as_many = max(len(part) for part in parts)
         rng = np.random.default_rng(settings.seed)
-        parts.append(new if len(new) <= most else new.chosen(np.sort(rng.choice(len(new), most, replace=False))))
+        parts.append(new if len(new) <= as_many else new.chosen(np.sort(rng.choice(len(new), as_many, replace=False))))
     return InnerCut(training, [part for part in parts if len(part)], before)
 
 

@@ -20,6 +20,7 @@ from recommender.generation import Metric
 from recommender.generation.catalogue import Catalogue
 from recommender.judging import HeldOut, Interval, cut_at_share, hold_out, judge, paired_difference
 from recommender.judging.comparison import LEADING, Comparison, compare
+from recommender.judging.cuts import SPARE, of_later_people
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
 from recommender.sequence_model import SequenceModel
@@ -62,21 +63,6 @@ class TwinReport:
             for variant, judgement in comparison.judgements.items()
             for metric, interval in judgement.intervals.items()
         )
-
-
-SPARE = 4
-"""So many times the people that are judged are looked at, since some of them took up nothing new after the cut."""
-
-
-def of_later_people(events: EventTable, cut: int, most: int, *, seed: int) -> EventTable:
-    """The events of at most `most` of the people who did anything from `cut` (µs) on, drawn without replacement.
-
-    What is held out of a million people would take gigabytes; what is judged is a few thousand of them.
-    """
-    people = np.unique(events.person[events.at >= cut])
-    if len(people) > most:
-        people = np.random.default_rng(seed).choice(people, most, replace=False)
-    return events.where(np.isin(events.person, people))
 
 
 def sampled(held_out: HeldOut, most: int, *, seed: int) -> HeldOut:

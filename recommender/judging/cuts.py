@@ -23,6 +23,9 @@ from recommender.profile import EventWeights
 DEFAULT_WEIGHTS = EventWeights()
 """What counts as taken up where nobody says otherwise."""
 
+SPARE = 4
+"""So many times the people that are wanted are looked at, since some of them took up nothing new after a cut."""
+
 _JUDGED = Consent.PERSONALISE | Consent.MEASURE
 
 
@@ -197,6 +200,20 @@ def hold_out(
     revealed = (later * reveal).astype(np.int64)
     known = before | (after - np.repeat(earlier_people, sizes) < np.repeat(revealed, sizes))
     return held_out_of(looked_at.where(known), looked_at.where(~known), weights, cut=cut, repeats=repeats)
+
+
+def of_later_people(events: EventTable, cut: int, most: int, *, seed: int) -> EventTable:
+    """The events of at most `most` of the people who did anything from `cut` (µs) on, drawn without replacement.
+
+    What is held out of a million people would take gigabytes; what is judged or learnt from is a few thousand of them.
+    """
+    return events.where(np.isin(events.person, drawn_people(events.person[events.at >= cut], most, seed=seed)))
+
+
+def drawn_people(people: npt.NDArray[np.uint32], most: int, *, seed: int) -> npt.NDArray[np.uint32]:
+    """At most `most` of the different `people`, shape (any,), drawn without replacement."""
+    different: npt.NDArray[np.uint32] = np.unique(people)
+    return different if len(different) <= most else np.random.default_rng(seed).choice(different, most, replace=False)
 
 
 def by_time(

@@ -163,6 +163,17 @@ def test_new_items_are_asked_of_no_more_people_than_the_rest() -> None:
     assert set(new.people.tolist()) < had
 
 
+def test_of_many_people_a_few_times_as_many_are_held_out_as_are_learnt_from() -> None:
+    everybody, some = cut(in_time(300), new_items=True), cut(in_time(300), changed(people=5), new_items=True)
+    assert rows_of(some.training) == rows_of(everybody.training)
+    for part, whole in zip(some.parts, everybody.parts, strict=True):
+        assert 15 < len(part) <= 20 < len(whole)
+        of_all = {int(person): place for place, person in enumerate(whole.people)}
+        for place, person in enumerate(part.people):
+            assert part.targets[place].tolist() == whole.targets[of_all[int(person)]].tolist()
+            assert part.histories[place]["item"].tolist() == whole.histories[of_all[int(person)]]["item"].tolist()
+
+
 def test_with_an_order_alone_each_persons_last_item_is_held_out() -> None:
     made, bought = cut(in_sequence()), people(30)
     assert held(made) == [{person: [items[-1]] for person, items in enumerate(bought)}]

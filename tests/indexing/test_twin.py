@@ -8,11 +8,12 @@ import pytest
 from worlds import World
 
 from indexing.snapshot import Snapshot, read_snapshot
-from indexing.twin import fit_twin, judge_twin, of_later_people, sampled
+from indexing.twin import fit_twin, judge_twin, sampled
 from recommender.event_table import EventTable
 from recommender.events import EventType
 from recommender.generation import Contents, Generations
 from recommender.judging import cut_at_share, hold_out
+from recommender.judging.cuts import of_later_people
 from recommender.placements import Placement
 from recommender.profile import BuildSettings, EventWeights, ItemItem, Judging
 from recommender.store import open_store

@@ -126,8 +126,7 @@ class Catalogue:
         return cls(pa.table(arrays, names=names), hashes[order], order, row_of_number)
 
     def _array(self, name: str) -> pa.Array:
-        column = self.table.column(name)
-        return column.chunk(0) if column.num_chunks else pa.array([], type=column.type)
+        return _array(self.table, name)
 
     def _times(self, name: str) -> npt.NDArray[np.int64]:
         times: npt.NDArray[np.int64] = numbers_in(self._array(name))
@@ -196,24 +195,11 @@ class Catalogue:
             # Where items disagree on an attribute's type, the type that most items use is the one filters see.
             if field not in plain or self._array(name).null_count < self._array(plain[field]).null_count:
                 plain[field] = name
-        return Columns(self.n, _LazyColumns(self, {**{name: name for name in names}, **plain}))
+        return Columns(self.n, _LazyColumns(self.table, {**{name: name for name in names}, **plain}))
 
     def column(self, stored: str) -> Column:
         """The stored column as filters see it."""
-        array = self._array(stored)
-        if stored in ("published_at", "valid_from", "valid_to"):
-            return TimeColumn(self._times(stored))
-        if pa.types.is_dictionary(array.type):
-            return _strings(array)
-        if pa.types.is_list(array.type):
-            inner = _strings(array.flatten())
-            offsets = numbers_in(array.offsets).astype(np.int64)
-            return StringListColumn(offsets - offsets[:1], inner.codes, inner.values)
-        if pa.types.is_string(array.type):
-            return _strings(array.dictionary_encode())
-        if pa.types.is_boolean(array.type):
-            return BoolColumn(booleans_in(array))
-        return NumberColumn(numbers_in(array, float("nan")))
+        return _column(self.table, stored)
 
     @cached_property
     def category_members(self) -> dict[str, npt.NDArray[np.int32]]:
@@ -235,16 +221,20 @@ class Catalogue:
 
 
 class _LazyColumns(Mapping[str, Column]):
-    """Columns by field name, made on first use and kept."""
+    """Columns of a table by field name, made on first use and kept.
 
-    def __init__(self, catalogue: Catalogue, stored: Mapping[str, str]) -> None:
-        self._catalogue = catalogue
+    They know nothing of the catalogue that holds them: in a circle they would outlive it until cycles are looked for, and in a server what
+    came before its first call is never looked at again.
+    """
+
+    def __init__(self, table: pa.Table, stored: Mapping[str, str]) -> None:
+        self._table = table
         self._stored = stored
         self._made: dict[str, Column] = {}
 
     def __getitem__(self, name: str) -> Column:
         if name not in self._made:
-            self._made[name] = self._catalogue.column(self._stored[name])
+            self._made[name] = _column(self._table, self._stored[name])
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -252,6 +242,28 @@ class _LazyColumns(Mapping[str, Column]):
 
     def __len__(self) -> int:
         return len(self._stored)
+
+
+def _array(table: pa.Table, name: str) -> pa.Array:
+    column = table.column(name)
+    return column.chunk(0) if column.num_chunks else pa.array([], type=column.type)
+
+
+def _column(table: pa.Table, stored: str) -> Column:
+    array = _array(table, stored)
+    if stored in ("published_at", "valid_from", "valid_to"):
+        return TimeColumn(numbers_in(array))
+    if pa.types.is_dictionary(array.type):
+        return _strings(array)
+    if pa.types.is_list(array.type):
+        inner = _strings(array.flatten())
+        offsets = numbers_in(array.offsets).astype(np.int64)
+        return StringListColumn(offsets - offsets[:1], inner.codes, inner.values)
+    if pa.types.is_string(array.type):
+        return _strings(array.dictionary_encode())
+    if pa.types.is_boolean(array.type):
+        return BoolColumn(booleans_in(array))
+    return NumberColumn(numbers_in(array, float("nan")))
 
 
 def _strings(array: pa.DictionaryArray) -> StringColumn:

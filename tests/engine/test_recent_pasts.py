@@ -89,3 +89,17 @@ def test_a_past_that_gave_way_is_gone_at_once() -> None:
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_an_engine_that_nobody_holds_is_gone_at_once_with_its_catalogue() -> None:
+    engine = engine_of(checkerboard())
+    feed_of(engine, Query(HOME, 12, history=HISTORY, filter="price < 9.0 && kind == 'media'", reasons=12))
+    held = (engine, engine.pools, engine.contents, engine.contents.catalogue, *engine.sources)
+    gone = [weakref.ref(one) for one in held]
+    gc.collect()
+    gc.disable()
+    try:
+        del engine, held
+        assert [one() for one in gone] == [None] * len(gone)
+    finally:
+        gc.enable()

@@ -34,6 +34,11 @@ def give_back() -> None:
     The C library of itself gives back no more than the end of a heap, so that a process would go on holding what its last engine took.
     """
     gc.collect()
+    give_back_pages()
+
+
+def give_back_pages() -> None:
+    """The latter alone."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -21,7 +21,7 @@ from recommender.errors import CorruptGeneration, NoGeneration, RecommenderError
 from recommender.generation import Generations
 from recommender.store import Store
 from server.background import Pauses, stand_back
-from server.heap import give_back
+from server.heap import give_back, give_back_pages
 from server.logs import LOGGER_NAME
 from server.metrics import Metrics
 from server.recent import RecentQueries
@@ -30,6 +30,9 @@ from server.warming import warm
 _LOG = logging.getLogger(f"{LOGGER_NAME}.live")
 
 NOTHING_ACTIVE = "no generation is active; run `recommender reindex`, or `recommender generations activate` if there is one"
+
+SETTLING_LOOKS, LOOKS_PER_GIVING = 15, 5
+"""So many looks after an engine was retired memory is given back for the last time, each time after so many."""
 
 RETRY_MOST_S = 60.0
 """Longest wait before a generation that could not be loaded is tried again; the first is a poll, each next twice as long."""
@@ -204,6 +207,7 @@ class Live:
 
     def _poll(self) -> None:
         failing: tuple[object, ...] = ()
+        settling = 0
         while not self._stop.is_set():
             self._wake.clear()
             with self._looks:
@@ -226,8 +230,13 @@ class Live:
             self._wake.wait(self._poll_s)
             if self._retired is not None:
                 # By now the calls that began with it are over, so that none of them has to give its memory back.
-                self._retired = None
+                self._retired, settling = None, SETTLING_LOOKS
                 give_back()
+            elif settling:
+                # What lay between its pieces has gone only by now: a fifth of the memory that the change had added.
+                settling -= 1
+                if settling % LOOKS_PER_GIVING == 0:
+                    give_back_pages()
         with self._looks:
             self._looks.notify_all()
 

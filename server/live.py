@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -83,9 +84,13 @@ class Live:
         self._looks = threading.Condition()
         self._begun = self._done = 0
         self._thread = threading.Thread(target=self._poll, name="generations", daemon=True)
+        # Memory is given back under a lock that every call needs, so whoever does it must not stand back.
+        self._giving_back = ThreadPoolExecutor(1, thread_name_prefix="memory")
 
     def start(self) -> None:
         """Begin to look, at once and then every `poll_s` seconds."""
+        # A thread has the priority of the one that starts it.
+        self._giving_back.submit(_nothing)
         self._thread.start()
 
     def wait_for_first_look(self) -> None:
@@ -97,6 +102,7 @@ class Live:
         self._stop.set()
         self._wake.set()
         self._thread.join()
+        self._giving_back.shutdown()
 
     @property
     def engine(self) -> Recommender | None:
@@ -231,18 +237,18 @@ class Live:
             if self._retired is not None:
                 # By now the calls that began with it are over, so that none of them has to give its memory back.
                 self._retired, settling = None, SETTLING_LOOKS
-                give_back()
+                self._giving_back.submit(give_back)
             elif settling:
                 # What lay between its pieces has gone only by now: a fifth of the memory that the change had added.
                 settling -= 1
                 if settling % LOOKS_PER_GIVING == 0:
-                    give_back_pages()
+                    self._giving_back.submit(give_back_pages)
         with self._looks:
             self._looks.notify_all()
 
 
 def _nothing() -> None:
-    """What is done between two pieces of work while nobody is served."""
+    """Nothing at all."""
 
 
 def _live_items(engine: Recommender) -> int:

@@ -9,8 +9,9 @@ from recommender.compiling import compiled, reordered
 from recommender.feeds import NAMED, ReasonKind, SourceName
 from recommender.half_kernels import widened_rows
 from recommender.instructions import prefetch, single
-from recommender.kernels import Floats, Halves, Mask, Rows, prefetch_list
+from recommender.kernels import Floats, Halves, Lows, Mask, Rows, prefetch_list
 from recommender.linear_kernels import eliminate, lines_of, solve
+from recommender.lists import SECTION_BITS
 
 Places = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -146,60 +147,74 @@ def _chained(rows: Rows) -> tuple[Rows, Rows]:
 
 @compiled
 def _add_lists(
-    offsets: Rows, columns: Rows, weights: Halves, of: Rows, strengths: Floats, to: Rows, firsts: Rows, nexts: Rows, parts: Floats
+    offsets: Rows,
+    lows: Lows,
+    weights: Halves,
+    sections: int,
+    of: Rows,
+    strengths: Floats,
+    to: Rows,
+    firsts: Rows,
+    nexts: Rows,
+    parts: Floats,
 ) -> None:
-    """Add to `parts`, shape (h, r), each strength above 0 times the weights of row of[a], shape (h,), of a CSR matrix in the columns `to`,
+    """Add to `parts`, shape (h, r), each strength above 0 times the weights of row of[a], shape (h,), of `Lists` in the columns `to`,
     shape (r,), of which there is a table."""
     for event in range(len(of)):
-        prefetch(offsets, of[event])
+        prefetch(offsets, of[event] * sections)
     for event in range(len(of)):
-        prefetch_list(offsets, columns, weights, of[event])
+        prefetch_list(offsets, lows, weights, sections, of[event])
     for event in range(len(of)):
         strength = strengths[event]
         if not strength > 0:
             continue
-        for at in range(offsets[of[event]], offsets[of[event] + 1]):
-            place = firsts[columns[at] & (_CHAINS - 1)]
-            while place >= 0:
-                if to[place] == columns[at]:
-                    parts[event, place] += strength * single(weights[at])
-                place = nexts[place]
+        for section in range(sections):
+            before, first = section << SECTION_BITS, of[event] * sections + section
+            for at in range(offsets[first], offsets[first + 1]):
+                column = before + lows[at]
+                place = firsts[column & (_CHAINS - 1)]
+                while place >= 0:
+                    if to[place] == column:
+                        parts[event, place] += strength * single(weights[at])
+                    place = nexts[place]
 
 
 @compiled
 def causes_of_lists(
-    offsets: Rows, columns: Rows, weights: Halves, history: Rows, strengths: Floats, rows: Rows
+    offsets: Rows, lows: Lows, weights: Halves, sections: int, history: Rows, strengths: Floats, rows: Rows
 ) -> tuple[Rows, Rows, Floats]:
     """As `strongest_of_each`, where each event of a `history`, shape (h,), adds to `rows`, shape (r,), all different, its strength times
-    what its row of a CSR matrix has for them; strengths below 0 add nothing."""
+    what its row of `Lists` has for them; strengths below 0 add nothing."""
     parts = np.zeros((len(history), len(rows)), dtype=np.float32)
     firsts, nexts = _chained(rows)
-    _add_lists(offsets, columns, weights, history, strengths, rows, firsts, nexts, parts)
+    _add_lists(offsets, lows, weights, sections, history, strengths, rows, firsts, nexts, parts)
     return strongest_of_each(np.ascontiguousarray(parts.T), np.ones((len(rows), len(history)), dtype=np.bool_))
 
 
 @compiled
 def causes_of_loans(
     offsets: Rows,
-    columns: Rows,
+    lows: Lows,
     weights: Halves,
+    sections: int,
     lending_offsets: Rows,
-    lending_columns: Rows,
+    lending_lows: Lows,
     lending_weights: Halves,
+    lending_sections: int,
     history: Rows,
     strengths: Floats,
     lenders: Rows,
     own: Floats,
     rows: Rows,
 ) -> tuple[Rows, Rows, Floats]:
-    """The same, where each event of a `history` adds its strength times what its row of a first matrix has for `lenders`, shape (l,), all
-    different, times what the rows of these have for `rows` in a second one; and what its own row there has for them, times `own`."""
+    """The same, where each event of a `history` adds its strength times what its row of the first lists has for `lenders`, shape (l,), all
+    different, times what the rows of these have for `rows` in the second ones; and what its own row there has for them, times `own`."""
     parts = np.zeros((len(history), len(rows)), dtype=np.float32)
     firsts, nexts = _chained(rows)
-    _add_lists(lending_offsets, lending_columns, lending_weights, history, own, rows, firsts, nexts, parts)
+    _add_lists(lending_offsets, lending_lows, lending_weights, lending_sections, history, own, rows, firsts, nexts, parts)
     lent = np.zeros((len(lenders), len(rows)), dtype=np.float32)
     alike = np.ones(len(lenders), dtype=np.float32)
-    _add_lists(lending_offsets, lending_columns, lending_weights, lenders, alike, rows, firsts, nexts, lent)
+    _add_lists(lending_offsets, lending_lows, lending_weights, lending_sections, lenders, alike, rows, firsts, nexts, lent)
     # Few lend anything to these rows.
     lending = np.empty(len(lenders), dtype=np.int32)
     count = 0
@@ -210,7 +225,7 @@ def causes_of_loans(
     named = lenders[lending[:count]]
     firsts, nexts = _chained(named)
     scores = np.zeros((len(history), count), dtype=np.float32)
-    _add_lists(offsets, columns, weights, history, strengths, named, firsts, nexts, scores)
+    _add_lists(offsets, lows, weights, sections, history, strengths, named, firsts, nexts, scores)
     for event in range(len(history)):
         for place in range(count):
             if scores[event, place] != 0:

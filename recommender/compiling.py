@@ -23,6 +23,7 @@ SHARED = (
     "recommender/compiling.py",
     "recommender/event_table.py",
     "recommender/instructions.py",
+    "recommender/lists.py",
 )
 """Files with loops that those of other files call, and so contain once they are compiled."""
 

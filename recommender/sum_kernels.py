@@ -11,8 +11,8 @@ import numpy as np
 from recommender.best import key_of, move_largest_ahead, place_of, rows_of
 from recommender.compiling import compiled
 from recommender.instructions import prefetch, single
-from recommender.kernels import Floats, Halves, Mask, Rows, prefetch_list
-from recommender.lists import Lists
+from recommender.kernels import Floats, Halves, Lows, Mask, Rows, prefetch_list
+from recommender.lists import SECTION_BITS, Lists
 
 _rooms: list[Floats] = []
 """Zeros that are not in use, one array for as many threads as ever added up at the same time."""
@@ -51,34 +51,39 @@ def looked_up(items: Rows, sums: Floats, rows: Rows, otherwise: np.float32, n: i
 
 @compiled
 def _summed(
-    offsets: Rows, columns: Rows, weights: Halves, rows: Rows, strengths: Floats, least: np.float32, room: Floats
+    offsets: Rows, lows: Lows, weights: Halves, sections: int, rows: Rows, strengths: Floats, least: np.float32, room: Floats
 ) -> tuple[Rows, Floats, bool]:
     """See `sum_lists`; `room`: zeros for all items, and zeros again in the end."""
     total, least_strength = 0, np.float32(0)
     for place in range(len(rows)):
-        prefetch(offsets, rows[place])
+        prefetch(offsets, rows[place] * sections)
         least_strength = max(least_strength, least * abs(strengths[place]))
     for place in range(len(rows)):
         if not abs(strengths[place]) <= least_strength:
-            total += offsets[rows[place] + 1] - offsets[rows[place]]
-            prefetch_list(offsets, columns, weights, rows[place])
+            total += offsets[(rows[place] + 1) * sections] - offsets[rows[place] * sections]
+            prefetch_list(offsets, lows, weights, sections, rows[place])
     for place in range(len(rows)):
         row, strength = rows[place], strengths[place]
         if not abs(strength) <= least_strength:
-            for at in range(offsets[row], offsets[row + 1]):
-                room[columns[at]] += strength * single(weights[at])
+            for section in range(sections):
+                before, first = section << SECTION_BITS, row * sections + section
+                for at in range(offsets[first], offsets[first + 1]):
+                    room[before + lows[at]] += strength * single(weights[at])
     # What was seen is 0 afterwards, and so is taken once. Room for one more, as each is written before it is known whether it counts.
     found, sums = np.empty(total + 1, dtype=np.int32), np.empty(total + 1, dtype=np.float32)
     count, sound = 0, True
     for place in range(len(rows)):
         row = rows[place]
         if not abs(strengths[place]) <= least_strength:
-            for at in range(offsets[row], offsets[row + 1]):
-                own = room[columns[at]]
-                found[count], sums[count] = columns[at], own
-                room[columns[at]] = np.float32(0)
-                count += int(own != 0)
-                sound &= bool(own < np.inf)
+            for section in range(sections):
+                before, first = section << SECTION_BITS, row * sections + section
+                for at in range(offsets[first], offsets[first + 1]):
+                    column = before + lows[at]
+                    own = room[column]
+                    found[count], sums[count] = column, own
+                    room[column] = np.float32(0)
+                    count += int(own != 0)
+                    sound &= bool(own < np.inf)
     return found[:count].copy(), sums[:count].copy(), sound
 
 

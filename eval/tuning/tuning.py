@@ -225,7 +225,7 @@ def has_say(part: Part, contents: Contents) -> bool:
         case "popular":
             return bool(contents.popularity.any())
         case "item_item" | "co_occurrence" | "transitions" | "transfer":
-            return bool(getattr(contents, part.name).columns.size > 0)
+            return bool(getattr(contents, part.name).lows.size > 0)
     return True
 
 

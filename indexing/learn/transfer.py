@@ -39,6 +39,8 @@ ALL_COMPARED = 5 * 2**28
 """So many pairs of borrower and lender are all compared; where there are more, a search in cells takes less time."""
 DENSE_CELLS = 2**23
 """Likenesses held at a time, 4 bytes each."""
+COMMON = 20_000
+"""Labels of more lenders than that do not propose neighbours where not all are looked at and vectors propose others; they do decide."""
 SAMPLE = 600
 """Lenders from which it is told how much likeness in labels tells apart."""
 LOOKED_AT = 2
@@ -158,6 +160,10 @@ def neighbours(content: Content, rows: npt.NDArray[np.int64], lends: Mask, most:
     by_label = sp.csr_array((sp.diags_array(lends.astype(np.float32)) @ content.labels).T)
     by_label.eliminate_zeros()
     by_label.data *= np.float32(label_share)
+    holders = np.diff(by_label.indptr)
+    # What many have says little, and to look at all of them for each row is most of the work.
+    by_rare_label = sp.csr_array(sp.diags_array((holders <= COMMON).astype(np.float32)) @ by_label)
+    by_rare_label.eliminate_zeros()
     with_vector = np.flatnonzero(lends & content.has_vector).astype(np.int32)
     cells = Cells(content.vectors.halves, with_vector, seed) if len(with_vector) else None
 
@@ -166,7 +172,7 @@ def neighbours(content: Content, rows: npt.NDArray[np.int64], lends: Mask, most:
         labels = sp.csr_array(content.labels[chosen])
         if cells is None:
             return strongest_product(labels, by_label, most)
-        pairs = [_pairs_of(strongest_product(labels, by_label, LOOKED_AT * most))]
+        pairs = [_pairs_of(strongest_product(labels, by_rare_label, LOOKED_AT * most))]
         there = np.flatnonzero(content.has_vector[chosen])
         place, at = np.nonzero((near := cells.nearest(chosen[there], LOOKED_AT * most)) >= 0)
         pairs.append((there[place], near[place, at]))

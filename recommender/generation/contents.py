@@ -17,7 +17,7 @@ import pyarrow as pa
 from recommender.alike_lists import AlikeLists
 from recommender.generation.catalogue import Catalogue
 from recommender.graph_filter import ItemSpectrum
-from recommender.lists import Lists
+from recommender.lists import Lists, sections_of
 from recommender.ranking.blend import Blend, blend_arrays, blend_of
 from recommender.ranking.features import ItemFacts
 from recommender.sequence_model import ARRAYS as SEQUENCE
@@ -166,7 +166,7 @@ class Contents:
             has_vector=arrays["has_vector"],
             factors=arrays["factors"],
             confidence=float(arrays["confidence"][0]),
-            **{field: _lists_of(field, arrays) for field in ITEM_ITEM},
+            **{field: _lists_of(field, arrays, catalogue.n) for field in ITEM_ITEM},
             graph=ItemSpectrum(**{part: arrays[f"graph_{part}"] for part in SPECTRUM}),
             sequence=SequenceModel(
                 **{part: arrays[f"sequence_{part}"] for part in SEQUENCE},
@@ -183,12 +183,12 @@ class Contents:
 
 
 def _list_arrays(name: str, lists: Lists) -> dict[str, npt.NDArray[np.generic]]:
-    return {f"{name}_offsets": lists.offsets, f"{name}_rows": lists.columns, f"{name}_weights": lists.values}
+    return {f"{name}_offsets": lists.offsets, f"{name}_rows": lists.lows, f"{name}_weights": lists.values}
 
 
-def _lists_of(name: str, arrays: Mapping[str, npt.NDArray[np.generic]]) -> Lists:
-    offsets, columns = (arrays[f"{name}_{part}"].astype(np.int32, copy=False) for part in ("offsets", "rows"))
-    return Lists(offsets, columns, arrays[f"{name}_weights"].astype(np.float16, copy=False).view(np.int16))
+def _lists_of(name: str, arrays: Mapping[str, npt.NDArray[np.generic]], n: int) -> Lists:
+    offsets, lows = arrays[f"{name}_offsets"].astype(np.int32, copy=False), arrays[f"{name}_rows"].astype(np.uint16, copy=False)
+    return Lists(offsets, lows, arrays[f"{name}_weights"].astype(np.float16, copy=False).view(np.int16), sections_of(n))
 
 
 def file_names() -> Sequence[str]:

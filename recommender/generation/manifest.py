@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from recommender.durable_files import FileEntry
 
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 
 
 class _Record(BaseModel):

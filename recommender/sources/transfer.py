@@ -41,7 +41,7 @@ class TransferSource(ByItems):
     @cached_property
     def known(self) -> Mask:
         """All items, as soon as any lends, shape (n,)."""
-        return np.full(self.lending.n, bool(len(self.lending.columns)))
+        return np.full(self.lending.n, bool(len(self.lending.lows)))
 
     def prepare(self, past: Past, now: int) -> Lent:
         """Score the lenders, and add up what they lend."""

@@ -60,7 +60,7 @@ def test_a_sound_build_passes_every_check(contents: Contents, manifest: Manifest
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_what_is_not_finite_is_refused(contents: Contents, name: str, bad: float) -> None:
     learnt = getattr(contents, name)
-    broken = Lists(*(part.copy() for part in learnt)) if isinstance(learnt, Lists) else learnt.copy()
+    broken = learnt._replace(weights=learnt.weights.copy()) if isinstance(learnt, Lists) else learnt.copy()
     (broken.values if isinstance(broken, Lists) else broken.reshape(-1))[3] = bad
     assert failed(check_contents(replace(contents, **{name: broken}), None, 0)) == {"finite": "NaN or infinity in what was learnt"}
 

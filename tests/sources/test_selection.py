@@ -50,7 +50,7 @@ def test_sums_of_lists_are_those_of_adding_up_one_by_one(data: st.DataObject, li
     columns = np.array([column for each in lists for column, _ in each], dtype=np.int32)
     weights = halved(np.array([weight for each in lists for _, weight in each], dtype=np.float32))
     rows, strengths = np.array([row for row, _ in history], dtype=np.int32), np.array([own for _, own in history], dtype=np.float32)
-    items, sums, sound = sum_lists(Lists(offsets, columns, weights), rows, strengths, np.float32(0))
+    items, sums, sound = sum_lists(Lists(offsets, columns.astype(np.uint16), weights, 1), rows, strengths, np.float32(0))
 
     assert sound
     assert looked_up(items, sums, np.arange(n, dtype=np.int32), np.float32(-1), n).tolist() == [

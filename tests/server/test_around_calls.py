@@ -254,7 +254,7 @@ def test_a_logged_failure_shows_where_it_happened_and_never_its_text(
     assert [line for line in lines if line.startswith("builtins.")] == ["builtins.KeyError", "builtins.ValueError"]
     assert "test_around_calls.py:" in lines[0]
     assert lines[-2].endswith(" in behaviour")
-    assert "recommender/engine.py:" in told["source failed"].replace("\\", "/")
+    assert "recommender/pools.py:" in told["source failed"].replace("\\", "/")
     assert ":" not in told["source failed"].splitlines()[-1]
 
 

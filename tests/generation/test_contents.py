@@ -127,7 +127,9 @@ def test_processes_share_the_pages_of_a_generation(tmp_path: Path) -> None:
     size = sum(path.stat().st_size for path in large.iterdir())
     assert size > 40_000_000
     roots = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
-    out = subprocess.run([sys.executable, "-c", MEASURE, str(large), str(small), *roots], capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-c", MEASURE, str(large), str(small), *roots]
+    # The first compiles loops where no other test has, which takes more memory than a generation does.
+    out = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2)][-1]
     loaded, served = map(int, out.split())
     assert loaded < size / 10
     assert served < size / 4

@@ -26,6 +26,8 @@ LOOKED_AT, FEWEST_CELLS = 20_000, 32
 papers lie far apart: of 17,000 of them, 32 cells of 425 hold but 92 % of the nearest hundred."""
 TRAINED, ROUNDS = 40, 6
 """Vectors per cell from which cells are learnt, and how many times they are moved."""
+FEW = 1_000
+"""So few vectors are all compared: codes cannot be learnt from a handful, and would save nothing."""
 PROPOSED = 6
 """Compressed codes propose so many times what is wanted, and half-precision vectors decide."""
 ROWS_AT_ONCE, COMPARED_AT_ONCE = 4_096, 512
@@ -52,26 +54,36 @@ def near_lists(halves: Halves, there: Mask, most: int, seed: int) -> Rows:
 class Cells:
     """Some `rows`, at least one, of unit vectors in half precision, shape (n, d), each in the cell of the middle that it is nearest to.
 
-    Middles and compressed codes are learnt from a sample drawn with `seed`.
+    Middles and compressed codes are learnt from a sample drawn with `seed`. Up to `FEW` rows all lie in one cell, and are all looked at.
     """
 
     def __init__(self, halves: Halves, rows: Rows, seed: int) -> None:
         self._halves, self._rows = halves, rows
+        self._index: faiss.Index | None = None
+        if len(rows) > FEW:
+            self._index = self._learnt(seed)
+
+    def _learnt(self, seed: int) -> faiss.Index:
+        halves, rows = self._halves, self._rows
         d, cells = halves.shape[1], max(1, min(int(CELLS_PER_ROOT * math.sqrt(len(rows))), len(rows) // TRAINED))
-        self._index = faiss.index_factory(d, CELLS.format(cells=cells, segments=d if d % 2 else d // 2), faiss.METRIC_INNER_PRODUCT)
-        self._index.cp.seed = self._index.pq.cp.seed = seed
-        self._index.cp.niter, self._index.cp.spherical = ROUNDS, True
+        index = faiss.index_factory(d, CELLS.format(cells=cells, segments=d if d % 2 else d // 2), faiss.METRIC_INNER_PRODUCT)
+        index.cp.seed = index.pq.cp.seed = seed
+        index.cp.niter, index.cp.spherical = ROUNDS, True
         rng = np.random.default_rng(seed)
         sample = np.sort(rng.choice(rows, min(len(rows), max(TRAINED * cells, 1_000)), replace=False))
-        self._index.train(widened_rows(halves, sample))
-        self._index.nprobe = min(cells, max(FEWEST_CELLS, math.ceil(LOOKED_AT * cells / len(rows))))
+        index.train(widened_rows(halves, sample))
+        index.nprobe = min(cells, max(FEWEST_CELLS, math.ceil(LOOKED_AT * cells / len(rows))))
         for start in range(0, len(rows), ROWS_AT_ONCE):
-            self._index.add(widened_rows(halves, rows[start : start + ROWS_AT_ONCE]))
+            index.add(widened_rows(halves, rows[start : start + ROWS_AT_ONCE]))
+        return index
 
     def nearest(self, rows: Rows, most: int) -> Rows:
         """Of the rows in the cells, the `most` nearest to each of any `rows`, shape (r,), itself aside: shape (r, most), nearest first,
         ties by row, -1 where the cells around it hold fewer."""
-        _, proposed = self._index.search(widened_rows(self._halves, rows), PROPOSED * (most + 1))
+        if self._index is None:
+            proposed = np.broadcast_to(np.arange(len(self._rows)), (len(rows), len(self._rows)))
+        else:
+            _, proposed = self._index.search(widened_rows(self._halves, rows), PROPOSED * (most + 1))
 
         def best(part: slice) -> Rows:
             others = np.where(proposed[part] < 0, -1, self._rows[proposed[part]]).astype(np.int32)

@@ -40,7 +40,7 @@ ALL_COMPARED = 5 * 2**28
 DENSE_CELLS = 2**23
 """Likenesses held at a time, 4 bytes each."""
 COMMON = 20_000
-"""Labels of more lenders than that do not propose neighbours where not all are looked at and vectors propose others; they do decide."""
+"""Labels of more lenders than that propose no neighbours of an item with a vector, where not all are looked at; they do decide."""
 SAMPLE = 600
 """Lenders from which it is told how much likeness in labels tells apart."""
 LOOKED_AT = 2
@@ -172,8 +172,12 @@ def neighbours(content: Content, rows: npt.NDArray[np.int64], lends: Mask, most:
         labels = sp.csr_array(content.labels[chosen])
         if cells is None:
             return strongest_product(labels, by_label, most)
-        pairs = [_pairs_of(strongest_product(labels, by_rare_label, LOOKED_AT * most))]
-        there = np.flatnonzero(content.has_vector[chosen])
+        has_vector = content.has_vector[chosen]
+        pairs = []
+        for rows_of, proposing in ((np.flatnonzero(has_vector), by_rare_label), (np.flatnonzero(~has_vector), by_label)):
+            place, others = _pairs_of(strongest_product(sp.csr_array(labels[rows_of]), proposing, LOOKED_AT * most))
+            pairs.append((rows_of[place], others))
+        there = np.flatnonzero(has_vector)
         place, at = np.nonzero((near := cells.nearest(chosen[there], LOOKED_AT * most)) >= 0)
         pairs.append((there[place], near[place, at]))
         return strongest_per_row(_likenesses(content, chosen, pairs, label_share), most)

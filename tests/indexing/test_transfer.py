@@ -161,6 +161,18 @@ def test_looking_for_the_nearest_first_finds_what_looking_at_all_does(monkeypatc
     np.testing.assert_allclose(dense.toarray(), searched.toarray(), atol=1e-3)
 
 
+def test_common_labels_propose_lenders_of_items_without_a_vector_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Items 4 and 5 have labels of one other item each; item 4 has the meaning of item 3, item 5 none.
+    given = vectors_of([0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0])
+    monkeypatch.setattr("indexing.learn.transfer.ALL_COMPARED", 0)
+    settings = SETTINGS.model_copy(update={"neighbours": 1})
+    rare = transfer_weights(labelled(*TAGS), *given, MATRIX, settings)
+    monkeypatch.setattr("indexing.learn.transfer.COMMON", 0)
+    common = transfer_weights(labelled(*TAGS), *given, MATRIX, settings)
+    assert (rare[3, 5], common[3, 5]) == (1, 1)
+    assert common[3, 4] == 1
+
+
 @pytest.mark.parametrize("cells", [1, 50])
 def test_blocks_of_likenesses_may_be_of_any_size(monkeypatch: pytest.MonkeyPatch, cells: int) -> None:
     given = vectors_of([0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 1, 0, 0], [0.8, 0.6, 0, 0], [0, 1, 0, 0])

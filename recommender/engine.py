@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -37,12 +35,9 @@ from recommender.stages import reached
 from recommender.store import Change
 from recommender.times import to_micros
 
-log = logging.getLogger(__name__)
-
 Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.uint32]
-Made = TypeVar("Made")
 
 
 class Recommender:

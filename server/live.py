@@ -239,7 +239,7 @@ class Live:
                 self._retired, settling = None, SETTLING_LOOKS
                 self._giving_back.submit(give_back)
             elif settling:
-                # What lay between its pieces has gone only by now: a fifth of the memory that the change had added.
+                # What lay between its pieces has gone only by now: about a third of what the change had added.
                 settling -= 1
                 if settling % LOOKS_PER_GIVING == 0:
                     self._giving_back.submit(give_back_pages)

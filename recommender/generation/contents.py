@@ -18,6 +18,7 @@ from recommender.alike_lists import AlikeLists
 from recommender.generation.catalogue import Catalogue
 from recommender.graph_filter import ItemSpectrum
 from recommender.lists import Lists, sections_of
+from recommender.mapped_arrays import mapped_array
 from recommender.ranking.blend import Blend, blend_arrays, blend_of
 from recommender.ranking.features import ItemFacts
 from recommender.sequence_model import ARRAYS as SEQUENCE
@@ -155,8 +156,7 @@ class Contents:
     @classmethod
     def read(cls, folder: Path) -> Contents:
         """Map all files of `folder` into memory. Raises OSError, EOFError, ValueError or RuntimeError for missing or malformed ones."""
-        # Plain arrays over the mapped files: np.memmap itself makes every indexing slower.
-        arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)) for name in ARRAYS}
+        arrays = {name: mapped_array(folder / f"{name}.npy") for name in ARRAYS}
         with pa.memory_map(str(folder / ITEMS_FILE)) as source:
             table = pa.ipc.open_file(source).read_all()
         catalogue = Catalogue(table, arrays["id_hashes"], arrays["id_rows"], arrays["row_of_number"])

@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from recommender.arrow_buffers import numbers_in
 from recommender.durable_files import FileEntry, difference, sync_folder, write_durably
 from recommender.errors import CorruptSegment
+from recommender.mapped_arrays import mapped_array
 from recommender.segments.delta import Delta
 
 FORMAT_VERSION = 1
@@ -161,7 +162,7 @@ def read_segment(folder: Path, base: Base) -> Segment:
 def _array(folder: Path, name: str, dtype: np.dtype[np.generic]) -> npt.NDArray[Any]:
     file = f"{name}.npy"
     try:
-        array: npt.NDArray[Any] = np.asarray(np.load(folder / file, mmap_mode="r", allow_pickle=False))
+        array = mapped_array(folder / file)
     except (EOFError, ValueError) as error:
         raise CorruptSegment(folder.name, file, f"cannot be read ({str(error).splitlines()[0]})") from error
     if array.dtype != dtype:

@@ -19,9 +19,9 @@ class StringColumn:
 
 @dataclass(frozen=True, eq=False)
 class StringListColumn:
-    """Row r holds `values[c]` for c in `codes[offsets[r]:offsets[r + 1]]`; `offsets` has shape (n + 1,), int64."""
+    """Row r holds `values[c]` for c in `codes[offsets[r]:offsets[r + 1]]`; `offsets` has shape (n + 1,), int32."""
 
-    offsets: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int32]
     codes: npt.NDArray[np.int32]
     values: tuple[str, ...]
 

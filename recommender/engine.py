@@ -257,7 +257,7 @@ class Recommender:
         dated = fresh.published_by(to_micros(now)) if fallback == "fresh" else np.zeros(0, dtype=np.int32)
         newest = first_allowed(dated, left, wanted)
         left[newest] = False
-        others = first_allowed(popular.order, left, wanted - len(newest))
+        others = popular.first(left, wanted - len(newest))
         backing = np.repeat([FRESH, POPULAR], [len(newest), len(others)])
         return np.concatenate([newest, others]), backing.astype(np.int32)
 

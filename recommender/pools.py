@@ -7,7 +7,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import TypeVar, cast
 
 import numpy as np
@@ -74,7 +74,6 @@ class Pools:
         self._blend = contents.blend
         self._n = contents.catalogue.n
         self._generation_id = generation_id
-        self._known_by: dict[tuple[int, ...], npt.NDArray[np.uint16]] = {}
 
     def with_sources(self, others: Mapping[SourceName, Source]) -> Pools:
         """The same with `others` in the place of the sources of their names."""
@@ -193,22 +192,21 @@ class Pools:
         if query.sources is not None:
             weights = np.where(_named(query.sources), np.where(weights > 0, weights, np.float32(1)), np.float32(0))
         places = weights.nonzero()[0].tolist()
-        liked = int(bits_of_liked(self._knowing(tuple(places)), past.rows, past.weights))
+        liked = int(bits_of_liked(self._known_by, past.rows, past.weights))
         for place in places:
             if not (self.sources[place].has_opinion(past) if self.sources[place].known is None else liked >> place & 1):
                 weights[place] = 0
         return weights
 
-    def _knowing(self, places: tuple[int, ...]) -> npt.NDArray[np.uint16]:
-        """Which of the sources at `places` know each item, shape (n,), a bit at the place of each: one look at an item tells of all."""
-        if places not in self._known_by:
-            known_by = np.zeros(self._n, dtype=np.uint16)
-            for place in places:
-                known = self.sources[place].known
-                if known is not None:
-                    known_by |= known.astype(np.uint16) << np.uint16(place)
-            self._known_by[places] = known_by
-        return self._known_by[places]
+    @cached_property
+    def _known_by(self) -> npt.NDArray[np.uint16]:
+        """Which of the sources know each item, shape (n,), a bit at the place of each: one look at an item tells of all."""
+        known_by = np.zeros(self._n, dtype=np.uint16)
+        for place, source in enumerate(self.sources):
+            known = source.known
+            if known is not None:
+                known_by |= known.astype(np.uint16) << np.uint16(place)
+        return known_by
 
     def freshness(self, rows: Rows, query: Query, now: datetime) -> Floats:
         """How fresh each candidate is by the placement's half-life, shape as `rows` (m,), in [0, 1]."""

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from recommender.generation import Contents
 from recommender.judging import HeldOut
+from recommender.judging.list_figures import categories_of
 from recommender.judging.metrics import recall
 
 
@@ -18,7 +19,7 @@ def genre_popularity_recall(contents: Contents, held_out: HeldOut, k: int) -> np
     """
     if held_out.candidates is None:
         raise ValueError("only a protocol with candidates can be ranked by genre")
-    genres = (contents.facts.categories > 0).astype(np.float32)
+    genres = (categories_of(contents.catalogue) > 0).astype(np.float32)
     known = contents.popularity > 0
     popular = np.asarray(genres.T @ np.where(known, contents.popularity, 0)) / np.maximum(np.asarray(genres.T @ known), 1)
     hits = np.zeros((len(held_out), k), dtype=np.bool_)

@@ -68,7 +68,7 @@ def gather(table: Table, codes: npt.NDArray[np.int32]) -> Mask:
     return np.append(table, False).take(codes)
 
 
-def any_in_row(hits: Mask, offsets: npt.NDArray[np.int64]) -> Mask:
+def any_in_row(hits: Mask, offsets: npt.NDArray[np.int32]) -> Mask:
     """Rows with at least one hit; row r's hits are `hits[offsets[r]:offsets[r + 1]]`."""
     if not isinstance(hits, np.ndarray):
         return (np.diff(offsets) > 0) & hits

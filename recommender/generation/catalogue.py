@@ -257,8 +257,8 @@ def _column(table: pa.Table, stored: str) -> Column:
         return _strings(array)
     if pa.types.is_list(array.type):
         inner = _strings(array.flatten())
-        offsets = numbers_in(array.offsets).astype(np.int64)
-        return StringListColumn(offsets - offsets[:1], inner.codes, inner.values)
+        offsets: npt.NDArray[np.int32] = numbers_in(array.offsets)
+        return StringListColumn(offsets - offsets[0] if offsets[:1].any() else offsets, inner.codes, inner.values)
     if pa.types.is_string(array.type):
         return _strings(array.dictionary_encode())
     if pa.types.is_boolean(array.type):

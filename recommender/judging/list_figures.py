@@ -63,7 +63,7 @@ class ListFigures:
             contents,
             popularity_shares(contents.popularity),
             self_information(contents.popularity),
-            _categories_of(contents.catalogue),
+            categories_of(contents.catalogue),
             recommender.settings.event_weights.table(),
             int(np.count_nonzero(recommender.eligibility.live)),
         )
@@ -117,9 +117,10 @@ class ListFigures:
         return chosen
 
 
-def _categories_of(catalogue: Catalogue) -> sp.csr_array:
+def categories_of(catalogue: Catalogue) -> sp.csr_array:
+    """Items by categories, shape (n, at least 1), each row summing to 1, or 0 without any."""
     column = catalogue.columns.by_name["categories"]
     assert isinstance(column, StringListColumn)
     counts = np.diff(column.offsets)
     weights = np.repeat(1 / np.maximum(counts, 1), counts)
-    return sp.csr_array((weights, column.codes, column.offsets), shape=(catalogue.n, max(len(column.values), 1)))
+    return sp.csr_array((weights, column.codes.copy(), column.offsets.copy()), shape=(catalogue.n, max(len(column.values), 1)))

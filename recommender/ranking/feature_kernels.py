@@ -20,6 +20,9 @@ Times = npt.NDArray[np.int64]
 RECENT = 5
 """Newest items of a history that short-term likeness goes by."""
 
+UNSEEN = np.float32(1e-3)
+"""Popularity that is added to everything, so that what nobody looked at has a trend as well."""
+
 TINY = np.float32(1e-9)
 """What is divided by is no smaller."""
 
@@ -123,22 +126,22 @@ def _labels_of(offsets: Rows, authors: Rows, rows: Rows) -> tuple[Rows, Rows, Ro
 
 
 @compiled
-def _affinities(
-    offsets: Rows, categories: Rows, weights: Floats, size: int, authors: Rows, liked: Rows, shares: Floats, rows: Rows, made: Floats
-) -> None:
+def _affinities(offsets: Rows, categories: Rows, size: int, authors: Rows, liked: Rows, shares: Floats, rows: Rows, made: Floats) -> None:
     """Write into two columns `made`, shape (m, 2), how much `rows` have in common with what was `liked`, by `shares`, both shape (h,): the
-    products of their categories, of `size` ones, with the sum of the liked items', and the shares of their author."""
+    products of their categories, of `size` ones, each item's summing to 1, with the sum of the liked items', and the shares of their
+    author."""
     sums = np.zeros(size, dtype=np.float32)
     starts, ends, theirs = _labels_of(offsets, authors, liked)
     for place in range(len(liked)):
+        each = shares[place] / np.float32(max(ends[place] - starts[place], 1))
         for at in range(starts[place], ends[place]):
-            sums[categories[at]] += shares[place] * weights[at]
+            sums[categories[at]] += each
     starts, ends, by = _labels_of(offsets, authors, rows)
     for place in range(len(rows)):
         found = np.float32(0)
         for at in range(starts[place], ends[place]):
-            found += sums[categories[at]] * weights[at]
-        made[place, 0] = found
+            found += sums[categories[at]]
+        made[place, 0] = found / np.float32(max(ends[place] - starts[place], 1))
         made[place, 1] = _share_of(theirs, shares, by[place]) if by[place] >= 0 else np.float32(0)
 
 
@@ -161,18 +164,21 @@ def features_of(
     now: int,
     halves: Halves,
     has_vector: Mask,
-    popularity_log: Floats,
-    trend: Floats,
+    popularity: Floats,
+    recent: Floats,
+    growth: np.float32,
     published_at: Times,
     first_at: Times,
     missing: int,
     offsets: Rows,
     categories: Rows,
-    category_weights: Floats,
     size: int,
     authors: Rows,
 ) -> Floats:
-    """Features of candidates, shape (m, 2·s + 12), as `FEATURES` names them; the arguments are as in `features`, `Past` and `ItemFacts`."""
+    """Features of candidates, shape (m, 2·s + 12), as `FEATURES` names them; the arguments are as in `features`, `Past` and `ItemFacts`.
+
+    `growth`: lasting popularity of all items over recent, by which the two compare.
+    """
     m, s = strengths.shape
     made = np.empty((m, 2 * s + 12), dtype=np.float32)
     liked, shares = liked_shares(history, history_weights)
@@ -188,14 +194,18 @@ def features_of(
         rest[place, 4] = length
     # Gathered in short loops as well.
     for place in range(m):
-        rest[place, 0], rest[place, 1] = popularity_log[rows[place]], trend[rows[place]]
+        rest[place, 0], rest[place, 1] = popularity[rows[place]], recent[rows[place]]
+    for place in range(m):
+        lasting = rest[place, 0]
+        rest[place, 0] = np.log1p(lasting)
+        rest[place, 1] = np.log((rest[place, 1] + UNSEEN) / (lasting + UNSEEN) * growth)
     published, first = np.empty(m, dtype=np.int64), np.empty(m, dtype=np.int64)
     for place in range(m):
         published[place], first[place] = published_at[rows[place]], first_at[rows[place]]
     for place in range(m):
         rest[place, 2] = _age(published[place], missing, now, 3_600e6)
         rest[place, 3] = _age(first[place], missing, now, 86_400e6)
-    _affinities(offsets, categories, category_weights, size, authors, liked, shares, rows, rest[:, 5:7])
+    _affinities(offsets, categories, size, authors, liked, shares, rows, rest[:, 5:7])
     asked, newest = asked_likeness(history, history_weights, history_vectors, has_vector)
     # Without dimensions there is nothing to be like.
     if not halves.shape[1]:

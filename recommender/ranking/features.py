@@ -6,7 +6,6 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from recommender.columns import StringColumn, StringListColumn
 from recommender.feeds import SourceName
@@ -24,6 +23,7 @@ Mask = npt.NDArray[np.bool_]
 Times = npt.NDArray[np.int64]
 
 RANK_CONSTANT = 10
+LEAST_SUM = 1e-9
 
 FEATURES = (
     "blend",
@@ -44,8 +44,9 @@ FEATURES = (
 """Names in the order of the columns.
 
 `blend` is the weighted sum of strengths, `blend_share` the same over the query's largest; a `rank` is constant / (constant + rank),
-0 without an opinion; `popularity` and `trend` are logarithms, the trend of recent over lasting popularity; ages are logarithms, NaN
-where unknown; affinities are shares of the history's weight in [0, 1]; a likeness is a cosine, NaN without vectors.
+0 without an opinion; `popularity` and `trend` are logarithms, the trend of recent over lasting popularity, each as a share of its sum;
+ages are logarithms, NaN where unknown; affinities are shares of the history's weight in [0, 1]; a likeness is a cosine, NaN without
+vectors.
 """
 
 MONOTONE = tuple(int(name.startswith("blend")) for name in FEATURES)
@@ -70,64 +71,35 @@ class ItemFacts:
     ) -> None:
         self.catalogue = catalogue
         self.vectors = vectors
-        self.popularity = popularity
-        self.recent = recent
+        self.popularity = read_only(popularity)
+        self.recent = read_only(recent)
         self.has_vector = read_only(has_vector)
         self.first_at = read_only(first_at)
         self.published_at = read_only(catalogue.published_at)
 
     @cached_property
-    def categories(self) -> sp.csr_array:
-        """Items by categories, rows summing to 1 or 0, float32, with int32 indices."""
-        column = self.catalogue.column("categories")
-        assert isinstance(column, StringListColumn)
-        counts = np.diff(column.offsets)
-        weights = np.repeat(1 / np.maximum(counts, 1), counts).astype(np.float32)
-        parts = (weights, column.codes.astype(np.int32), column.offsets.astype(np.int32))
-        matrix = sp.csr_array(parts, shape=(self.catalogue.n, len(column.values)))
-        matrix.sum_duplicates()
-        return matrix
-
-    @cached_property
-    def authors(self) -> npt.NDArray[np.int32]:
-        """Code of each item's author, shape (n,), -1 for none."""
-        column = self.catalogue.column("author")
-        assert isinstance(column, StringColumn)
-        return column.codes.astype(np.int32)
-
-    @cached_property
     def arrays(
         self,
-    ) -> tuple[npt.NDArray[np.int16], Mask, Floats, Floats, Times, Times, int, Rows, Rows, Floats, int, Rows]:
-        """All that features are made of, as `features_of` takes it."""
-        categories = self.categories
+    ) -> tuple[npt.NDArray[np.int16], Mask, Floats, Floats, np.float32, Times, Times, int, Rows, Rows, int, Rows]:
+        """All that features are made of, as `features_of` takes it: arrays of files as they are, so that processes share them."""
+        categories, author = self.catalogue.column("categories"), self.catalogue.column("author")
+        assert isinstance(categories, StringListColumn)
+        assert isinstance(author, StringColumn)
+        growth = max(float(self.popularity.sum()), LEAST_SUM) / max(float(self.recent.sum()), LEAST_SUM)
         return (
             self.vectors.halves,
             self.has_vector,
-            self.popularity_log,
-            self.trend,
+            self.popularity,
+            self.recent,
+            np.float32(growth),
             self.published_at,
             self.first_at,
             MISSING_TIME,
-            categories.indptr,
-            categories.indices,
-            categories.data,
-            categories.shape[1],
-            self.authors,
+            read_only(categories.offsets),
+            read_only(categories.codes),
+            len(categories.values),
+            read_only(author.codes),
         )
-
-    @cached_property
-    def popularity_log(self) -> Floats:
-        """log(1 + popularity), shape (n,)."""
-        return np.log1p(self.popularity)
-
-    @cached_property
-    def trend(self) -> Floats:
-        """log of recent over lasting popularity, each as a share of its sum, shape (n,); 0 where both are as large."""
-        recent = (self.recent + 1e-3) / max(float(self.recent.sum()), 1e-9)
-        lasting = (self.popularity + 1e-3) / max(float(self.popularity.sum()), 1e-9)
-        trend: Floats = np.log(recent / lasting).astype(np.float32)
-        return trend
 
 
 def features(facts: ItemFacts, past: Past, rows: Rows, blended: Floats, strength: Floats, source_ranks: Rows, *, now: int) -> Floats:

@@ -23,13 +23,10 @@ class PopularSource(NoFurther):
 
     @cached_property
     def order(self) -> Rows:
-        """All rows, the highest count first, ties by row, int32."""
-        return np.argsort(-self.counts, kind="stable").astype(np.int32)
-
-    @cached_property
-    def _with_events(self) -> Rows:
+        """Rows that count, the highest first, ties by row, int32."""
         # What is no number is kept, so that `prepare` gets to see it.
-        return self.order[: np.count_nonzero(~(self.counts <= 0))]
+        counting = np.flatnonzero(~(self.counts <= 0)).astype(np.int32)
+        return counting[np.argsort(-self.counts[counting], kind="stable")]
 
     @cached_property
     def _sound(self) -> bool:
@@ -38,7 +35,7 @@ class PopularSource(NoFurther):
 
     def has_opinion(self, past: Past) -> bool:
         """As soon as anything counts."""
-        return bool(len(self._with_events))
+        return bool(len(self.order))
 
     def prepare(self, past: Past, now: int) -> PopularSource:
         """Nothing to prepare, but counts that were taken elsewhere are looked at once."""
@@ -47,7 +44,15 @@ class PopularSource(NoFurther):
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`."""
-        return first_allowed(self._with_events, allowed, limit)
+        return first_allowed(self.order, allowed, limit)
+
+    def first(self, allowed: Mask, limit: int) -> Rows:
+        """The first `limit` of the `allowed` rows, shape (n,), by count, and by row where nothing counts."""
+        counting = first_allowed(self.order, allowed, limit)
+        if len(counting) == limit:
+            return counting
+        others = np.flatnonzero(allowed & (self.counts <= 0))[: limit - len(counting)]
+        return np.concatenate([counting, others.astype(np.int32)])
 
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`."""

@@ -17,7 +17,7 @@ _folder = click.Path(file_okay=False, exists=True, path_type=Path)
 @click.option("--data", type=_folder, help="Data folder of a world of 100 thousand items with an active generation: serving.")
 @click.option("--million", type=_folder, help="Data folder of a world of a million items with an active generation: serving.")
 @click.option("--build", "build_data", type=_folder, help="Data folder or world of what is built in full: building and exporting.")
-@click.option("--search/--no-search", default=True, show_default=True, help="Whether search is measured.")
+@click.option("--search/--no-search", default=True, show_default=True, help="Whether search is measured, among 100 thousand and a million.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("RESULTS.md"), show_default=True)
 @click.option(
     "--figures",
@@ -45,13 +45,14 @@ def bench_results(
     Each runs by itself, as the sub-command that it is. What cannot be measured is left out, and the table says why.
     """
     from server.bench.results import Part, document, measure_all
-    from server.bench.targets import BUILD, MILLION, SEARCH, SERVE
+    from server.bench.targets import BUILD, MILLION, SEARCH, SEARCH_MILLION, SERVE
 
     times = ("--seconds", str(seconds), "--runs", str(runs))
     parts = [
         Part(SERVE, None if data is None else ("serve", "--data", str(data), *times), "--data was not given"),
         Part(MILLION, None if million is None else ("serve", "--data", str(million), *times), "--million was not given"),
         Part(SEARCH, ("search",) if search else None, "--no-search was given"),
+        Part(SEARCH_MILLION, ("search", "--rows", "1000000") if search else None, "--no-search was given"),
         Part(BUILD, None if build_data is None else ("build", "--data", str(build_data)), "--build was not given"),
     ]
     with ExitStack() as stack:

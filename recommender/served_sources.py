@@ -33,16 +33,32 @@ def settings_of(contents: Contents, settings: BuildSettings) -> BuildSettings:
 def sources_of(contents: Contents, settings: BuildSettings) -> tuple[Source, ...]:
     """All sources in the order of their names' numbers, histories fading as `settings` say."""
     item_item = ItemItemSource(SourceName.ITEM_ITEM, contents.item_item, settings.item_item.history_decay)
-    return (
-        ContentSource(contents.vectors, contents.has_vector, settings.content),
-        CollaborativeSource(contents.factors, settings.collaborative, contents.confidence),
-        item_item,
-        PopularSource(contents.popularity),
-        FreshSource(contents.catalogue.published_at),
-        ItemItemSource(SourceName.TRANSITIONS, contents.transitions, settings.transitions.history_decay),
-        GraphSource(contents.graph, settings.graph.history_decay),
-        ItemItemSource(SourceName.CO_OCCURRENCE, contents.co_occurrence, settings.co_occurrence.history_decay),
-        TransferSource(contents.transfer, item_item, settings.transfer),
-        ResponseSource(contents.response),
-        SequenceSource(contents.sequence),
-    )
+    return tuple(source_of(name, contents, settings, item_item) for name in SourceName)
+
+
+def source_of(name: SourceName, contents: Contents, settings: BuildSettings, item_item: ItemItemSource | None = None) -> Source:
+    """One of `sources_of`; another one that goes by `item_item` goes by that very one, where it is given."""
+    item_item = item_item or ItemItemSource(SourceName.ITEM_ITEM, contents.item_item, settings.item_item.history_decay)
+    match name:
+        case SourceName.CONTENT:
+            return ContentSource(contents.vectors, contents.has_vector, settings.content)
+        case SourceName.COLLABORATIVE:
+            return CollaborativeSource(contents.factors, settings.collaborative, contents.confidence)
+        case SourceName.ITEM_ITEM:
+            return item_item
+        case SourceName.POPULAR:
+            return PopularSource(contents.popularity)
+        case SourceName.FRESH:
+            return FreshSource(contents.catalogue.published_at)
+        case SourceName.TRANSITIONS:
+            return ItemItemSource(name, contents.transitions, settings.transitions.history_decay)
+        case SourceName.GRAPH:
+            return GraphSource(contents.graph, settings.graph.history_decay)
+        case SourceName.CO_OCCURRENCE:
+            return ItemItemSource(name, contents.co_occurrence, settings.co_occurrence.history_decay)
+        case SourceName.TRANSFER:
+            return TransferSource(contents.transfer, item_item, settings.transfer)
+        case SourceName.RESPONSE:
+            return ResponseSource(contents.response)
+        case SourceName.SEQUENCE:
+            return SequenceSource(contents.sequence)

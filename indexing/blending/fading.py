@@ -25,7 +25,7 @@ from recommender.order import Order
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
 from recommender.ranking.blend import AS_SET
-from recommender.served_sources import sources_of
+from recommender.served_sources import source_of
 from recommender.sources import Past, Source
 from recommender.times import from_micros, to_micros
 
@@ -120,7 +120,7 @@ def _alone(name: SourceName, decay: float, queries: Sequence[_Asked]) -> Values:
     sources: dict[int, Source] = {}
     for engine in {id(asked.engine): asked.engine for asked in queries}.values():
         faded = getattr(engine.settings, name.key).model_copy(update={"history_decay": decay})
-        sources[id(engine)] = sources_of(engine.contents, engine.settings.model_copy(update={name.key: faded}))[name - 1]
+        sources[id(engine)] = source_of(name, engine.contents, engine.settings.model_copy(update={name.key: faded}))
     hits = np.zeros((len(queries), DEPTH), dtype=np.bool_)
 
     def look(lines: slice) -> None:

@@ -11,8 +11,42 @@ from recommender.profile import BuildSettings
 from recommender.sources import Past
 
 KEPT, KEPT_OF_ONCE = 64, 16
-"""Histories that are kept, of those that asked more than once and of others: so whoever asks but once does not drive regulars out. Each
-takes up to a quarter of a megabyte."""
+"""Histories that are kept, of those that asked more than once and of others: so whoever asks but once does not drive regulars out."""
+EVENTS, EVENTS_OF_ONCE = 4_000, 800
+"""Events of all of them together: what sources made of one takes some five to seven kilobytes."""
+
+
+class _Newest:
+    """Histories in the order in which they were last asked for: at most so many, and no more than so many events, but for the newest."""
+
+    def __init__(self, most: int, events: int) -> None:
+        self._most, self._events = most, events
+        self._pasts: OrderedDict[bytes, Past] = OrderedDict()
+        self._held = 0
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._pasts
+
+    def get(self, key: bytes) -> Past | None:
+        """The history of `key`, which is the newest then."""
+        past = self._pasts.get(key)
+        if past is not None:
+            self._pasts.move_to_end(key)
+        return past
+
+    def take(self, key: bytes) -> Past | None:
+        """The history of `key`, which is not kept here any more."""
+        past = self._pasts.pop(key, None)
+        self._held -= 0 if past is None else len(past)
+        return past
+
+    def keep(self, key: bytes, past: Past) -> None:
+        """Keep a history in the place of the oldest ones."""
+        self.take(key)
+        self._pasts[key] = past
+        self._held += len(past)
+        while len(self._pasts) > 1 and (len(self._pasts) > self._most or self._held > self._events):
+            self.take(next(iter(self._pasts)))
 
 
 class RecentPasts:
@@ -20,8 +54,7 @@ class RecentPasts:
 
     def __init__(self, catalogue: Catalogue, settings: BuildSettings) -> None:
         self._catalogue, self._settings = catalogue, settings
-        self._once: OrderedDict[bytes, Past] = OrderedDict()
-        self._again: OrderedDict[bytes, Past] = OrderedDict()
+        self._once, self._again = _Newest(KEPT_OF_ONCE, EVENTS_OF_ONCE), _Newest(KEPT, EVENTS)
         self._lock = Lock()
 
     def of(self, query: Query) -> Past:
@@ -31,19 +64,16 @@ class RecentPasts:
             return Past.of(query, self._catalogue, self._settings)
         key = query.history.tobytes()
         with self._lock:
-            if key in self._again:
-                self._again.move_to_end(key)
-                return self._again[key]
-            if key in self._once:
-                past = self._again[key] = self._once.pop(key)
-                while len(self._again) > KEPT:
-                    self._again.popitem(last=False)
+            past = self._again.get(key)
+            if past is not None:
+                return past
+            past = self._once.take(key)
+            if past is not None:
+                self._again.keep(key, past)
                 return past
         past = Past.of(query, self._catalogue, self._settings)
         with self._lock:
-            self._once[key] = past
-            while len(self._once) > KEPT_OF_ONCE:
-                self._once.popitem(last=False)
+            self._once.keep(key, past)
         return past
 
     def is_of_a_regular(self, query: Query) -> bool:

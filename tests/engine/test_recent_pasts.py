@@ -10,7 +10,7 @@ from handmade import HOME, checkerboard, engine_of, feed_of, history_of, rows_in
 
 from recommender.feeds import Query
 from recommender.profile import BuildSettings
-from recommender.recent_pasts import KEPT, KEPT_OF_ONCE, RecentPasts
+from recommender.recent_pasts import EVENTS, KEPT, KEPT_OF_ONCE, RecentPasts
 
 HISTORY = history_of(0, 2, 4)
 
@@ -61,6 +61,17 @@ def test_regulars_stay_however_many_ask_but_once_and_give_way_to_other_regulars(
             pasts.of(Query(HOME, 5, history=history_of(row)))
     assert not pasts.is_of_a_regular(query)
     assert pasts.of(query) is not regular
+
+
+def test_long_histories_give_way_where_they_hold_too_many_events_together() -> None:
+    pasts, length = RecentPasts(checkerboard(200).catalogue, BuildSettings()), 200
+    each = [history_of(*range(length)) for _ in range(EVENTS // length + 1)]
+    for number, history in enumerate(each):
+        history["at"] += number
+        for _ in range(2):
+            pasts.of(Query(HOME, 5, history=history))
+    assert len(each) <= KEPT
+    assert [pasts.is_of_a_regular(Query(HOME, 5, history=history)) for history in each] == [False] + [True] * (len(each) - 1)
 
 
 def test_asking_again_answers_the_same_and_asking_otherwise_as_if_it_were_the_first_time() -> None:

@@ -18,6 +18,7 @@ TITLES = {
     "events in batches": "A hundred events a call, as many as the server can do",
     "overload": "Mixed calls at twice the rate of saturation",
     "swap": "Feeds among mixed calls at half of saturation, while a new generation takes over and without",
+    "worst run": "Feeds in the run that did worst",
     "swapped": "How the new generation took over",
     "memory": "Memory of the server in the end",
 }

@@ -33,7 +33,7 @@ from server.bench.breakdown import stages_of_a_feed
 from server.bench.clocks import memory_of, processor_seconds
 from server.bench.driver import OK, WAIT_S, Outcomes, Wanted, closed, opened, stay_on
 from server.bench.overload import OVERLOAD, PATIENCE_S, SHED, overload_row
-from server.bench.swap import feeds_row, publish, seconds_to, twin_of
+from server.bench.swap import SLOW_FEEDS, feeds_row, publish, seconds_to, twin_of
 from server.bench.traffic import FEEDS, RARE, Traffic
 from server.launching import serving
 from server.native_threads import single_threaded
@@ -122,7 +122,7 @@ def measure(data: Path, plan: Plan, told: Callable[[str], None] = lambda sentenc
             told(f"run {number + 1} of {plan.runs}")
             _only(copy / "generations", current)
             runs.append(_run(copy, plan, traffic, pool, number, told))
-        figures = {"inputs": inputs, **_medians(runs)}
+        figures = {"inputs": inputs, **_medians(runs), "worst run": _worst(runs)}
         if plan.profile:
             told("the stages of a feed")
             _only(copy / "generations", current)
@@ -330,6 +330,12 @@ def _medians(runs: list[Figures]) -> Figures:
         name: _medians([run[name] for run in runs]) if isinstance(value, dict) else median(run[name] for run in runs)
         for name, value in first.items()
     }
+
+
+def _worst(runs: list[Figures]) -> Figures:
+    """What must not happen at all, in the run in which most of it did."""
+    changes = [run["swap"]["while it takes over"] for run in runs]
+    return {"failed or slow while it takes over": max(change["failed"] + change[SLOW_FEEDS] for change in changes)}
 
 
 def _machine() -> str:

@@ -131,6 +131,10 @@ BESIDE = (
     ("Late, of calls at twice saturation, callers waiting 30 ms", at(SERVE, *_HURRIED, "late share")),
     ("Processor time of a call that is turned away (ms)", at(SERVE, "methods", "Shed", "server ms")),
     ("Processor time of an empty call (ms)", at(SERVE, "methods", "Empty", "server ms")),
+    (
+        "Feeds that fail or take over twice the usual p99 while a generation takes over, in the worst run",
+        at(SERVE, "worst run", "failed or slow while it takes over"),
+    ),
     ("Seconds from publishing to the first feed of the new generation", at(SERVE, "swapped", "seconds to the first feed")),
 )
 """Figures without bounds that belong beside them."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from recommender.errors import CorruptGeneration, NotFound
@@ -15,6 +16,8 @@ from recommender.generation.folder import Generations
 from recommender.settings import load_settings
 
 _DATA = click.option("--data", type=click.Path(path_type=Path), help="Folder of store, generations and caches.")
+WIDEST = 500
+"""Columns of a table at the most."""
 
 
 def _generations(data: Path | None) -> Generations:
@@ -54,7 +57,9 @@ def list_generations(data: Path | None) -> None:
         blend = next((f"{m.mean:.4f} [{m.low:.3f}, {m.high:.3f}]" for m in manifest.metrics if m.name == "blend/ndcg@10"), "not judged")
         gate = "passed" if manifest.passed else "refused"
         table.add_row(active, generation_id, str(manifest.items), str(manifest.events), blend, gate, f"{manifest.size_bytes / 1e6:.1f}")
-    Console(highlight=False).print(table)
+    # As wide as it is, whatever the terminal: an id that is cut short is no use to `activate`.
+    console = Console(highlight=False, width=WIDEST)
+    Console(highlight=False, width=Measurement.get(console, console.options, table).maximum).print(table)
     for each in corrupt:
         click.echo(str(each), err=True)
 

@@ -48,7 +48,7 @@ class Shop:
 
 @pytest.fixture
 def shop(fresh_world: Callable[[], World], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shop:
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("COLUMNS", "60")
     return Shop(fresh_world(), capsys)
 
 

@@ -24,9 +24,6 @@ class _Newest:
         self._pasts: OrderedDict[bytes, Past] = OrderedDict()
         self._held = 0
 
-    def __contains__(self, key: bytes) -> bool:
-        return key in self._pasts
-
     def get(self, key: bytes) -> Past | None:
         """The history of `key`, which is the newest then."""
         past = self._pasts.get(key)
@@ -55,6 +52,8 @@ class RecentPasts:
     def __init__(self, catalogue: Catalogue, settings: BuildSettings) -> None:
         self._catalogue, self._settings = catalogue, settings
         self._once, self._again = _Newest(KEPT_OF_ONCE, EVENTS_OF_ONCE), _Newest(KEPT, EVENTS)
+        # Also of those whose histories are too long to be kept all: whoever comes again is known by it for longer.
+        self._regulars: OrderedDict[bytes, None] = OrderedDict()
         self._lock = Lock()
 
     def of(self, query: Query) -> Past:
@@ -65,17 +64,25 @@ class RecentPasts:
         key = query.history.tobytes()
         with self._lock:
             past = self._again.get(key)
+            if past is None:
+                past = self._once.take(key)
+                if past is not None:
+                    self._regulars[key] = None
+                    self._again.keep(key, past)
             if past is not None:
-                return past
-            past = self._once.take(key)
-            if past is not None:
-                self._again.keep(key, past)
+                self._regulars.move_to_end(key)
+                while len(self._regulars) > KEPT:
+                    self._regulars.popitem(last=False)
                 return past
         past = Past.of(query, self._catalogue, self._settings)
         with self._lock:
-            self._once.keep(key, past)
+            if key in self._regulars:
+                self._regulars.move_to_end(key)
+                self._again.keep(key, past)
+            else:
+                self._once.keep(key, past)
         return past
 
     def is_of_a_regular(self, query: Query) -> bool:
         """Whether the history of `query` asked more than once."""
-        return query.history.tobytes() in self._again
+        return query.history.tobytes() in self._regulars

@@ -71,7 +71,13 @@ def test_long_histories_give_way_where_they_hold_too_many_events_together() -> N
         for _ in range(2):
             pasts.of(Query(HOME, 5, history=history))
     assert len(each) <= KEPT
-    assert [pasts.is_of_a_regular(Query(HOME, 5, history=history)) for history in each] == [False] + [True] * (len(each) - 1)
+    queries = [Query(HOME, 5, history=history) for history in each]
+    assert all(pasts.is_of_a_regular(query) for query in queries)
+    kept = [pasts.of(query) for query in queries[1:]]
+    assert [pasts.of(query) for query in queries[1:]] == kept
+    first = pasts.of(queries[0])
+    assert pasts.of(queries[0]) is first
+    assert pasts.of(queries[1]) is not kept[0]
 
 
 def test_asking_again_answers_the_same_and_asking_otherwise_as_if_it_were_the_first_time() -> None:

@@ -12,6 +12,8 @@ Halves = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
 
+ROWS_AT_ONCE = 2**14
+
 
 def halved(values: npt.NDArray[np.floating]) -> Halves:
     """The bits of `values` in half precision, the same shape; without a copy where they are in half precision already."""
@@ -20,8 +22,12 @@ def halved(values: npt.NDArray[np.floating]) -> Halves:
 
 def nonzero_rows(halves: Halves) -> npt.NDArray[np.bool_]:
     """Which rows of half-precision numbers, shape (n, d), hold anything but zeros, shape (n,)."""
-    # A shift drops the sign, which zeros may have too.
-    there: npt.NDArray[np.bool_] = np.any(np.left_shift(halves, 1), axis=1)
+    there = np.empty(len(halves), dtype=np.bool_)
+    # Some at a time, as a copy of a million rows would take half a gigabyte.
+    for start in range(0, len(halves), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        # A shift drops the sign, which zeros may have too.
+        np.any(np.left_shift(halves[part], 1), axis=1, out=there[part])
     return there
 
 

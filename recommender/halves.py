@@ -13,6 +13,7 @@ Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
 
 ROWS_AT_ONCE = 2**14
+"""Rows that are looked through at a time."""
 
 
 def halved(values: npt.NDArray[np.floating]) -> Halves:

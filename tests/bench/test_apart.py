@@ -6,14 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tiny_sets import HOME, NOW, two_tastes
+from waiting import soon
 
 from eval.bench.apart import Task, in_own_process, measured_apart
 from eval.bench.discovery import discover
@@ -74,17 +73,8 @@ def test_a_process_ends_when_the_one_that_started_it_is_killed(tmp_path: Path) -
     program, told = tmp_path / "starter.py", tmp_path / "pid"
     program.write_text(STARTER)
     starter = subprocess.Popen([sys.executable, str(program), str(told)], stderr=subprocess.DEVNULL)
-    wait_until(lambda: told.exists() and told.read_text() != "")
+    assert soon(lambda: told.exists() and told.read_text() != "")
     starter.kill()
     starter.wait()
     worker = int(told.read_text())
-    wait_until(lambda: not Path(f"/proc/{worker}").exists())
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    """Return when it is, and fail when it is not within a minute."""
-    for _ in range(600):
-        if true():
-            return
-        time.sleep(0.1)
-    raise AssertionError("waited for a minute")
+    assert soon(lambda: not Path(f"/proc/{worker}").exists())

@@ -7,11 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from waiting import soon
 from worlds import WORDS, films, taste_of, watches
 
 from recommender.client import Client
@@ -65,11 +65,8 @@ def address(built: Path) -> Iterator[dict[str, str]]:
     with (built / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "PYTHONWARNINGS": "ignore"})
     try:
-        deadline = time.monotonic() + 60
-        while not ready.exists():
-            assert process.poll() is None, (built / "log").read_text(encoding="utf-8")
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        assert soon(lambda: ready.exists() or process.poll() is not None)
+        assert ready.exists(), (built / "log").read_text(encoding="utf-8")
         yield json.loads(ready.read_text(encoding="utf-8"))
     finally:
         process.send_signal(signal.SIGTERM)

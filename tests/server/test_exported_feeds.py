@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from waiting import soon
 
 from indexing.export_command import TERMINATED, export_group
 from recommender.cli import run
@@ -182,7 +182,7 @@ def test_an_export_that_is_killed_leaves_no_file_and_the_next_one_overwrites_wha
 
     for sent, code in ((signal.SIGTERM, TERMINATED), (signal.SIGKILL, -signal.SIGKILL)):
         process = started_and_stuck(live.world, output)
-        wait_for(part)
+        assert soon(part.exists)
         process.send_signal(sent)
         assert process.wait(60) == code
         assert not output.exists()
@@ -198,7 +198,7 @@ def test_two_exports_do_not_write_one_file(live: Deployment, tmp_path: Path) -> 
     output = tmp_path / "feeds.parquet"
     process = started_and_stuck(live.world, output)
     try:
-        wait_for(tmp_path / ".feeds.parquet.part")
+        assert soon((tmp_path / ".feeds.parquet.part").exists)
         with pytest.raises(Locked, match=r"feeds\.parquet"):
             exported(live.world, output)
     finally:
@@ -215,13 +215,6 @@ def started_and_stuck(world: World, output: Path) -> subprocess.Popen[bytes]:
     )
     arguments = ["feeds", "--data", str(world.data), "--output", str(output)]
     return subprocess.Popen([sys.executable, "-c", program, *arguments], stderr=subprocess.DEVNULL, env={**os.environ})
-
-
-def wait_for(path: Path) -> None:
-    give_up = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
 
 
 def test_the_command_says_what_it_wrote(live: Deployment, tmp_path: Path) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 import pytest
 from handmade import NOW, contents_of, engine_of
+from waiting import soon
 
 from recommender.client import Missing, Refused, Unavailable
 from recommender.items import ItemState
@@ -18,16 +17,6 @@ from server.warming import warm
 
 if TYPE_CHECKING:
     from tests.server.conftest import Deployment, Serve, World
-
-
-def soon(holds: Callable[[], bool]) -> bool:
-    """Whether `holds` becomes true within a time that is long for any machine."""
-    end = time.monotonic() + 20
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def metric(live: Deployment, line: str) -> float:

@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
+from waiting import soon
 
 from recommender.client import Client
 from recommender.errors import InvalidInput
@@ -50,11 +50,8 @@ class Process:
         self.process = subprocess.Popen(command, cwd=ROOT, env=inherited, stderr=subprocess.PIPE, text=True)
 
     def addresses(self) -> dict[str, str]:
-        end = time.monotonic() + 60
-        while not self.ready.exists():
-            if self.process.poll() is not None or time.monotonic() > end:
-                raise AssertionError(f"not ready: {self.end(signal.SIGKILL)[1]}")
-            time.sleep(0.02)
+        if not soon(lambda: self.ready.exists() or self.process.poll() is not None) or not self.ready.exists():
+            raise AssertionError(f"not ready: {self.end(signal.SIGKILL)[1]}")
         addresses: dict[str, str] = json.loads(self.ready.read_text())
         return addresses
 

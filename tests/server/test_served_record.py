@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import zlib
 from base64 import b64encode
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from waiting import soon
 
 from recommender.engine import Recommender
 from recommender.events import Consent, EventType, Subject
@@ -203,10 +203,8 @@ def test_records_do_not_wait_for_the_end_to_be_written(world: World, live: Deplo
         for first in range(3):
             for place in range(3):
                 writer.note(served(live.clock)._replace(decision_id=bytes((first, place)) * 8))
-            until = time.monotonic() + 30
-            while store.counts().decisions < 3 * (first + 1) and time.monotonic() < until:
-                time.sleep(0.01)
-            assert store.counts().decisions == 3 * (first + 1)
+            written = 3 * (first + 1)
+            assert soon(lambda written=written: store.counts().decisions == written)
         writer.close()
 
     assert metrics.registry.get_sample_value("recommender_decisions_written_total") == 9

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from waiting import soon
 
 from recommender.events import Consent, Event, EventType, Subject
 from recommender.store import Store, checkpointing
 from recommender.store.checkpointing import Checkpointer
 from recommender.store.connection import connect
-
-
-def until(held: Callable[[], bool]) -> bool:
-    give_up = time.monotonic() + 20
-    while not held() and time.monotonic() < give_up:
-        time.sleep(0.005)
-    return held()
 
 
 def write(store: Store, now: datetime, call: int) -> None:
@@ -34,7 +27,7 @@ def test_what_was_written_reaches_the_file_without_anybody_closing_it(
     before = store_path.stat().st_size
     for call in range(20):
         write(shop, now, call)
-    assert until(lambda: store_path.stat().st_size > before)
+    assert soon(lambda: store_path.stat().st_size > before)
 
 
 def test_the_log_begins_anew_once_it_is_long(shop: Store, store_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,10 +55,10 @@ def test_a_checkpoint_that_cannot_be_made_is_made_later(
     before = store_path.stat().st_size
     checkpointer = Checkpointer(store_path.with_name("nowhere.sqlite"))
     checkpointer.written(checkpointing.DUE_ROWS)
-    assert until(lambda: checkpointer._rows == 0)
+    assert soon(lambda: checkpointer._rows == 0)
     checkpointer._path = store_path
     checkpointer.written(checkpointing.DUE_ROWS)
-    assert until(lambda: store_path.stat().st_size > before)
+    assert soon(lambda: store_path.stat().st_size > before)
     checkpointer.close()
 
 
@@ -91,12 +84,12 @@ def test_while_the_writer_is_to_catch_up_no_other_checkpoint_is_in_its_way(
     connection = connect(store_path, writer=True)
     checkpointer = Checkpointer(store_path)
     checkpointer.written(checkpointing.DUE_ROWS)
-    assert until(lambda: checkpointer._long)
+    assert soon(lambda: checkpointer._long)
     checkpointer.written(checkpointing.DUE_ROWS)
     time.sleep(0.05)
     assert checkpointer._rows == checkpointing.DUE_ROWS
     checkpointer.catch_up(connection)
-    assert until(lambda: checkpointer._rows == 0)
+    assert soon(lambda: checkpointer._rows == 0)
     checkpointer.close()
     connection.close()
 

@@ -4,7 +4,6 @@ import os
 import shutil
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from waiting import soon
 
 from recommender.errors import StoreBusy, StoreError, StoreUnwritable
 from recommender.events import Consent, Event, EventType, Subject
@@ -40,14 +40,17 @@ def made(store_path: Path) -> Path:
     return store_path
 
 
+def wait(committer: Committer, works: int) -> bool:
+    """Whether so many `works` are waiting soon."""
+    return soon(lambda: len(committer._waiting) == works)
+
+
 def in_one_group(committer: Committer, path: Path, works: list[Work]) -> list[Future[object]]:
     """Have `works` wait together while the lock is held elsewhere, then let them go; their results, done."""
     lock = FileLock(path)
     with ThreadPoolExecutor(len(works)) as pool, lock.held():
         futures = [pool.submit(committer.run, work, weight=1) for work in works]
-        give_up = time.monotonic() + 20
-        while len(committer._waiting) < len(works) and time.monotonic() < give_up:
-            time.sleep(0.001)
+        assert wait(committer, len(works))
     lock.close()
     return futures
 
@@ -235,9 +238,7 @@ def test_closing_writes_what_is_waiting(made: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         with lock.held():
             waiting = pool.submit(committer.run, noting("waiting"), weight=1)
-            give_up = time.monotonic() + 20
-            while not committer._waiting and time.monotonic() < give_up:
-                time.sleep(0.001)
+            assert wait(committer, 1)
             closing = pool.submit(committer.close)
         closing.result()
         assert waiting.result() == 1
@@ -292,9 +293,7 @@ def jointly(committer: Committer, path: Path, work: Callable[..., Any], given: l
         futures = []
         for each in given:
             futures.append(pool.submit(committer.run_joint, work, each, weight=1))
-            give_up = time.monotonic() + 20
-            while len(committer._waiting) < len(futures) and time.monotonic() < give_up:
-                time.sleep(0.001)
+            assert wait(committer, len(futures))
     lock.close()
     return futures
 
@@ -359,9 +358,7 @@ def test_calls_that_are_recorded_together_come_out_as_one_after_the_other(
         futures = []
         for call in calls:
             futures.append(pool.submit(shop.record_events, call, now=now, consent_default=Consent.ALL))
-            give_up = time.monotonic() + 20
-            while len(shop._committer._waiting) < len(futures) and time.monotonic() < give_up:
-                time.sleep(0.001)
+            assert wait(shop._committer, len(futures))
     lock.close()
     assert [future.result() for future in futures] == expected
     for (subject, person), (other, as_before) in zip(shop.read_people(), people, strict=True):

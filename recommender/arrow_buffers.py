@@ -22,12 +22,28 @@ _DTYPES: dict[pa.DataType, np.dtype[Any]] = {
 
 
 def numbers_in(array: pa.Array, missing: float = 0) -> npt.NDArray[Any]:
-    """The values of a numeric array, shape (n,), a view of its buffer where none is null; nulls become `missing`."""
+    """The values of a numeric array, shape (n,); nulls become `missing`.
+
+    A view of its buffer where none is null or the buffer says `missing` of those, as after `with_missing`.
+    """
     dtype = _DTYPES[array.type]
     if not len(array):
         return np.zeros(0, dtype=dtype)
     values: npt.NDArray[Any] = np.frombuffer(array.buffers()[1], dtype=dtype)[array.offset : array.offset + len(array)]
-    return values if not array.null_count else np.where(_bits(array, 0), values, dtype.type(missing))
+    if not array.null_count:
+        return values
+    there = _bits(array, 0)
+    if np.array_equal(values[~there], np.full(array.null_count, missing, dtype=dtype), equal_nan=dtype.kind == "f"):
+        return values
+    return np.where(there, values, dtype.type(missing))
+
+
+def with_missing(array: pa.Array, missing: float) -> pa.Array:
+    """A numeric `array` whose buffer says `missing` of nulls, which Arrow leaves open: `numbers_in` need not copy it then."""
+    if not array.null_count:
+        return array
+    validity = pa.py_buffer(np.packbits(_bits(array, 0), bitorder="little"))
+    return pa.Array.from_buffers(array.type, len(array), [validity, pa.py_buffer(numbers_in(array, missing))], array.null_count)
 
 
 def booleans_in(array: pa.Array) -> npt.NDArray[np.int8]:

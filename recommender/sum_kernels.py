@@ -6,26 +6,40 @@ waits for what it finds there, and nobody can foretell what that is; additions t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import TypeVar
+
 import numpy as np
 
 from recommender.best import key_of, move_largest_ahead, place_of, rows_of
 from recommender.compiling import compiled
+from recommender.cores import cores
 from recommender.instructions import prefetch, single
 from recommender.kernels import Floats, Halves, Lows, Mask, Rows, prefetch_list
 from recommender.lists import SECTION_BITS, Lists
 
-_rooms: list[Floats] = []
-"""Zeros that are not in use, one array for as many threads as ever added up at the same time."""
+Made = TypeVar("Made")
+
+_rooms: SimpleQueue[Floats] = SimpleQueue()
+"""Zeros that are not in use: an array for each core, since of more threads some would only wait for a core in the middle of adding up."""
+for _ in range(cores()):
+    _rooms.put(np.zeros(0, dtype=np.float32))
 
 
-def _room(n: int) -> Floats:
-    """Zeros for at least n items, to be given back as zeros."""
+def _in_room(n: int, work: Callable[[Floats], Made]) -> Made:
+    """What `work` makes in zeros for at least n items, which it leaves as zeros."""
+    room = _rooms.get()
     try:
-        room = _rooms.pop()
-    except IndexError:
-        room = np.zeros(n, dtype=np.float32)
-    # Those of a smaller generation are let go.
-    return room if len(room) >= n else np.zeros(n, dtype=np.float32)
+        # Those of a smaller generation are let go.
+        room = room if len(room) >= n else np.zeros(n, dtype=np.float32)
+        return work(room)
+    except BaseException:
+        # Half-done work leaves no zeros.
+        room = room[:0]
+        raise
+    finally:
+        _rooms.put(room)
 
 
 def sum_lists(lists: Lists, rows: Rows, strengths: Floats, least: np.float32) -> tuple[Rows, Floats, bool]:
@@ -34,19 +48,13 @@ def sum_lists(lists: Lists, rows: Rows, strengths: Floats, least: np.float32) ->
     Returns the items that came up, shape (c,), in the order in which they did, without those whose sum is 0, their sums, and whether every
     sum is a number below infinity.
     """
-    room = _room(lists.n)
-    summed = _summed(*lists, rows, strengths, least, room)
-    _rooms.append(room)
-    return summed
+    return _in_room(lists.n, lambda room: _summed(*lists, rows, strengths, least, room))
 
 
 def looked_up(items: Rows, sums: Floats, rows: Rows, otherwise: np.float32, n: int) -> Floats:
     """The sums of different `rows`, shape (m,), among those of different `items`, shape (c,), of n; `otherwise` for those that are not
     there or not above 0."""
-    room = _room(n)
-    found = _found(items, sums, rows, otherwise, room.view(np.int32))
-    _rooms.append(room)
-    return found
+    return _in_room(n, lambda room: _found(items, sums, rows, otherwise, room.view(np.int32)))
 
 
 @compiled

@@ -15,14 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.halves import nearest, products, widened
+from recommender.index_files import map_index, write_index
 from recommender.near_lists import near_lists
 from recommender.recall import cosines_with, drawn_queries, recalls, thresholds
 
 FAST_SCAN = "IVF1,PQ{segments}x4fs,Refine(SQfp16)"
 FACTORS = (4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0, float("inf"))
 """The compressed list proposes one of these times what is asked for; infinity stands for an index whose proposals are never enough."""
-UNMEASURED = 8.0
-"""The same of an index in a file of an earlier version, which did not measure."""
 LEAST_ASKED = 250
 """Whoever asks for fewer gets proposals as for so many; with four times ten, one in ten of the true neighbours would be missed."""
 SCANNED_PER_ROW = 16
@@ -58,8 +57,7 @@ class VectorIndex:
         codes = faiss.rev_swig_ptr(storage.codes.data(), storage.codes.size()) if index.ntotal else np.zeros(0, dtype=np.uint8)
         # The numbers' bits rather than float16: inside a memory-mapped file they need not be aligned.
         self.halves: npt.NDArray[np.int16] = codes.view(np.int16).reshape(index.ntotal, index.d)
-        measured = index.k_factor if self._refined else float("inf")
-        self._factor = measured if measured >= FACTORS[0] else UNMEASURED
+        self._factor: float = index.k_factor if self._refined else float("inf")
 
     @classmethod
     def build(cls, vectors: Floats, *, exact_limit: int, seed: int, near: int = 0) -> VectorIndex:
@@ -90,9 +88,9 @@ class VectorIndex:
         return made
 
     @classmethod
-    def read(cls, path: Path, near: Rows | None = None) -> VectorIndex:
-        """Map the index file into memory; processes that do so share its pages."""
-        return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC), near)
+    def read(cls, folder: Path, near: Rows | None = None) -> VectorIndex:
+        """Map the index's files into memory; processes that do so share their pages. Raises what `map_index` does."""
+        return cls(map_index(folder), near)
 
     def _factor_needed(self, vectors: Floats, there: Rows, seed: int) -> float:
         """The least of `FACTORS` with which what a search finds of `vectors`, shape (n, d), is what is nearest.
@@ -119,9 +117,9 @@ class VectorIndex:
 
         return next(factor for factor in FACTORS if enough(factor))
 
-    def write(self, path: Path) -> None:
-        """Write the index to one file."""
-        faiss.write_index(self._index, str(path))
+    def write(self, folder: Path) -> None:
+        """Write the index, without the lists of what is near, into the existing `folder`. Raises what `write_index` does."""
+        write_index(self._index, folder)
 
     @property
     def size(self) -> int:

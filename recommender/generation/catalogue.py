@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from recommender.arrow_buffers import Texts, booleans_in, numbers_in
+from recommender.arrow_buffers import Texts, booleans_in, numbers_in, with_missing
 from recommender.columns import BoolColumn, Column, Columns, NumberColumn, StringColumn, StringListColumn, TimeColumn
 from recommender.items import Item, ItemKind, ItemState
 from recommender.times import MISSING_TIME, to_micros
@@ -39,6 +39,8 @@ _SCHEMA = pa.schema(
 )
 FILTER_FIELDS = tuple(name for name in _SCHEMA.names if name not in ("number", "live", "image_url"))
 ATTRIBUTE = "attributes."
+_NO_STRING, _NO_NUMBER = -1, float("nan")
+"""The code of a string, and the number, of an item that has none."""
 
 
 class Card(NamedTuple):
@@ -123,7 +125,7 @@ class Catalogue:
         order = np.argsort(hashes, kind="stable").astype(np.int32)
         row_of_number = np.full((ordered[-1][0] if ordered else 0) + 2, -1, dtype=np.int32)
         row_of_number[[number for number, _, _ in ordered]] = np.arange(len(ordered), dtype=np.int32)
-        return cls(pa.table(arrays, names=names), hashes[order], order, row_of_number)
+        return cls(pa.table([_viewable(array) for array in arrays], names=names), hashes[order], order, row_of_number)
 
     def _array(self, name: str) -> pa.Array:
         return _array(self.table, name)
@@ -249,6 +251,13 @@ def _array(table: pa.Table, name: str) -> pa.Array:
     return column.chunk(0) if column.num_chunks else pa.array([], type=column.type)
 
 
+def _viewable(array: pa.Array) -> pa.Array:
+    """`array` as `_column` sees it without copying it, where it is of strings or numbers."""
+    if pa.types.is_dictionary(array.type):
+        return pa.DictionaryArray.from_arrays(with_missing(array.indices, _NO_STRING), array.dictionary)
+    return with_missing(array, _NO_NUMBER) if pa.types.is_float64(array.type) else array
+
+
 def _column(table: pa.Table, stored: str) -> Column:
     array = _array(table, stored)
     if stored in ("published_at", "valid_from", "valid_to"):
@@ -263,11 +272,11 @@ def _column(table: pa.Table, stored: str) -> Column:
         return _strings(array.dictionary_encode())
     if pa.types.is_boolean(array.type):
         return BoolColumn(booleans_in(array))
-    return NumberColumn(numbers_in(array, float("nan")))
+    return NumberColumn(numbers_in(array, _NO_NUMBER))
 
 
 def _strings(array: pa.DictionaryArray) -> StringColumn:
-    return StringColumn(numbers_in(array.indices, -1), tuple(array.dictionary.to_pylist()))
+    return StringColumn(numbers_in(array.indices, _NO_STRING), tuple(array.dictionary.to_pylist()))
 
 
 def _hash(item_id: str) -> int:

@@ -17,6 +17,7 @@ import pyarrow as pa
 from recommender.alike_lists import AlikeLists
 from recommender.generation.catalogue import Catalogue
 from recommender.graph_filter import ItemSpectrum
+from recommender.index_files import COMPRESSED_FILE, VECTORS_FILE
 from recommender.lists import Lists, sections_of
 from recommender.mapped_arrays import mapped_array
 from recommender.ranking.blend import Blend, blend_arrays, blend_of
@@ -26,7 +27,6 @@ from recommender.sequence_model import SequenceModel
 from recommender.vectors import VectorIndex
 
 ITEMS_FILE = "items.arrow"
-VECTORS_FILE = "vectors.faiss"
 ITEM_ITEM = ("item_item", "transitions", "co_occurrence", "transfer")
 """Fields that are lists; each is stored as three arrays."""
 SPECTRUM = ("vectors", "into", "out_of", "gains")
@@ -125,7 +125,7 @@ class Contents:
         """Write all files into the existing `folder`."""
         with pa.OSFile(str(folder / ITEMS_FILE), "wb") as sink, pa.ipc.new_file(sink, self.catalogue.table.schema) as writer:
             writer.write_table(self.catalogue.table)
-        self.vectors.write(folder / VECTORS_FILE)
+        self.vectors.write(folder)
         for name, array in self._arrays().items():
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
 
@@ -162,7 +162,7 @@ class Contents:
         catalogue = Catalogue(table, arrays["id_hashes"], arrays["id_rows"], arrays["row_of_number"])
         return cls(
             catalogue=catalogue,
-            vectors=VectorIndex.read(folder / VECTORS_FILE, arrays["near"]),
+            vectors=VectorIndex.read(folder, arrays["near"]),
             has_vector=arrays["has_vector"],
             factors=arrays["factors"],
             confidence=float(arrays["confidence"][0]),
@@ -193,4 +193,4 @@ def _lists_of(name: str, arrays: Mapping[str, npt.NDArray[np.generic]], n: int) 
 
 def file_names() -> Sequence[str]:
     """The files that `Contents.write` makes."""
-    return (ITEMS_FILE, VECTORS_FILE, *(f"{name}.npy" for name in ARRAYS))
+    return (ITEMS_FILE, VECTORS_FILE, COMPRESSED_FILE, *(f"{name}.npy" for name in ARRAYS))

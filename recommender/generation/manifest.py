@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from recommender.durable_files import FileEntry
 
-FORMAT_VERSION = 8
+FORMAT_VERSION = 9
 
 
 class _Record(BaseModel):

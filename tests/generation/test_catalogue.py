@@ -12,7 +12,7 @@ import pytest
 import xxhash
 from handmade import HOME, catalogue_of, contents_of, engine_of, feed_of, number_of, rows_in, some_items
 
-from recommender.arrow_buffers import Texts
+from recommender.arrow_buffers import Texts, numbers_in, with_missing
 from recommender.columns import BoolColumn, NumberColumn, StringColumn, StringListColumn, TimeColumn
 from recommender.engine import Recommender
 from recommender.errors import NotFound
@@ -201,6 +201,40 @@ def test_the_table_is_read_in_place(tmp_path: Path) -> None:
     catalogue = Contents.read(tmp_path).catalogue
     assert pa.total_allocated_bytes() == before
     assert not catalogue.numbers.flags.owndata
+
+
+def test_columns_are_seen_in_place_whether_or_not_items_have_a_value(tmp_path: Path) -> None:
+    contents_of([FULL, BARE, *some_items(3)]).write(tmp_path)
+    start = pa.total_allocated_bytes()
+    catalogue = Contents.read(tmp_path).catalogue
+    for name in ("language", "author", "brand", "owner", "price", "attributes.fat", "attributes.region"):
+        column = catalogue.columns.by_name[name]
+        assert isinstance(column, StringColumn | NumberColumn)
+        assert None in values(catalogue, name)
+        seen = column.codes if isinstance(column, StringColumn) else column.values
+        assert not seen.flags.owndata
+    assert pa.total_allocated_bytes() == start
+
+
+@pytest.mark.parametrize(
+    ("given", "missing", "expected"),
+    [
+        (pa.array([1, None, 3, None], type=pa.int32()), -1, [1, -1, 3, -1]),
+        (pa.array([1.5, None], type=pa.float64()), float("nan"), [1.5, float("nan")]),
+        (pa.array([None, None], type=pa.int64()), 7, [7, 7]),
+        (pa.array([0, 1, None, 3, None], type=pa.uint32())[1:], 9, [1, 9, 3, 9]),
+        (pa.array([0, 2], type=pa.int32()), -1, [0, 2]),
+        (pa.array([], type=pa.int32()), -1, []),
+    ],
+)
+def test_what_arrow_says_of_nulls_is_made_what_is_wanted_of_them(given: pa.Array, missing: float, expected: list[float]) -> None:
+    made = with_missing(given, missing)
+    assert made.equals(given)
+    assert made.null_count == given.null_count
+    for array in (given, made):
+        np.testing.assert_array_equal(numbers_in(array, missing), expected)
+    # Where something else is wanted of nulls than the buffer says of them, they are copied.
+    np.testing.assert_array_equal(numbers_in(made, 5), [5 if value is None else value for value in given.to_pylist()])
 
 
 def test_texts_are_read_out_of_a_slice_of_any_language_and_length() -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from recommender import sum_kernels
 from recommender.cause_kernels import causes_of_lists
+from recommender.cores import cores
 from recommender.lists import Lists, sections_of
 from recommender.sum_kernels import looked_up, sum_lists
 
@@ -23,6 +28,32 @@ def drawn(n: int, *, seed: int = 0) -> sp.csr_array:
 @pytest.mark.parametrize(("n", "sections"), [(0, 1), (1, 1), (2**16, 1), (2**16 + 1, 2), (150_000, 3)])
 def test_there_are_as_many_sections_as_two_bytes_need(n: int, sections: int) -> None:
     assert sections_of(n) == sections
+
+
+def test_many_threads_add_up_at_once_and_one_that_fails_spoils_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    n = 2_000
+    lists = Lists.of(drawn(n))
+    history = np.flatnonzero(lists.filled).astype(np.int32)[:200]
+    jobs = [(history[start : start + 20], np.full(20, 1 + start, dtype=np.float32)) for start in range(0, 180, 20)] * 20
+
+    def sums(job: tuple[np.ndarray, np.ndarray]) -> dict[int, float]:
+        items, found, _ = sum_lists(lists, *job, np.float32(0))
+        return dict(zip(items.tolist(), found.tolist(), strict=True))
+
+    expected = [sums(job) for job in jobs]
+    right = sum_kernels._summed
+
+    def failing(*arguments: Any) -> Any:
+        arguments[-1][:] = 7
+        raise MemoryError
+
+    for _ in range(3 * cores()):
+        monkeypatch.setattr(sum_kernels, "_summed", failing)
+        with pytest.raises(MemoryError):
+            sums(jobs[0])
+    monkeypatch.setattr(sum_kernels, "_summed", right)
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(sums, jobs)) == expected
 
 
 @pytest.mark.parametrize("n", [1, 50, 2**16, 2**16 + 1, 150_000])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import faiss
 import numpy as np
 import numpy.typing as npt
 import pytest
 from handmade import unit
 
-from recommender.vectors import FACTORS, FAST_SCAN, UNMEASURED, VectorIndex
+from recommender.index_files import COMPRESSED_FILE, VECTORS_FILE
+from recommender.vectors import FACTORS, VectorIndex
 
 N, D = 24_000, 256
 
@@ -30,9 +30,9 @@ def vectors() -> npt.NDArray[np.float32]:
 
 @pytest.fixture(scope="module")
 def compressed(vectors: npt.NDArray[np.float32], tmp_path_factory: pytest.TempPathFactory) -> VectorIndex:
-    path = tmp_path_factory.mktemp("vectors") / "vectors.faiss"
-    VectorIndex.build(vectors, exact_limit=20_000, seed=0).write(path)
-    return VectorIndex.read(path)
+    folder = tmp_path_factory.mktemp("vectors")
+    VectorIndex.build(vectors, exact_limit=20_000, seed=0).write(folder)
+    return VectorIndex.read(folder)
 
 
 def exact_best(cosines: npt.NDArray[np.float32], k: int) -> list[set[int]]:
@@ -137,17 +137,8 @@ def test_near_duplicates_get_as_many_proposals_as_they_need() -> None:
 
 def test_what_was_measured_survives_a_file(tmp_path: Path) -> None:
     index = VectorIndex.build(near_duplicates(20, 200, 16, 0.3), exact_limit=1_000, seed=0)
-    index.write(tmp_path / "index")
-    assert VectorIndex.read(tmp_path / "index").factor == index.factor in FACTORS
-
-
-def test_a_file_that_says_nothing_of_proposals_gets_more_than_it_asks_for(tmp_path: Path) -> None:
-    vectors = text_like(6_000, 32)
-    index = faiss.index_factory(32, FAST_SCAN.format(segments=16), faiss.METRIC_INNER_PRODUCT)
-    index.train(vectors)
-    index.add(vectors)
-    faiss.write_index(index, str(tmp_path / "index"))
-    assert VectorIndex.read(tmp_path / "index").factor == UNMEASURED
+    index.write(tmp_path)
+    assert VectorIndex.read(tmp_path).factor == index.factor in FACTORS
 
 
 def test_no_query_gets_no_answer(compressed: VectorIndex) -> None:
@@ -165,8 +156,8 @@ def test_vectors_that_are_all_zero_are_indexed_all_the_same() -> None:
 @pytest.mark.parametrize(("n", "d"), [(0, 16), (1, 3), (1_500, 7), (999, 8)])
 def test_sizes_that_cannot_be_compressed_are_scanned(n: int, d: int, tmp_path: Path) -> None:
     index = VectorIndex.build(text_like(n, d), exact_limit=0, seed=0)
-    index.write(tmp_path / "v")
-    for each in (index, VectorIndex.read(tmp_path / "v")):
+    index.write(tmp_path)
+    for each in (index, VectorIndex.read(tmp_path)):
         assert each.exact
         assert (each.size, each.dimension) == (n, d)
         assert each.gather(np.arange(n)).shape == (n, d)
@@ -179,8 +170,9 @@ def test_one_seed_gives_one_index(tmp_path: Path) -> None:
     vectors = text_like(2_000, 16)
     files = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        (tmp_path / name).mkdir()
         VectorIndex.build(vectors, exact_limit=1_000, seed=seed).write(tmp_path / name)
-        files.append((tmp_path / name).read_bytes())
+        files.append([(tmp_path / name / file).read_bytes() for file in (VECTORS_FILE, COMPRESSED_FILE)])
     assert files[0] == files[1] != files[2]
 
 
@@ -216,5 +208,5 @@ def test_the_very_like_rows_do_not_push_a_row_into_its_own_list() -> None:
 def test_few_rows_need_no_lists_and_lists_survive_a_file(tmp_path: Path) -> None:
     assert VectorIndex.build(text_like(500, 16), exact_limit=1_000, seed=0, near=10).near.shape == (500, 0)
     index = VectorIndex.build(text_like(1_500, 16), exact_limit=1_000, seed=0, near=10)
-    index.write(tmp_path / "index")
-    np.testing.assert_array_equal(VectorIndex.read(tmp_path / "index", index.near).near, index.near)
+    index.write(tmp_path)
+    np.testing.assert_array_equal(VectorIndex.read(tmp_path, index.near).near, index.near)

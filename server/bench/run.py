@@ -334,8 +334,10 @@ def _medians(runs: list[Figures]) -> Figures:
 
 def _worst(runs: list[Figures]) -> Figures:
     """What must not happen at all, in the run in which most of it did."""
-    changes = [run["swap"]["while it takes over"] for run in runs]
-    return {"failed or slow while it takes over": max(change["failed"] + change[SLOW_FEEDS] for change in changes)}
+    return {
+        f"failed or slow {when}": max(run["swap"][when]["failed"] + run["swap"][when][SLOW_FEEDS] for run in runs)
+        for when in ("while it takes over", "without")
+    }
 
 
 def _machine() -> str:

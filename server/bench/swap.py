@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,8 @@ def twin_of(generations: Path, generation_id: str) -> str:
     manifest = generations / twin / MANIFEST
     record = json.loads(manifest.read_text(encoding="utf-8"))
     manifest.write_text(json.dumps(record | {"id": twin, "parent": generation_id}), encoding="utf-8")
+    # As after a build. Otherwise the kernel would write it all half a minute later, which is when it is to take over.
+    os.sync()
     Generations(generations).verify(twin)
     return twin
 

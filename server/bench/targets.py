@@ -117,7 +117,7 @@ TARGETS = (
     ),
     Target("Exported feeds a second and core", "", 700, 2_500, at(BUILD, *_EXPORT), at_most=False),
     Target("Full build", " min", 20, 8, _scaled(at(BUILD, "build", "wall s"), 1 / 60)),
-    Target("Memory of a full build", " GB", 8, 4, _scaled(at(BUILD, "build", "peak MB"), 1e-3)),
+    Target("Memory of a full build", " GB", 8, 4, _scaled(at(BUILD, "build", "peak MB"), 2**20 / 1e9)),
 )
 """In the order of the table."""
 

@@ -19,7 +19,7 @@ COMPRESSED_FILE = "compressed.npy"
 
 
 def write_index(index: faiss.Index, folder: Path) -> None:
-    """Write the two files of `index`: vectors alone, or under a compressed list as `FAST_SCAN` describes it.
+    """Write the two files of `index`: vectors alone, or under one compressed list, of fast-scan codes.
 
     Raises OSError or RuntimeError where they cannot be written.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-LONG_S = 60.0
+LONG_S = 120.0
 """Long for any machine, however busy."""
 
 

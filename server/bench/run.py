@@ -110,6 +110,7 @@ def measure(data: Path, plan: Plan, told: Callable[[str], None] = lambda sentenc
             "served profile": served_profile(generation.settings, placement),
             "build settings": generation.settings.hash,
             "connections": plan.connections,
+            "server processes": f"1, with all {plan.connections} connections",
             "seconds": plan.seconds,
             "runs": plan.runs,
             "processors": f"server on {plan.server_processor}, load on {plan.client_processor}, of {os.cpu_count()}",
@@ -346,7 +347,7 @@ def _medians(runs: list[Figures]) -> Figures:
 
 
 def _worst(runs: list[Figures]) -> Figures:
-    """What must not happen at all, in the run in which most of it did."""
+    """What must not happen at all while a generation takes over, in the run in which most of it did, and how much does without."""
     return {
         f"failed or slow {when}": max(run["swap"][when]["failed"] + run["swap"][when][SLOW_FEEDS] for run in runs)
         for when in ("while it takes over", "without")

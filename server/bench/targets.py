@@ -136,7 +136,7 @@ BESIDE = (
         at(SERVE, "worst run", "failed or slow while it takes over"),
     ),
     (
-        "Feeds that fail or take over twice the usual p99 in twenty seconds without a change, in the worst run",
+        "Feeds that fail or take over twice the usual p99 while nothing takes over, for at least twenty seconds, in the worst run",
         at(SERVE, "worst run", "failed or slow without"),
     ),
     ("Seconds from publishing to the first feed of the new generation", at(SERVE, "swapped", "seconds to the first feed")),

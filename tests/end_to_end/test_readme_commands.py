@@ -9,7 +9,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from waiting import soon
 from worlds import NOW, films, watches
 
 ROOT = Path(__file__).parents[2]
@@ -71,12 +71,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with log.open("wb") as output:
         server = subprocess.Popen(commands[-1], cwd=folder, env=ours, stdout=output, stderr=output)
     try:
-        deadline = time.monotonic() + 60
-        while not (found := re.search(r'"listen": "([^"]+)"', log.read_text(encoding="utf-8"))):
-            assert server.poll() is None, log.read_text(encoding="utf-8")
-            assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
-            time.sleep(0.05)
-        yield found[1]
+
+        def found() -> list[str]:
+            return re.findall(r'"listen": "([^"]+)"', log.read_text(encoding="utf-8"))
+
+        assert soon(lambda: bool(found()) or server.poll() is not None), log.read_text(encoding="utf-8")
+        assert server.poll() is None, log.read_text(encoding="utf-8")
+        yield found()[0]
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(30) == 0

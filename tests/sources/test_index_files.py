@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +56,7 @@ def test_a_mapped_index_can_be_written_again(built: VectorIndex, tmp_path: Path)
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
 
 
-def own_memory() -> dict[str, int]:
+def mapped_bytes() -> dict[str, int]:
     """Bytes of this process's address space by mapped file, that of no file under ""."""
     sizes: dict[str, int] = {}
     for line in Path("/proc/self/maps").read_text().splitlines():
@@ -70,29 +70,30 @@ def test_both_files_are_mapped(built: VectorIndex, vectors: npt.NDArray[np.float
     built.write(tmp_path)
     index = VectorIndex.read(tmp_path)
     assert index.search(vectors[:1], 5, np.ones(N, dtype=np.bool_))[2] == "index"
-    mapped = own_memory()
+    mapped = mapped_bytes()
     for name in (VECTORS_FILE, COMPRESSED_FILE):
         assert mapped[str(tmp_path / name)] >= (tmp_path / name).stat().st_size
     del index
-    assert not {str(tmp_path / name) for name in (VECTORS_FILE, COMPRESSED_FILE)} & set(own_memory())
+    assert not {str(tmp_path / name) for name in (VECTORS_FILE, COMPRESSED_FILE)} & set(mapped_bytes())
 
 
-def damages(path: Path) -> Iterator[tuple[str, npt.NDArray[np.generic]]]:
-    whole = np.load(path)
-    yield "short", whole[:-1]
-    yield "long", np.concatenate([whole, whole[:1]])
-    yield "none", whole[:0]
-    yield "of another type", whole.view(np.int8)
-    yield "of another shape", whole[None]
-
-
-def test_a_compressed_list_that_is_not_of_these_vectors_is_refused(built: VectorIndex, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda whole: whole[:-1], id="short"),
+        pytest.param(lambda whole: np.concatenate([whole, whole[:1]]), id="long"),
+        pytest.param(lambda whole: whole[:0], id="empty"),
+        pytest.param(lambda whole: whole.view(np.int8), id="of another type"),
+        pytest.param(lambda whole: whole[None], id="of another shape"),
+    ],
+)
+def test_a_compressed_list_that_is_not_of_these_vectors_is_refused(
+    built: VectorIndex, tmp_path: Path, damage: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.generic]]
+) -> None:
     built.write(tmp_path)
-    for what, array in list(damages(tmp_path / COMPRESSED_FILE)):
-        np.save(tmp_path / COMPRESSED_FILE, array)
-        with pytest.raises(ValueError, match=r"compressed\.npy holds .*, vectors\.faiss needs"):
-            VectorIndex.read(tmp_path)
-        assert what
+    np.save(tmp_path / COMPRESSED_FILE, damage(np.load(tmp_path / COMPRESSED_FILE)))
+    with pytest.raises(ValueError, match=r"compressed\.npy holds .*, vectors\.faiss needs"):
+        VectorIndex.read(tmp_path)
 
 
 def test_few_vectors_have_an_empty_compressed_list(vectors: npt.NDArray[np.float32], tmp_path: Path) -> None:

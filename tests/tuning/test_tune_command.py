@@ -6,10 +6,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from waiting import soon
 
 from eval.command import evaluate
 from eval.tuning.command import tune
@@ -109,11 +109,8 @@ def test_a_killed_tuning_loses_one_trial_at_the_most(
     with (tmp_path / "told").open("w") as told:
         running = subprocess.Popen([sys.executable, str(program), *words], stderr=told)
     try:
-        give_up = time.monotonic() + 120
-        while _finished(study) < 3:
-            assert running.poll() is None, (tmp_path / "told").read_text()
-            assert time.monotonic() < give_up
-            time.sleep(0.05)
+        assert soon(lambda: _finished(study) >= 3 or running.poll() is not None)
+        assert running.poll() is None, (tmp_path / "told").read_text()
     finally:
         running.send_signal(signal.SIGKILL)
         running.wait()

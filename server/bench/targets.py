@@ -80,6 +80,10 @@ def _feed(part: str) -> Callable[[Measured], float]:
     return at(part, "methods", "GetFeed", "server ms")
 
 
+def _anew(part: str) -> Callable[[Measured], float]:
+    return at(part, "methods", "GetFeed, rare", "server ms")
+
+
 def _scaled(read: Callable[[Measured], float], factor: float) -> Callable[[Measured], float]:
     return lambda measured: read(measured) * factor
 
@@ -122,6 +126,8 @@ TARGETS = (
 """In the order of the table."""
 
 BESIDE = (
+    ("Processor time of a feed that is made anew, for a known person with some fifty events, 100k items (ms)", _anew(SERVE)),
+    ("Processor time of a feed that is made anew, likewise, 1M items (ms)", _anew(MILLION)),
     ("Degraded, of feeds answered at twice saturation, callers waiting 250 ms", at(SERVE, *_OVER, "degraded share")),
     ("Late, of calls at twice saturation, callers waiting 250 ms", at(SERVE, *_OVER, "late share")),
     (

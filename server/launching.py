@@ -18,7 +18,7 @@ from recommender.errors import CorruptGeneration, RecommenderError
 from recommender.generation import Generations
 from recommender.settings import ENVIRONMENT_PREFIX, load_settings
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 15.0
 
 

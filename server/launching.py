@@ -101,14 +101,16 @@ def serving(
             *further,
         )
         with on_processor(processor):
-            # Ctrl-C is ours to pass on, so that the server outlives the last question.
-            process = subprocess.Popen(arguments, stdout=output, stderr=subprocess.STDOUT, env=_environment(), preexec_fn=os.setpgrp)
+            # Ctrl-C is ours to pass on, so that the server outlives the last question. Not by a `preexec_fn`: that runs in a fork of this
+            # process, with gRPC's threads started anew in it, which end two in a hundred such forks before they become a server.
+            process = subprocess.Popen(arguments, stdout=output, stderr=subprocess.STDOUT, env=_environment(), process_group=0)
         try:
             give_up = time.monotonic() + START_TIMEOUT_S
             while not ready.exists():
-                if process.poll() is not None or time.monotonic() > give_up:
-                    tail = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
-                    raise RecommenderError("the server did not start; the end of its log:\n" + "\n".join(tail))
+                if process.poll() is not None:
+                    raise _not_started(f"it ended with status {process.returncode}", log)
+                if time.monotonic() > give_up:
+                    raise _not_started(f"it was given {START_TIMEOUT_S:g} seconds", log)
                 time.sleep(0.02)
             yield Serving(json.loads(ready.read_text(encoding="utf-8")), process.pid, time.monotonic() - started)
         finally:
@@ -119,3 +121,8 @@ def serving(
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+
+
+def _not_started(why: str, log: Path) -> RecommenderError:
+    tail = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
+    return RecommenderError(f"the server did not start: {why}; the end of its log:\n" + "\n".join(tail))

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from recommender.durable_files import sync
 from recommender.errors import InvalidInput, Locked, RecommenderError
 
 
@@ -37,14 +38,6 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             except BaseException:
                 part.unlink(missing_ok=True)
                 raise
-        _sync(path.absolute().parent)
+        sync(path.absolute().parent)
     except OSError as error:
         raise RecommenderError(f"cannot write {path}: {error.strerror or error}; nothing is left of it") from error
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -30,7 +30,7 @@ from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 
-from recommender.durable_files import FileEntry, difference, sync_folder, synced_sha256, write_durably
+from recommender.durable_files import FileEntry, difference, sync, synced_sha256, write_durably
 from recommender.errors import CorruptGeneration, NotFound, RecommenderError, RefusedGeneration
 from recommender.generation.checked import NOTE, note_checked, was_checked
 from recommender.generation.contents import Contents, file_names
@@ -171,13 +171,13 @@ class Generations:
         digest = hashlib.sha256("".join(sums).encode()).hexdigest()[:8]
         manifest = describe(f"{now:%Y%m%dT%H%M%S}-{digest}", files)
         write_durably(unfinished / MANIFEST, manifest.model_dump_json(indent=2))
-        sync_folder(unfinished)
+        sync(unfinished)
         finished = self.root / manifest.id
         if finished.exists():
             shutil.rmtree(unfinished)
             return self.manifest(manifest.id)
         unfinished.rename(finished)
-        sync_folder(self.root)
+        sync(self.root)
         return manifest
 
     def activate(self, generation_id: str, *, now: datetime, reason: str = "") -> str | None:
@@ -300,7 +300,7 @@ class Generations:
                 for generation_id in removed:
                     (self.root / generation_id).rename(self.root / f"{REMOVED}{generation_id}")
                 if removed:
-                    sync_folder(self.root)
+                    sync(self.root)
             for generation_id in removed:
                 shutil.rmtree(self.root / f"{REMOVED}{generation_id}")
         return removed

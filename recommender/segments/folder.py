@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from recommender.durable_files import sync_folder
+from recommender.durable_files import sync
 from recommender.errors import CorruptSegment, InvalidInput, RecommenderError
 from recommender.segments.delta import Delta, merged
 from recommender.segments.segment import NAME, Base, Segment, SegmentManifest, name_of, read_manifest, read_segment, write_segment
@@ -128,7 +128,7 @@ class Segments:
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
-        sync_folder(self.folder)
+        sync(self.folder)
         return manifest
 
     def compact(self) -> SegmentManifest | None:

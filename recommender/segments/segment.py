@@ -25,7 +25,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recommender.arrow_buffers import numbers_in
-from recommender.durable_files import FileEntry, difference, sync_folder, write_durably
+from recommender.durable_files import FileEntry, difference, sync, write_durably
 from recommender.errors import CorruptSegment
 from recommender.mapped_arrays import mapped_array
 from recommender.segments.delta import Delta
@@ -100,7 +100,7 @@ def write_segment(folder: Path, delta: Delta, base: Base, first: int, last: int)
     files = {name: FileEntry.of(folder / name) for name in FILES}
     manifest = SegmentManifest(base=base, first=first, last=last, items=len(delta.numbers), removed=len(delta.removed), files=files)
     write_durably(folder / MANIFEST, manifest.model_dump_json(indent=2))
-    sync_folder(folder)
+    sync(folder)
     return manifest
 
 

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
+from recommender.durable_files import sync
 from recommender.errors import SchemaMismatch, StoreUnwritable
 from recommender.store.connection import connect, store_error
 from recommender.store.filelock import LOCK_TIMEOUT_S, FileLock
@@ -46,7 +47,8 @@ def _migrate(path: Path) -> None:
             return
         connection.execute("PRAGMA journal_mode = WAL")
         _upgrade(connection, version, path)
-        _sync_folder(path.parent)
+        # The new file's name, too.
+        sync(path.parent)
     except sqlite3.Error as error:
         raise store_error(error, path) from error
     finally:
@@ -76,12 +78,3 @@ def _upgrade(connection: sqlite3.Connection, version: str | None, path: Path) ->
         raise
     except CommandError as error:
         raise SchemaMismatch(f"{path} has schema {version}, which cannot be brought up to {SCHEMA_VERSION}: {error}") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new file's name durable, too."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -21,6 +21,7 @@ from statistics import median
 from typing import Any
 
 from recommender.client import Client
+from recommender.durable_files import sync
 from recommender.errors import InvalidInput
 from recommender.generation import Generations
 from recommender.generation.checked import NOTE
@@ -170,7 +171,7 @@ def _copy_store(data: Path, copy: Path) -> None:
     finally:
         source.close()
         target.close()
-    os.sync()
+    sync(copy / "store.sqlite")
 
 
 def _only(generations: Path, current: str) -> None:

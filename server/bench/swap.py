@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recommender.durable_files import write_durably
+from recommender.durable_files import sync, write_durably
 from recommender.generation import Generations
 from recommender.generation.folder import CURRENT, MANIFEST
 from server.bench.driver import Outcomes
@@ -27,7 +26,8 @@ def twin_of(generations: Path, generation_id: str) -> str:
     record = json.loads(manifest.read_text(encoding="utf-8"))
     manifest.write_text(json.dumps(record | {"id": twin, "parent": generation_id}), encoding="utf-8")
     # As after a build. Otherwise the kernel would write it all half a minute later, which is when it is to take over.
-    os.sync()
+    for file in (generations / twin).rglob("*"):
+        sync(file)
     Generations(generations).verify(twin)
     return twin
 

@@ -206,7 +206,7 @@ class Killed(BaseException):
     """Stands for a kill: nothing that is left to do is done."""
 
 
-@pytest.mark.parametrize("step", ["write_segment", "merged", "sync_folder"])
+@pytest.mark.parametrize("step", ["write_segment", "merged", "sync"])
 def test_a_compaction_that_ends_half_way_loses_nothing(segments: Segments, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for change in (1, 2, 3):
         segments.add(delta([(change, change), (7, change)], [20 + change]), change, change)
@@ -240,7 +240,7 @@ def _add_and_die(root: Path, at: str) -> None:
     segments.add(delta([(1, 2), (2, 2)]), 2, 2)
 
 
-@pytest.mark.parametrize(("at", "there"), [("write_segment", 1), ("write_durably", 1), ("sync_folder", 2)])
+@pytest.mark.parametrize(("at", "there"), [("write_segment", 1), ("write_durably", 1), ("sync", 2)])
 def test_a_writer_that_is_killed_leaves_a_whole_segment_or_none(tmp_path: Path, at: str, there: int) -> None:
     process = multiprocessing.get_context("spawn").Process(target=_add_and_die, args=(tmp_path, at))
     process.start()

@@ -478,7 +478,7 @@ def activate_many(root: Path, ids: list[str], times: int) -> None:
 def test_processes_that_activate_at_once_leave_one_that_loads(generations: Generations) -> None:
     ids = [add(generations, day) for day in range(3)]
     generations.activate(ids[0], now=NOW)
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=activate_many, args=(generations.root, ids[turn:] + ids[:turn], 15)) for turn in range(3)]
     for worker in workers:
         worker.start()

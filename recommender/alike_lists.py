@@ -89,27 +89,33 @@ class AlikeLists(NamedTuple):
         self.rows[row, : len(best)], self.scores[row, : len(best)] = pool.rows[best], pool.totals[best]
         self.sources[row, : len(best)] = pool.added[best].argmax(axis=1) + 1
 
-    def feed(self, query: Query, row: int, allowed: Mask, numbers: npt.NDArray[np.uint32]) -> Feed | None:
-        """The answer to a `query` for what is like the item at `row`, of what is `allowed`, shape (n,); None where the list is too short.
+    def found(self, row: int, allowed: Mask, size: int) -> Alike | None:
+        """The first `size` on the list of the item at `row` of what is `allowed`, shape (n or more,); None where the list is too short."""
+        places, enough = _left(self.rows[row], allowed, size)
+        return Alike(self.rows[row, places], self.scores[row, places].astype(np.float32), self.sources[row, places]) if enough else None
 
-        `numbers`: those of all items, shape (n,). All of a score is laid to the source that added most.
-        """
-        places, enough = _left(self.rows[row], allowed, query.size)
-        if not enough:
-            return None
-        rows, sources, scores = self.rows[row, places], self.sources[row, places], self.scores[row, places].astype(np.float32)
-        r, s = len(rows), len(SourceName)
+
+class Alike(NamedTuple):
+    """r items that are like one, best first, each of shape (r,): `rows`, `scores`, and the `sources` that added most to each."""
+
+    rows: Rows
+    scores: npt.NDArray[np.float32]
+    sources: Names
+
+    def feed(self, query: Query, numbers: npt.NDArray[np.uint32], eligible: int) -> Feed:
+        """The answer to a `query` for them, by their `numbers`, shape (r,). All of a score is laid to the source that added most."""
+        r, s = len(self.rows), len(SourceName)
         added = np.zeros((r, s), dtype=np.float32)
-        added[np.arange(r), sources - 1] = scores
+        added[np.arange(r), self.sources - 1] = self.scores
         return Feed(
-            numbers=numbers[rows],
-            scores=scores,
-            sources=sources,
+            numbers=numbers,
+            scores=self.scores,
+            sources=self.sources,
             contributions=added,
             source_ranks=np.zeros((r, s), dtype=np.int32),
             probabilities=np.ones(r, dtype=np.float32),
-            reasons=_alike(sources[: query.reasons], int(query.history["item"][0])),
-            eligible=int(np.count_nonzero(allowed)),
+            reasons=_alike(self.sources[: query.reasons], int(query.history["item"][0])),
+            eligible=eligible,
             retrieval_mode="lists",
         )
 

@@ -3,68 +3,28 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 
-from recommender.columns import StringColumn
+from recommender.columns import Columns, StringColumn
 from recommender.compiling import compiled
-from recommender.conditions import Condition, compile_condition
+from recommender.conditions import Condition
 from recommender.feeds import Query
 from recommender.generation.catalogue import Catalogue
 from recommender.items import ItemKind, ItemState
+from recommender.mask_cache import MaskCache
+from recommender.overlay.catalogue import OverlaidCatalogue
 from recommender.store import Change
 from recommender.times import MISSING_TIME, to_micros
 
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.uint32]
-
-_MASK_BYTES = 32 * 2**20
-_CONDITIONS = 1_000
-
-
-class MaskCache:
-    """Masks and compiled conditions of one catalogue; the least recently used give way. Safe for many threads."""
-
-    def __init__(self, n: int) -> None:
-        self._most = max(8, _MASK_BYTES // max(n, 1))
-        self._masks: OrderedDict[object, Mask] = OrderedDict()
-        self._conditions: OrderedDict[str, Condition] = OrderedDict()
-        self._lock = Lock()
-
-    def mask(self, key: object, make: Callable[[], Mask]) -> Mask:
-        """The mask of `key`, made when it is not there."""
-        with self._lock:
-            if key in self._masks:
-                self._masks.move_to_end(key)
-                return self._masks[key]
-        made = make()
-        made.flags.writeable = False
-        with self._lock:
-            self._masks[key] = made
-            while len(self._masks) > self._most:
-                self._masks.popitem(last=False)
-        return made
-
-    def condition(self, expression: str, catalogue: Catalogue) -> Condition:
-        """The compiled `expression`. Raises `InvalidCondition`."""
-        with self._lock:
-            if expression in self._conditions:
-                self._conditions.move_to_end(expression)
-                return self._conditions[expression]
-        condition = compile_condition(expression, catalogue.columns)
-        with self._lock:
-            self._conditions[expression] = condition
-            while len(self._conditions) > _CONDITIONS:
-                self._conditions.popitem(last=False)
-        return condition
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +35,7 @@ class Eligibility:
     `windowed`: the rows with a window, int64.
     """
 
-    catalogue: Catalogue
+    catalogue: Catalogue | OverlaidCatalogue
     live: Mask
     deleted: Mask
     valid_from: npt.NDArray[np.int64]
@@ -100,11 +60,27 @@ class Eligibility:
             cache=MaskCache(catalogue.n),
         )
 
+    def overlaid(self, catalogue: OverlaidCatalogue) -> Eligibility:
+        """The state of this catalogue, a generation's, with what an overlay adds to it, as that holds it."""
+        overlay, added = catalogue.overlay, catalogue.overlay.delta.catalogue
+        rows = overlay.added
+        live = overlay.beside(self.live, added.live[rows])
+        valid_from, valid_to = overlay.beside(self.valid_from, added.valid_from[rows]), overlay.beside(self.valid_to, added.valid_to[rows])
+        return replace(
+            self,
+            catalogue=catalogue,
+            live=live,
+            deleted=overlay.beside(self.deleted, np.zeros(overlay.m, dtype=np.bool_)),
+            valid_from=valid_from,
+            valid_to=valid_to,
+            windowed=_windowed(valid_from, valid_to),
+        )
+
     def with_changes(self, changes: Sequence[Change], change: int) -> Eligibility:
         """The state after `changes`, of which those to items unknown here are passed over, at sequence `change`.
 
         An item that was deleted and made anew since the generation's watermark stays deleted here: what this generation would
-        show of it is the content that was taken down. Like any new item it waits for the next generation.
+        show of it is the content that was taken down. Like any new item it waits for an overlay or the next generation.
         """
         rows = self.catalogue.rows_of([entry.number for entry in changes])
         known = [(int(row), entry) for row, entry in zip(rows, changes, strict=True) if row >= 0]
@@ -112,7 +88,10 @@ class Eligibility:
             return replace(self, change=change)
         places = np.array([row for row, _ in known])
         live, deleted, valid_from, valid_to = self.live.copy(), self.deleted.copy(), self.valid_from.copy(), self.valid_to.copy()
-        gone = np.array([entry.state is ItemState.DELETED or entry.first_change > self.watermark for _, entry in known])
+        made_by = self._made_by(places)
+        gone = np.array(
+            [entry.state is ItemState.DELETED or entry.first_change > made for made, (_, entry) in zip(made_by, known, strict=True)]
+        )
         live[places] = ~gone & [entry.state is ItemState.LIVE for _, entry in known]
         deleted[places] = gone
         valid_from[places] = [entry.valid_from for _, entry in known]
@@ -127,6 +106,11 @@ class Eligibility:
             change=change,
         )
 
+    def _made_by(self, rows: npt.NDArray[np.int64]) -> list[int]:
+        """The sequence as of which what is shown of each of `rows` was read."""
+        overlay = self.catalogue.overlay if isinstance(self.catalogue, OverlaidCatalogue) else None
+        return [self.watermark if overlay is None or row < overlay.n else overlay.change for row in rows.tolist()]
+
     @cached_property
     def _turns(self) -> list[int]:
         """The moments at which the validity of some item begins or ends, µs, ascending."""
@@ -140,7 +124,7 @@ class Eligibility:
 
     def allowed(self, query: Query, now: datetime) -> Mask:
         """What `query` may show at `now`, shape (n,). Raises `InvalidCondition` for a bad filter."""
-        mask = np.logical_and(self._limits(query, now), self.live)
+        mask = self._within_limits(query, now)
         if len(self.windowed):
             moment, start, end = to_micros(now), self.valid_from[self.windowed], self.valid_to[self.windowed]
             mask[self.windowed[(start > moment) | ((end != MISSING_TIME) & (end <= moment))]] = False
@@ -153,34 +137,29 @@ class Eligibility:
             mask &= wanted
         return mask
 
-    def _limits(self, query: Query, now: datetime) -> Mask:
-        """What kinds, language, category and filter let through; the part that does not depend on who asks."""
+    def _within_limits(self, query: Query, now: datetime) -> Mask:
+        """What is live within the limits of `query` that do not depend on who asks: kinds, language, category and filter."""
         kinds = query.placement.kinds & query.kinds if query.placement.kinds and query.kinds else query.placement.kinds | query.kinds
         none_left = bool(query.placement.kinds and query.kinds) and not kinds
-        condition = self.cache.condition(query.filter, self.catalogue) if query.filter else None
+        overlaid = self.catalogue if isinstance(self.catalogue, OverlaidCatalogue) else None
+        base = self.catalogue if isinstance(self.catalogue, Catalogue) else self.catalogue.base
+        condition = self.cache.condition(query.filter, base) if query.filter else None
         # A filter's `now` is the begun minute, so that answers do not depend on who asked earlier within it.
         minute = now.replace(second=0, microsecond=0) if condition is not None and condition.uses_now else None
         key = (kinds, none_left, query.language.lower(), query.category, query.filter, minute)
-        return self.cache.mask(key, lambda: self._make_limits(kinds, none_left, query, condition, minute or now))
 
-    def _make_limits(self, kinds: frozenset[ItemKind], none_left: bool, query: Query, condition: Condition | None, now: datetime) -> Mask:
-        n = self.catalogue.n
-        mask = np.full(n, not none_left, dtype=np.bool_)
-        if kinds:
-            mask &= self.catalogue.is_kind(kinds)
-        if query.language:
-            column = self.catalogue.columns.by_name["language"]
-            assert isinstance(column, StringColumn)
-            wanted = query.language.lower()
-            # "en" asks for all English; "en-gb" for British and for English of no region.
-            fits = [value == wanted or value.startswith(wanted + "-") or wanted.startswith(value + "-") for value in column.values]
-            mask &= (column.codes < 0) | np.array([*fits, False], dtype=np.bool_)[column.codes]
-        if query.category:
-            members = np.zeros(n, dtype=np.bool_)
-            members[self.catalogue.category_members.get(query.category, np.zeros(0, dtype=np.int32))] = True
-            mask &= members
-        if condition is not None:
-            mask &= condition.mask(self.catalogue.columns, now)
+        def limits(catalogue: Catalogue, columns: Columns) -> Mask:
+            return _limits_of(catalogue, columns, kinds, none_left, query, condition, minute or now)
+
+        mask = np.empty(self.catalogue.n, dtype=np.bool_)
+        known = self.cache.mask(key, lambda: limits(base, base.columns))
+        np.logical_and(known, self.live[: base.n], out=mask[: base.n])
+        if overlaid is not None:
+            changed = overlaid.masks.mask(key, lambda: limits(overlaid.overlay.delta.catalogue, overlaid.changed_columns))
+            overlaid.overlay.put(mask, changed)
+            np.logical_and(mask[base.n :], self.live[base.n :], out=mask[base.n :])
+            revised = overlaid.overlay.revised_rows
+            mask[revised] &= self.live[revised]
         return mask
 
     def _blocked(self, query: Query) -> Iterator[Numbers]:
@@ -193,6 +172,35 @@ class Eligibility:
             yield _numbers(query.consumed)
         if query.seeds_are_items:
             yield np.ascontiguousarray(query.history["item"])
+
+
+def _limits_of(
+    catalogue: Catalogue,
+    columns: Columns,
+    kinds: frozenset[ItemKind],
+    none_left: bool,
+    query: Query,
+    condition: Condition | None,
+    now: datetime,
+) -> Mask:
+    """What kinds, language, category and filter let through of a `catalogue`, whose filterable `columns` these are."""
+    mask = np.full(catalogue.n, not none_left, dtype=np.bool_)
+    if kinds:
+        mask &= catalogue.is_kind(kinds)
+    if query.language:
+        column = catalogue.columns.by_name["language"]
+        assert isinstance(column, StringColumn)
+        wanted = query.language.lower()
+        # "en" asks for all English; "en-gb" for British and for English of no region.
+        fits = [value == wanted or value.startswith(wanted + "-") or wanted.startswith(value + "-") for value in column.values]
+        mask &= (column.codes < 0) | np.array([*fits, False], dtype=np.bool_)[column.codes]
+    if query.category:
+        members = np.zeros(catalogue.n, dtype=np.bool_)
+        members[catalogue.category_members.get(query.category, np.zeros(0, dtype=np.int32))] = True
+        mask &= members
+    if condition is not None:
+        mask &= condition.mask(columns, now)
+    return mask
 
 
 @compiled

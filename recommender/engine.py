@@ -16,13 +16,16 @@ from recommender.errors import NotFound
 from recommender.feeds import PERSONAL_SOURCES, Degradation, Feed, Query, Reasons, SourceName
 from recommender.fusion import cut, reordered
 from recommender.generation import Contents, Generation
-from recommender.generation.catalogue import Card
+from recommender.generation.catalogue import Card, Catalogue
+from recommender.overlay import OverlaidCatalogue, OverlaidFacts, OverlaidPools, Overlay
+from recommender.overlay.content import NearLists
 from recommender.placements import Placement
 from recommender.pools import CONTENT, FRESH, POPULAR, Pools, place_of
 from recommender.profile import BuildSettings
 from recommender.ranking import Pool, features
 from recommender.reasons import reasons_for
 from recommender.recent_feeds import RecentFeeds, is_for_anybody, key_of
+from recommender.segments import Delta
 from recommender.sources import (
     FreshSource,
     Interests,
@@ -48,7 +51,12 @@ class Recommender:
         self.settings = settings
         self.eligibility = eligibility
         self.generation_id = generation_id
+        self.catalogue: Catalogue | OverlaidCatalogue = contents.catalogue
+        self.facts = contents.facts
         self.pools = Pools(contents, settings, generation_id)
+        # The engine of the generation alone, and the popularity, recent popularity and response of what is laid over it.
+        self._under: Recommender | None = None
+        self._further = np.zeros((3, 0), dtype=np.float32)
         self._recent = RecentFeeds()
         self._names = np.array([source.name for source in self.sources], dtype=np.uint8)
 
@@ -96,17 +104,63 @@ class Recommender:
         changed.__dict__.update(self.__dict__)
         changed._recent = RecentFeeds()
         changed.eligibility = self.eligibility.with_changes(changes, change)
+        changed._under = None if self._under is None else self._under.with_changes(changes, change)
         return changed
 
+    def with_overlay(self, delta: Delta, change: int, changes: Sequence[Change]) -> Recommender:
+        """The engine with `delta` laid over its generation, in the place of what was laid over it before: items that are new or have
+        changed since it was built. An empty one takes that away.
+
+        `change`: the sequence as of which the delta was made. `changes`: those of the catalogue after it, as far as they are applied.
+        """
+        under = self._under or self
+        if not len(delta.numbers):
+            return under
+        overlay = Overlay.of(under.contents.catalogue, delta, under.eligibility.deleted, change)
+        further = np.zeros((3, overlay.m), dtype=np.float32)
+        if isinstance(self.catalogue, OverlaidCatalogue):
+            # What is known of items that were there before goes on.
+            rows = self.catalogue.rows_of(delta.numbers[overlay.added]) - under.contents.catalogue.n
+            further[:, rows >= 0] = self._further[:, rows[rows >= 0]]
+        lists = self.pools.lists.only(delta.numbers) if isinstance(self.pools, OverlaidPools) else NearLists()
+        made = under._overlaid(overlay, further, lists)
+        made.eligibility = made.eligibility.with_changes(changes, under.change)
+        return made
+
+    def _overlaid(self, overlay: Overlay, further: Floats, lists: NearLists) -> Recommender:
+        """This engine, a generation's alone, under `overlay`; `further`: counts of what that adds, shape (3, m)."""
+        made = object.__new__(Recommender)
+        made.__dict__.update(self.__dict__)
+        made._recent, made._under, made._further = RecentFeeds(), self, further
+        popularity, recent, response = further
+        made.catalogue = catalogue = OverlaidCatalogue(self.contents.catalogue, overlay)
+        made.eligibility = self.eligibility.overlaid(catalogue)
+        counts = {SourceName.POPULAR: popularity, SourceName.RESPONSE: response}
+        made.pools = pools = OverlaidPools(self.pools, catalogue, self.settings, counts, lists)
+        facts = self.contents.facts
+        both = overlay.beside(facts.popularity, popularity), overlay.beside(facts.recent, recent)
+        made.facts = OverlaidFacts(facts, overlay, pools.content, pools.published, *both)
+        return made
+
     def with_counts(self, popularity: Floats, recent_popularity: Floats, response: Floats) -> Recommender:
-        """The engine with counts as of now, each of shape (n,), float32, ≥ 0. Shares everything else.
+        """The engine with counts as of now, each of shape (n,), float32, ≥ 0, or (n + m,) where an overlay adds m items. Shares everything
+        else.
 
         What items draw changes within minutes where they are new, long before another build. Raises ValueError for another shape.
         """
+        if self._under is not None:
+            assert isinstance(self.pools, OverlaidPools)
+            n, counts = self._under.contents.catalogue.n, np.stack([popularity, recent_popularity, response])
+            if counts.shape[1] != self.catalogue.n:
+                raise ValueError(f"counts of {counts.shape[1]} items, where there are {self.catalogue.n}")
+            made = self._under.with_counts(*counts[:, :n])._overlaid(self.pools.overlay, counts[:, n:], self.pools.lists)
+            made.eligibility = self.eligibility
+            return made
         counted = object.__new__(Recommender)
         counted.__dict__.update(self.__dict__)
         counted._recent = RecentFeeds()
         counted.contents = replace(self.contents, popularity=popularity, recent_popularity=recent_popularity, response=response)
+        counted.facts = counted.contents.facts
         live = {SourceName.POPULAR: PopularSource(popularity), SourceName.RESPONSE: ResponseSource(response)}
         counted.pools = self.pools.with_sources(live)
         return counted
@@ -140,7 +194,7 @@ class Recommender:
         pool = self.pools.pool(query, allowed, now, deadline)
         order, scores = self._reranked(pool, query, now)
         rows, scores, added, source_ranks = self._slate(query, pool, order, scores, allowed, now)
-        numbers = self.contents.catalogue.numbers[rows]
+        numbers = self.catalogue.numbers_at(rows)
         reached("slate")
         reasons = Reasons.none()
         if query.reasons:
@@ -165,11 +219,17 @@ class Recommender:
 
     def _listed(self, query: Query, allowed: npt.NDArray[np.bool_]) -> Feed | None:
         """What the generation's list of what is like one item answers to `query`; None where it has no such list, or too short a one."""
-        catalogue, lists = self.contents.catalogue, self.contents.alike
+        lists = self.contents.alike
         if not lists.there or not asks_for_a_list(query, self.by_likeness):
             return None
-        row = int(catalogue.rows_of(query.history["item"])[0])
-        return None if row < 0 else lists.feed(query, row, allowed, catalogue.numbers)
+        row = int(self.catalogue.rows_of(query.history["item"])[0])
+        if row < 0 or not self.pools.is_as_built(row):
+            return None
+        found = lists.found(row, allowed, query.size)
+        if found is None:
+            return None
+        found = self.pools.with_newer(found, query, allowed)
+        return found.feed(query, self.catalogue.numbers_at(found.rows), int(np.count_nonzero(allowed)))
 
     def alike_lists(
         self, placement: Placement, *, now: datetime, progress: Callable[[int, int], None] = lambda done, total: None
@@ -215,7 +275,7 @@ class Recommender:
     def features(self, pool: Pool, places: npt.NDArray[np.int64], *, now: datetime) -> Floats:
         """The ranker's features of the candidates at `places`, shape (m,), of a pool: shape (m, f), float32."""
         return features(
-            self.contents.facts,
+            self.facts,
             pool.past,
             pool.rows[places],
             pool.totals[places],
@@ -269,28 +329,28 @@ class Recommender:
         scorers = self.pools.worked(speaking, lambda place: self.pools.prepared(self.sources[place], past, to_micros(now)), {})
         added = np.zeros((len(numbers), len(self.sources)), dtype=np.float32)
         added[np.arange(len(numbers)), [place_of(SourceName(int(source))) for source in sources]] = 1
-        return reasons_for(self, query, past, self.contents.catalogue.rows_of(numbers), added, scorers)
+        return reasons_for(self, query, past, self.catalogue.rows_of(numbers), added, scorers)
 
     def eligible(self, query: Query, numbers: Numbers, *, now: datetime) -> npt.NDArray[np.bool_]:
         """Which of `numbers` may be shown now under all limits of `query`, the same shape."""
-        rows = self.contents.catalogue.rows_of(numbers)
+        rows = self.catalogue.rows_of(numbers)
         mask = self.eligibility.allowed(query, now)
         return (rows >= 0) & mask[np.maximum(rows, 0)] if len(mask) else np.zeros(len(numbers), dtype=np.bool_)
 
     def numbers_of(self, item_ids: Sequence[str]) -> tuple[Numbers, list[str]]:
         """Numbers of the ids that this generation knows and that are not deleted, in order, and the other ids."""
-        rows, deleted = self.contents.catalogue.rows_of_ids(item_ids).tolist(), self.eligibility.deleted
+        rows, deleted = self.catalogue.rows_of_ids(item_ids).tolist(), self.eligibility.deleted
         known = [row for row in rows if row >= 0 and not deleted[row]]
         unknown = [item_id for item_id, row in zip(item_ids, rows, strict=True) if row < 0 or deleted[row]]
-        return self.contents.catalogue.numbers[np.array(known, dtype=np.int64)], unknown
+        return self.catalogue.numbers_at(np.array(known, dtype=np.int64)), unknown
 
     def cards(self, numbers: Numbers) -> list[Card]:
         """What to show of `numbers`, in their order. Raises `NotFound` for a number that this generation does not have."""
-        return self.contents.catalogue.cards(self.rows_of(numbers))
+        return self.catalogue.cards(self.rows_of(numbers))
 
     def rows_of(self, numbers: Numbers) -> Rows:
         """Rows of `numbers`, in their order. Raises `NotFound` for a number that this generation does not have."""
-        rows = self.contents.catalogue.rows_of(numbers)
+        rows = self.catalogue.rows_of(numbers)
         if len(rows) and rows.min() < 0:
             raise NotFound("item of number", str(numbers[rows < 0][0]), f"generation {self.generation_id} does not have it")
         return rows

@@ -13,6 +13,7 @@ from typing import TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
+from recommender.alike_lists import Alike
 from recommender.feeds import PERSONAL_SOURCES, Query, SourceName
 from recommender.fusion import contributions, ordered, ranked, united
 from recommender.generation import Contents
@@ -22,7 +23,7 @@ from recommender.profile import BuildSettings
 from recommender.ranking import Pool
 from recommender.ranking.blend import EVEN
 from recommender.read_only import read_only
-from recommender.recent_pasts import RecentPasts
+from recommender.recent_pasts import Pasts, RecentPasts
 from recommender.served_sources import settings_of, sources_of
 from recommender.sources import NO_OPINION, FreshSource, Past, Scorer, Source
 from recommender.stages import reached
@@ -70,7 +71,7 @@ class Pools:
 
     def __init__(self, contents: Contents, settings: BuildSettings, generation_id: str) -> None:
         self.sources: tuple[Source, ...] = sources_of(contents, settings_of(contents, settings))
-        self.pasts = RecentPasts(contents.catalogue, settings)
+        self.pasts: Pasts = RecentPasts(contents.catalogue, settings)
         self._blend = contents.blend
         self._n = contents.catalogue.n
         self._generation_id = generation_id
@@ -152,6 +153,14 @@ class Pools:
         reached("blend")
         answered = {place: scorers[place] for place in scores}
         return Pool(past, rows, strengths, source_ranks, weights, added, totals, order, learned, answered, left_out)
+
+    def is_as_built(self, row: int) -> bool:
+        """Whether all that lists say of the item at `row` holds: always, where nothing is laid over the generation."""
+        return True
+
+    def with_newer(self, found: Alike, query: Query, allowed: npt.NDArray[np.bool_]) -> Alike:
+        """What was `found` on the list of what is like one item, joined by what has come since: nothing here."""
+        return found
 
     def prepared(self, source: Source, past: Past, moment: int) -> Scorer:
         """The source made ready for a history, once for all queries of it unless that depends on the moment or keeps anything of one."""

@@ -75,7 +75,7 @@ def reasons_for(
         rows,
         past.numbers,
         none if seeds else past.types,
-        recommender.contents.popularity,
+        recommender.facts.popularity,
         # A plain number: enumerations are slow to hand to a compiled loop.
         int(ReasonKind.SIMILAR_TO_SEED if seeds else ReasonKind.BECAUSE_OF_HISTORY),
         _PERSONAL,

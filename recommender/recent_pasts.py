@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from threading import Lock
+from typing import Protocol
 
 from recommender.feeds import Query
 from recommender.generation.catalogue import Catalogue
@@ -44,6 +45,18 @@ class _Newest:
         self._held += len(past)
         while len(self._pasts) > 1 and (len(self._pasts) > self._most or self._held > self._events):
             self.take(next(iter(self._pasts)))
+
+
+class Pasts(Protocol):
+    """Makes histories of queries."""
+
+    def of(self, query: Query) -> Past:
+        """The history of `query`."""
+        ...
+
+    def is_of_a_regular(self, query: Query) -> bool:
+        """Whether the history of `query` asked more than once."""
+        ...
 
 
 class RecentPasts:

@@ -69,7 +69,8 @@ def ranked_items(engine: Recommender, signer: TokenSigner, decided: Decided, sho
 
     Raises `NotFound` for a number that the generation does not have.
     """
-    columns = engine.contents.catalogue.card_columns
+    columns = engine.catalogue.card_columns
+    newer, changed, places = engine.catalogue.changed_cards
     reasons = shown.reasons
     tokens = signer.sign_joined(
         decision_id=decided.decision_id,
@@ -104,6 +105,15 @@ def ranked_items(engine: Recommender, signer: TokenSigner, decided: Decided, sho
         columns.title_ends,
         columns.images,
         columns.image_ends,
+        changed,
+        places,
+        newer.kinds,
+        newer.ids,
+        newer.id_ends,
+        newer.titles,
+        newer.title_ends,
+        newer.images,
+        newer.image_ends,
     ).tobytes()
     return _explained(written, shown) if explain else written
 

@@ -14,6 +14,7 @@ from recommender.feeds import NAMED
 
 Bytes = npt.NDArray[np.uint8]
 Ends = npt.NDArray[np.int32]
+Rows = npt.NDArray[np.int32]
 
 EVENTS = 16
 """Phrases of each kind of reason: one for each event, or 0, without and with a name at its end."""
@@ -91,8 +92,47 @@ def phrase_of(kind: int, event: int, name: int) -> int:
 
 
 @compiled
+def card_of(row: int, changed: Rows, places: Rows) -> int:
+    """Where the card of `row` is: the row itself, or ~place of the newer one, where it is among the `changed` rows, ascending."""
+    low, high = 0, len(changed)
+    while low < high:
+        middle = (low + high) // 2
+        if changed[middle] < row:
+            low = middle + 1
+        else:
+            high = middle
+    return int(~places[low]) if low < len(changed) and changed[low] == row else row
+
+
+@compiled
+def length_of(card: int, ends: Ends, new_ends: Ends) -> int:
+    """Bytes of the text of a `card_of`."""
+    if card >= 0:
+        return int(ends[card + 1] - ends[card])
+    return int(new_ends[~card + 1] - new_ends[~card])
+
+
+@compiled
+def put_of(out: Bytes, at: int, card: int, data: Bytes, ends: Ends, new_data: Bytes, new_ends: Ends) -> int:
+    """Copy the text of a `card_of` to `at`; where it ends."""
+    if card >= 0:
+        return put_bytes(out, at, data, ends[card], ends[card + 1])
+    return put_bytes(out, at, new_data, new_ends[~card], new_ends[~card + 1])
+
+
+@compiled
+def put_text_of(out: Bytes, at: int, tag: int, card: int, data: Bytes, ends: Ends, new_data: Bytes, new_ends: Ends) -> int:
+    """Write a field of the text of a `card_of` at `at`, or nothing where it is empty; where it ends."""
+    length = length_of(card, ends, new_ends)
+    if length == 0:
+        return at
+    out[at] = tag
+    return put_of(out, put_varint(out, at + 1, length), card, data, ends, new_data, new_ends)
+
+
+@compiled
 def written_items(
-    rows: npt.NDArray[np.int32],
+    rows: Rows,
     scores: npt.NDArray[np.uint32],
     tokens: Bytes,
     reason_kinds: Bytes,
@@ -102,7 +142,7 @@ def written_items(
     category: Bytes,
     phrases: Bytes,
     phrase_ends: Ends,
-    row_of_number: npt.NDArray[np.int32],
+    row_of_number: Rows,
     live: npt.NDArray[np.bool_],
     kinds: Bytes,
     ids: Bytes,
@@ -111,6 +151,15 @@ def written_items(
     title_ends: Ends,
     images: Bytes,
     image_ends: Ends,
+    changed: Rows,
+    places: Rows,
+    new_kinds: Bytes,
+    new_ids: Bytes,
+    new_id_ends: Ends,
+    new_titles: Bytes,
+    new_title_ends: Ends,
+    new_images: Bytes,
+    new_image_ends: Ends,
 ) -> Bytes:
     """The field `items` of an answer with the catalogue's `rows`, shape (r,), all ≥ 0.
 
@@ -118,17 +167,20 @@ def written_items(
     `reason_kinds` and `events`, shape (m,), below `EVENTS`; `causes`, item numbers, shape (m, `NAMED`), -1 for none; `shares`, shape (m,);
     and the `category` of those of the kind that names one. Phrases stand at (kind · 16 + event) · 2, of which the place p reaches from
     `phrase_ends[p]` to `phrase_ends[p + 1]`, as all texts do, and the one after it is for a sentence that ends with a name. A cause that is
-    not `live`, or that the catalogue does not have, is not named. `kinds`: number of the kind by row.
+    not `live`, or that the catalogue does not have, is not named. `kinds`: number of the kind by row. What begins with
+    `new_` are newer cards, at `places` there, of the rows that are `changed`, ascending, both of shape (c,).
     """
     token_size = len(tokens) // len(rows) if len(rows) else 0
     item_sizes = np.empty(len(rows), dtype=np.int64)
     reason_sizes = np.zeros(len(rows), dtype=np.int64)
-    cause_rows = np.full((len(reason_kinds), NAMED), -1, dtype=np.int64)
+    cards = np.empty(len(rows), dtype=np.int64)
+    causes_there = np.zeros((len(reason_kinds), NAMED), dtype=np.bool_)
+    cause_cards = np.zeros((len(reason_kinds), NAMED), dtype=np.int64)
     total = 0
     for place in range(len(rows)):
-        row = rows[place]
-        size = text_size(id_ends[row + 1] - id_ends[row]) + text_size(title_ends[row + 1] - title_ends[row])
-        size += text_size(image_ends[row + 1] - image_ends[row]) + 1 + varint_size(kinds[row])
+        card = cards[place] = card_of(rows[place], changed, places)
+        size = text_size(length_of(card, id_ends, new_id_ends)) + text_size(length_of(card, title_ends, new_title_ends))
+        size += text_size(length_of(card, image_ends, new_image_ends)) + 1 + varint_size(kinds[card] if card >= 0 else new_kinds[~card])
         size += text_size(token_size) + (5 if scores[place] else 0)
         if place < len(reason_kinds):
             kind, name = reason_kinds[place], 0
@@ -138,14 +190,14 @@ def written_items(
                 if 0 <= number < len(row_of_number):
                     cause = row_of_number[number]
                     if cause >= 0 and live[cause]:
-                        cause_rows[place, order] = cause
-                        inner += text_size(id_ends[cause + 1] - id_ends[cause])
-            first = cause_rows[place, 0]
+                        causes_there[place, order] = True
+                        cause_cards[place, order] = card_of(cause, changed, places)
+                        inner += text_size(length_of(cause_cards[place, order], id_ends, new_id_ends))
             if kind == _POPULAR:
                 name = len(category)
                 inner += text_size(name)
-            elif kind in (_BECAUSE_OF_HISTORY, _SIMILAR) and first >= 0:
-                name = title_ends[first + 1] - title_ends[first]
+            elif kind in (_BECAUSE_OF_HISTORY, _SIMILAR) and causes_there[place, 0]:
+                name = length_of(cause_cards[place, 0], title_ends, new_title_ends)
             phrase = phrase_of(kind, events[place], name)
             inner += text_size(phrase_ends[phrase + 1] - phrase_ends[phrase] + name)
             reason_sizes[place] = inner
@@ -155,17 +207,17 @@ def written_items(
     out = np.empty(total, dtype=np.uint8)
     at = 0
     for place in range(len(rows)):
-        row = rows[place]
+        card = cards[place]
         out[at] = _ITEMS
         at = put_varint(out, at + 1, item_sizes[place])
-        at = put_text(out, at, _ITEM_ID, ids, id_ends[row], id_ends[row + 1])
+        at = put_text_of(out, at, _ITEM_ID, card, ids, id_ends, new_ids, new_id_ends)
         out[at] = _KIND
-        at = put_varint(out, at + 1, kinds[row])
-        at = put_text(out, at, _TITLE, titles, title_ends[row], title_ends[row + 1])
-        at = put_text(out, at, _IMAGE, images, image_ends[row], image_ends[row + 1])
+        at = put_varint(out, at + 1, kinds[card] if card >= 0 else new_kinds[~card])
+        at = put_text_of(out, at, _TITLE, card, titles, title_ends, new_titles, new_title_ends)
+        at = put_text_of(out, at, _IMAGE, card, images, image_ends, new_images, new_image_ends)
         at = put_float(out, at, _SCORE, scores[place])
         if place < len(reason_kinds):
-            kind, first = reason_kinds[place], cause_rows[place, 0]
+            kind, first = reason_kinds[place], cause_cards[place, 0]
             out[at] = _REASON
             at = put_varint(out, at + 1, reason_sizes[place])
             out[at] = _REASON_KIND
@@ -173,8 +225,8 @@ def written_items(
             name = 0
             if kind == _POPULAR:
                 name = len(category)
-            elif kind in (_BECAUSE_OF_HISTORY, _SIMILAR) and first >= 0:
-                name = title_ends[first + 1] - title_ends[first]
+            elif kind in (_BECAUSE_OF_HISTORY, _SIMILAR) and causes_there[place, 0]:
+                name = length_of(first, title_ends, new_title_ends)
             phrase = phrase_of(kind, events[place], name)
             size = phrase_ends[phrase + 1] - phrase_ends[phrase] + name
             if size:
@@ -184,11 +236,10 @@ def written_items(
                 if name and kind == _POPULAR:
                     at = put_bytes(out, at, category, 0, len(category))
                 elif name:
-                    at = put_bytes(out, at, titles, title_ends[first], title_ends[first + 1])
+                    at = put_of(out, at, first, titles, title_ends, new_titles, new_title_ends)
             for order in range(NAMED):
-                cause = cause_rows[place, order]
-                if cause >= 0:
-                    at = put_text(out, at, _BECAUSE, ids, id_ends[cause], id_ends[cause + 1])
+                if causes_there[place, order]:
+                    at = put_text_of(out, at, _BECAUSE, cause_cards[place, order], ids, id_ends, new_ids, new_id_ends)
             at = put_float(out, at, _SHARE, shares[place])
             if kind == _POPULAR:
                 at = put_text(out, at, _CATEGORY, category, 0, len(category))

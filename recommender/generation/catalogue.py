@@ -14,6 +14,7 @@ import xxhash
 from recommender.arrow_buffers import Texts, booleans_in, numbers_in, with_missing
 from recommender.columns import BoolColumn, Column, Columns, NumberColumn, StringColumn, StringListColumn, TimeColumn
 from recommender.items import Item, ItemKind, ItemState
+from recommender.read_only import read_only
 from recommender.times import MISSING_TIME, to_micros
 
 _DICTIONARY = pa.dictionary(pa.int32(), pa.string())
@@ -86,6 +87,7 @@ class Catalogue:
         self.id_rows = id_rows
         self.row_of_number = row_of_number
         self._read: dict[str, Texts] = {}
+        self._codes: dict[str, Mapping[str, int]] = {}
         self.numbers: npt.NDArray[np.uint32] = numbers_in(self._array("number"))
         self.live: npt.NDArray[np.bool_] = booleans_in(self._array("live")) == 1
         self.published_at = self._times("published_at")
@@ -139,6 +141,11 @@ class Catalogue:
         # The last place is that of a number which nothing has.
         return self.row_of_number.take(np.asarray(numbers, dtype=np.int64), mode="clip")
 
+    def numbers_at(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.uint32]:
+        """Item numbers of `rows`, the same shape."""
+        numbers: npt.NDArray[np.uint32] = self.numbers[rows]
+        return numbers
+
     def rows_of_ids(self, item_ids: Sequence[str]) -> npt.NDArray[np.int32]:
         """Rows of external ids, shape (len(item_ids),), int32; -1 for ids that are not in this generation."""
         rows = np.full(len(item_ids), -1, dtype=np.int32)
@@ -174,6 +181,12 @@ class Catalogue:
         ids, titles, images = (self._texts(name) for name in ("id", "title", "image_url"))
         return CardColumns(kinds, ids.data, ids.ends, titles.data, titles.ends, images.data, images.ends, row_of_number)
 
+    @cached_property
+    def changed_cards(self) -> tuple[CardColumns, npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """Cards that hold instead of those of some rows, those rows, and which each has: none, as nothing is laid over this catalogue."""
+        none = read_only(np.zeros(0, dtype=np.int32))
+        return self.card_columns, none, none
+
     def _texts(self, name: str) -> Texts:
         if name not in self._read:
             self._read[name] = Texts(self._array(name))
@@ -202,6 +215,14 @@ class Catalogue:
     def column(self, stored: str) -> Column:
         """The stored column as filters see it."""
         return _column(self.table, stored)
+
+    def codes_of(self, stored: str) -> Mapping[str, int]:
+        """The code of each value of a stored column of strings."""
+        if stored not in self._codes:
+            column = self.column(stored)
+            assert isinstance(column, StringColumn | StringListColumn)
+            self._codes[stored] = {value: code for code, value in enumerate(column.values)}
+        return self._codes[stored]
 
     @cached_property
     def category_members(self) -> dict[str, npt.NDArray[np.int32]]:

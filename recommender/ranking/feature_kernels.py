@@ -99,16 +99,18 @@ def _share_of(codes: Rows, shares: Floats, code: np.int32) -> np.float32:
 
 
 @compiled
-def _likeness(halves: Halves, asked: Floats, newest: int, rows: Rows, has_vector: Mask, made: Floats) -> None:
+def _likeness(halves: Halves, more: Halves, asked: Floats, newest: int, rows: Rows, has_vector: Mask, made: Floats) -> None:
     """Write cosines of `rows` to the last, to the nearest of the newest and to the mean of what is `asked`, as `asked_likeness` has it,
-    into three columns `made`, shape (m, 3); NaN where there is no vector."""
+    into three columns `made`, shape (m, 3); NaN where there is no vector. Rows behind those of `halves` are those of `more`."""
+    n = len(halves)
     cosines = np.empty(RECENT + 1, dtype=np.float32)
     for place in range(len(rows)):
         fetch_ahead(halves, rows, place)
         if not newest or not has_vector[rows[place]]:
             made[place, 0], made[place, 1], made[place, 2] = np.nan, np.nan, np.nan
             continue
-        _cosines(halves[rows[place]], asked, cosines)
+        row = rows[place]
+        _cosines(halves[row] if row < n else more[row - n], asked, cosines)
         nearest = cosines[0]
         for at in range(1, newest):
             nearest = max(nearest, cosines[at])
@@ -116,31 +118,49 @@ def _likeness(halves: Halves, asked: Floats, newest: int, rows: Rows, has_vector
 
 
 @compiled
-def _labels_of(offsets: Rows, authors: Rows, rows: Rows) -> tuple[Rows, Rows, Rows]:
+def _labels_of(offsets: Rows, authors: Rows, more_offsets: Rows, more_authors: Rows, rows: Rows) -> tuple[Rows, Rows, Rows]:
     """Where the categories of `rows`, shape (m,), start and end, and their authors: gathered in one short loop, which does not wait for
     what lies anywhere in memory before it asks for the next."""
     starts, ends, by = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.int32)
+    n = len(authors)
     for place in range(len(rows)):
-        starts[place], ends[place], by[place] = offsets[rows[place]], offsets[rows[place] + 1], authors[rows[place]]
+        row = rows[place]
+        if row < n:
+            starts[place], ends[place], by[place] = offsets[row], offsets[row + 1], authors[row]
+        else:
+            starts[place], ends[place], by[place] = more_offsets[row - n], more_offsets[row - n + 1], more_authors[row - n]
     return starts, ends, by
 
 
 @compiled
-def _affinities(offsets: Rows, categories: Rows, size: int, authors: Rows, liked: Rows, shares: Floats, rows: Rows, made: Floats) -> None:
+def _affinities(
+    offsets: Rows,
+    categories: Rows,
+    size: int,
+    authors: Rows,
+    more_offsets: Rows,
+    more_categories: Rows,
+    more_authors: Rows,
+    liked: Rows,
+    shares: Floats,
+    rows: Rows,
+    made: Floats,
+) -> None:
     """Write into two columns `made`, shape (m, 2), how much `rows` have in common with what was `liked`, by `shares`, both shape (h,): the
     products of their categories, of `size` ones, each item's summing to 1, with the sum of the liked items', and the shares of their
     author."""
     sums = np.zeros(size, dtype=np.float32)
-    starts, ends, theirs = _labels_of(offsets, authors, liked)
+    starts, ends, theirs = _labels_of(offsets, authors, more_offsets, more_authors, liked)
+    first = len(categories)
     for place in range(len(liked)):
         each = shares[place] / np.float32(max(ends[place] - starts[place], 1))
         for at in range(starts[place], ends[place]):
-            sums[categories[at]] += each
-    starts, ends, by = _labels_of(offsets, authors, rows)
+            sums[categories[at] if at < first else more_categories[at - first]] += each
+    starts, ends, by = _labels_of(offsets, authors, more_offsets, more_authors, rows)
     for place in range(len(rows)):
         found = np.float32(0)
         for at in range(starts[place], ends[place]):
-            found += sums[categories[at]]
+            found += sums[categories[at] if at < first else more_categories[at - first]]
         made[place, 0] = found / np.float32(max(ends[place] - starts[place], 1))
         made[place, 1] = _share_of(theirs, shares, by[place]) if by[place] >= 0 else np.float32(0)
 
@@ -174,8 +194,16 @@ def features_of(
     categories: Rows,
     size: int,
     authors: Rows,
+    more_halves: Halves,
+    more_first_at: Times,
+    more_offsets: Rows,
+    more_categories: Rows,
+    more_authors: Rows,
 ) -> Floats:
     """Features of candidates, shape (m, 2·s + 12), as `FEATURES` names them; the arguments are as in `features`, `Past` and `ItemFacts`.
+
+    What begins with `more_` goes on where the array of that name ends, for items that came after a generation was built; `more_offsets`
+    count through `categories` into `more_categories`.
 
     `growth`: lasting popularity of all items over recent, by which the two compare.
     """
@@ -200,15 +228,17 @@ def features_of(
         rest[place, 0] = np.log1p(lasting)
         rest[place, 1] = np.log((rest[place, 1] + UNSEEN) / (lasting + UNSEEN) * growth)
     published, first = np.empty(m, dtype=np.int64), np.empty(m, dtype=np.int64)
+    n = len(first_at)
     for place in range(m):
-        published[place], first[place] = published_at[rows[place]], first_at[rows[place]]
+        row = rows[place]
+        published[place], first[place] = published_at[row], first_at[row] if row < n else more_first_at[row - n]
     for place in range(m):
         rest[place, 2] = _age(published[place], missing, now, 3_600e6)
         rest[place, 3] = _age(first[place], missing, now, 86_400e6)
-    _affinities(offsets, categories, size, authors, liked, shares, rows, rest[:, 5:7])
+    _affinities(offsets, categories, size, authors, more_offsets, more_categories, more_authors, liked, shares, rows, rest[:, 5:7])
     asked, newest = asked_likeness(history, history_weights, history_vectors, has_vector)
     # Without dimensions there is nothing to be like.
     if not halves.shape[1]:
         newest = 0
-    _likeness(halves, asked, newest, rows, has_vector, rest[:, 7:10])
+    _likeness(halves, more_halves, asked, newest, rows, has_vector, rest[:, 7:10])
     return made

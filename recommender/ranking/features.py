@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,9 @@ Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 Times = npt.NDArray[np.int64]
+
+Halves = npt.NDArray[np.int16]
+FeatureArrays = tuple[Halves, Mask, Floats, Floats, np.float32, Times, Times, int, Rows, Rows, int, Rows, Halves, Times, Rows, Rows, Rows]
 
 RANK_CONSTANT = 10
 LEAST_SUM = 1e-9
@@ -53,6 +57,28 @@ MONOTONE = tuple(int(name.startswith("blend")) for name in FEATURES)
 """Where a higher value must never lower the score."""
 
 
+class MoreFacts(NamedTuple):
+    """What m items after those of a generation look like, as `features_of` takes it; all read-only.
+
+    `halves`: shape (m, d). `first_at`, `authors`: shape (m,). `offsets`: shape (m + 1,), counted on through the generation's categories
+    into `categories`.
+    """
+
+    halves: Halves
+    first_at: Times
+    offsets: Rows
+    categories: Rows
+    authors: Rows
+
+    @classmethod
+    def none(cls, dimension: int) -> MoreFacts:
+        """No items."""
+        rows = read_only(np.zeros(0, dtype=np.int32))
+        return cls(
+            read_only(np.zeros((0, dimension), dtype=np.int16)), read_only(np.zeros(0, dtype=np.int64)), read_only(rows[:0]), rows, rows
+        )
+
+
 class ItemFacts:
     """What n items look like to the ranker, apart from what sources say of them.
 
@@ -77,21 +103,27 @@ class ItemFacts:
         self.first_at = read_only(first_at)
         self.published_at = read_only(catalogue.published_at)
 
+    def vectors_of(self, past: Past) -> Floats:
+        """The vectors of a history of h items, shape (h, d)."""
+        return past_vectors(past, self.vectors)
+
+    @property
+    def growth(self) -> np.float32:
+        """Lasting popularity of all items over recent."""
+        return np.float32(max(float(self.popularity.sum()), LEAST_SUM) / max(float(self.recent.sum()), LEAST_SUM))
+
     @cached_property
-    def arrays(
-        self,
-    ) -> tuple[npt.NDArray[np.int16], Mask, Floats, Floats, np.float32, Times, Times, int, Rows, Rows, int, Rows]:
+    def arrays(self) -> FeatureArrays:
         """All that features are made of, as `features_of` takes it: arrays of files as they are, so that processes share them."""
         categories, author = self.catalogue.column("categories"), self.catalogue.column("author")
         assert isinstance(categories, StringListColumn)
         assert isinstance(author, StringColumn)
-        growth = max(float(self.popularity.sum()), LEAST_SUM) / max(float(self.recent.sum()), LEAST_SUM)
         return (
             self.vectors.halves,
             self.has_vector,
             self.popularity,
             self.recent,
-            np.float32(growth),
+            self.growth,
             self.published_at,
             self.first_at,
             MISSING_TIME,
@@ -99,6 +131,7 @@ class ItemFacts:
             read_only(categories.codes),
             len(categories.values),
             read_only(author.codes),
+            *MoreFacts.none(self.vectors.dimension),
         )
 
 
@@ -115,7 +148,7 @@ def features(facts: ItemFacts, past: Past, rows: Rows, blended: Floats, strength
         RANK_CONSTANT,
         past.rows,
         past.weights,
-        past_vectors(past, facts.vectors),
+        facts.vectors_of(past),
         now,
         *facts.arrays,
     )

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from recommender.errors import InvalidInput
 from recommender.generation.catalogue import Catalogue
+from recommender.halves import widened
 from recommender.items import Item, ItemState
 
 Numbers = npt.NDArray[np.uint32]
@@ -74,6 +75,10 @@ class Delta:
     def dimension(self) -> int:
         """Length d of each vector."""
         return int(self.halves.shape[1])
+
+    def vectors(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
+        """The vectors of the items at `rows` of the delta, shape (r,): shape (r, d), float32."""
+        return widened(self.halves, rows)
 
     @cached_property
     def catalogue(self) -> Catalogue:

@@ -55,6 +55,23 @@ class ContentSource(ByItems):
         """What has a vector, shape (n,)."""
         return self.has_vector
 
+    @property
+    def searchable(self) -> Mask:
+        """What a search of `vectors` may find, of its shape."""
+        return self.has_vector
+
+    def gather(self, rows: Rows) -> Floats:
+        """The vectors of `rows`, shape (r,): shape (r, d)."""
+        return self.vectors.gather(rows)
+
+    def vectors_of(self, past: Past) -> Floats:
+        """The vectors of a history of h items, shape (h, d)."""
+        return past_vectors(past, self.vectors)
+
+    def near_to(self, past: Past) -> tuple[Rows, Rows]:
+        """Lists of what is near, and which of them those of a history of h items are, shape (h,)."""
+        return self.near, past.rows
+
     def prepare(self, past: Past, now: int) -> Interests:
         """Find the interests of the history."""
         return Interests(self, past)
@@ -70,7 +87,7 @@ class Interests:
     def __init__(self, source: ContentSource, past: Past) -> None:
         self._source, self._past = source, past
         self._weights = past.decayed(source.settings.history_decay)
-        self._history = past_vectors(past, source.vectors)
+        self._history = source.vectors_of(past)
         settings, least = source.settings, np.float32(source.settings.same_interest)
         self.group, self._queries, self.strengths, count, right = interests_of(
             past.rows, self._weights, self._history, source.has_vector, least, settings.interests, STRENGTH_POWER
@@ -90,8 +107,7 @@ class Interests:
             return self._searched(allowed, limit)
         self.mode = "lists"
         return nearby(
-            source.near,
-            self._past.rows,
+            *source.near_to(self._past),
             self.group,
             LISTS,
             GATHERED,
@@ -109,7 +125,7 @@ class Interests:
 
     def _searched(self, allowed: Mask, limit: int) -> Rows:
         """Up to `limit` of the `allowed` rows that fit the interests best, in no order: shape (≤ limit,)."""
-        rows, cosines, self.mode = self._source.vectors.search(self.vectors, limit, allowed & self._source.has_vector)
+        rows, cosines, self.mode = self._source.vectors.search(self.vectors, limit, allowed & self._source.searchable)
         if len(self.vectors) == 1:
             best = rows[0]
         else:
@@ -134,7 +150,7 @@ class Interests:
         """See `Scorer`. An event is a cause of a row when without it the interest that the row fits best would fit it less."""
         if not len(self.vectors):
             return Causes.none(len(rows))
-        vectors, history = self._source.vectors.gather(rows), self._history
+        vectors, history = self._source.gather(rows), self._history
         fits, belongs, likeness = vectors @ self.vectors.T, history @ self.vectors.T, vectors @ history.T
         chosen = (fits * self.strengths).argmax(axis=1)
         added = np.where(self.group == chosen[:, None], likeness * self._weights, np.float32(0))

@@ -12,6 +12,7 @@ from recommender.sources.past import Past
 from recommender.sources.source import NO_OPINION, Causes, Floats, Mask, NoFurther, Rows, first_allowed
 from recommender.times import MISSING_TIME
 
+Times = npt.NDArray[np.int64]
 _HOUR_US = 3_600_000_000
 
 
@@ -29,6 +30,18 @@ class FreshSource:
         self.published_at = published_at
         dated = np.flatnonzero(published_at != MISSING_TIME)
         self.order: Rows = dated[np.argsort(-published_at[dated], kind="stable")].astype(np.int32)
+
+    def changed(self, rows: Rows, published_at: Times, further: Times) -> FreshSource:
+        """The same with other times at `rows`, shape (r,), and with further items after these: both times int64 µs."""
+        made = object.__new__(FreshSource)
+        made.published_at = np.concatenate([self.published_at, further])
+        made.published_at[rows] = published_at
+        still = self.order[~np.isin(self.order, rows)] if len(rows) else self.order
+        new = np.concatenate([rows, np.arange(len(self.published_at), len(made.published_at), dtype=np.int32)]).astype(np.int32)
+        new = new[made.published_at[new] != MISSING_TIME]
+        new = new[np.argsort(-made.published_at[new], kind="stable")]
+        made.order = np.insert(still, np.searchsorted(-made.published_at[still], -made.published_at[new], side="right"), new)
+        return made
 
     def has_opinion(self, past: Past) -> bool:
         """As soon as any item has a date."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,6 @@ from recommender.compiling import compiled
 from recommender.event_table import weights_of
 from recommender.events import EventType
 from recommender.feeds import Query
-from recommender.generation.catalogue import Catalogue
 from recommender.profile import BuildSettings
 
 SEED_WEIGHT = 1.0
@@ -23,6 +23,17 @@ Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.uint32]
 Types = npt.NDArray[np.uint8]
 Times = npt.NDArray[np.int64]
+
+
+class RowsByNumber(Protocol):
+    """Knows n items by their numbers, as a catalogue does."""
+
+    n: int
+
+    def rows_of(self, numbers: npt.ArrayLike) -> Rows:
+        """Rows of item `numbers`, the same shape, int32; -1 for numbers that it does not know."""
+        ...
+
 
 _OF_SEEDS: Floats = np.zeros(max(EventType) + 1, dtype=np.float32)
 _OF_SEEDS[[EventType.LIKE, EventType.DISLIKE]] = SEED_WEIGHT, -SEED_WEIGHT
@@ -47,7 +58,7 @@ class Past:
     worked_out: dict[object, object] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
-    def of(cls, query: Query, catalogue: Catalogue, settings: BuildSettings) -> Past:
+    def of(cls, query: Query, catalogue: RowsByNumber, settings: BuildSettings) -> Past:
         """The history of `query`, capped to the newest events, without items that the generation does not have."""
         history = query.history[-settings.history_cap :]
         if not len(history):
@@ -74,6 +85,18 @@ class Past:
     def liked(self) -> npt.NDArray[np.int32]:
         """The rows that events speak for."""
         return self.rows[self.positive]
+
+    def within(self, n: int) -> tuple[Past, Rows | None]:
+        """What a generation of `n` items knows of a history that may hold newer ones, and the places of that in the whole, int32; None
+        where it knows all."""
+        kept = self.rows < n
+        if kept.all():
+            return self, None
+        made = self.worked_out.get(n)
+        if made is None:
+            part = Past(n, self.rows[kept], self.weights[kept], self.age[kept], self.numbers[kept], self.types[kept])
+            made = self.worked_out[n] = part, np.flatnonzero(kept).astype(np.int32)
+        return cast(tuple[Past, Rows], made)
 
     def decayed(self, decay: float) -> npt.NDArray[np.float32]:
         """The weights, each multiplied by `decay` for every step back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
@@ -32,6 +33,15 @@ class PopularSource(NoFurther):
     def _sound(self) -> bool:
         sound(self.counts)
         return True
+
+    def beside(self, counts: Floats) -> Self:
+        """The same with further items after these, of `counts`, shape (m,)."""
+        made = type(self)(np.concatenate([self.counts, counts]))
+        new = np.flatnonzero(~(counts <= 0))
+        new = new[np.argsort(-counts[new], kind="stable")]
+        at = np.searchsorted(-self.counts[self.order], -counts[new], side="right")
+        made.__dict__["order"] = np.insert(self.order, at, (len(self.counts) + new).astype(np.int32))
+        return made
 
     def has_opinion(self, past: Past) -> bool:
         """As soon as anything counts."""

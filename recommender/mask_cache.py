@@ -1,0 +1,55 @@
+"""Masks over a catalogue that were made lately, by what they let through, and conditions that were compiled."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.conditions import Condition, compile_condition
+from recommender.generation.catalogue import Catalogue
+
+Mask = npt.NDArray[np.bool_]
+
+_MASK_BYTES = 32 * 2**20
+_CONDITIONS = 1_000
+
+
+class MaskCache:
+    """Masks and compiled conditions of one catalogue; the least recently used give way. Safe for many threads."""
+
+    def __init__(self, n: int) -> None:
+        self._most = max(8, _MASK_BYTES // max(n, 1))
+        self._masks: OrderedDict[object, Mask] = OrderedDict()
+        self._conditions: OrderedDict[str, Condition] = OrderedDict()
+        self._lock = Lock()
+
+    def mask(self, key: object, make: Callable[[], Mask]) -> Mask:
+        """The mask of `key`, made when it is not there."""
+        with self._lock:
+            if key in self._masks:
+                self._masks.move_to_end(key)
+                return self._masks[key]
+        made = make()
+        made.flags.writeable = False
+        with self._lock:
+            self._masks[key] = made
+            while len(self._masks) > self._most:
+                self._masks.popitem(last=False)
+        return made
+
+    def condition(self, expression: str, catalogue: Catalogue) -> Condition:
+        """The compiled `expression`. Raises `InvalidCondition`."""
+        with self._lock:
+            if expression in self._conditions:
+                self._conditions.move_to_end(expression)
+                return self._conditions[expression]
+        condition = compile_condition(expression, catalogue.columns)
+        with self._lock:
+            self._conditions[expression] = condition
+            while len(self._conditions) > _CONDITIONS:
+                self._conditions.popitem(last=False)
+        return condition

@@ -1,0 +1,79 @@
+"""A delta as rows over a generation of n items: what is new has rows from n on, what changed keeps the row that models know it by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.generation.catalogue import Catalogue
+from recommender.segments.delta import Delta
+
+Value = TypeVar("Value", bound=np.generic)
+Rows = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+Halves = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, eq=False)
+class Overlay:
+    """A `delta` over a generation of `n` items, as of `change` of the store's sequence: m of its items are added, r are revised.
+
+    `added`: shape (m,), int32: row n + i is row `added[i]` of the delta, in order of item numbers. `revised`: shape (r,), int32, rows of
+    the delta that are newer versions of the items at `revised_rows` of the generation, shape (r,), int32, ascending.
+    """
+
+    n: int
+    delta: Delta
+    added: Rows
+    revised: Rows
+    revised_rows: Rows
+    change: int
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, delta: Delta, gone: Mask, change: int) -> Overlay:
+        """`delta` over `catalogue`, of whose rows those that are `gone`, shape (n,), stand for nothing any more: an item of such a number
+        was made anew and is another one."""
+        rows = catalogue.rows_of(delta.numbers)
+        known = rows >= 0
+        known[known] = ~gone[rows[known]]
+        revised = np.flatnonzero(known).astype(np.int32)
+        return cls(catalogue.n, delta, np.flatnonzero(~known).astype(np.int32), revised, rows[revised], change)
+
+    @property
+    def m(self) -> int:
+        """How many items are added."""
+        return len(self.added)
+
+    @cached_property
+    def halves(self) -> Halves:
+        """Vectors of the added items, shape (m, d), int16, zeros for those without."""
+        return np.ascontiguousarray(self.delta.halves[self.added])
+
+    @cached_property
+    def has_vector(self) -> Mask:
+        """Which of the added items have a vector, shape (m,)."""
+        return self.delta.has_vector[self.added]
+
+    def places(self, rows: npt.NDArray[np.integer]) -> Rows:
+        """Where the delta has the items of `rows`, any shape, 0 to n + m − 1: rows of it, the same shape; -1 for what did not change."""
+        found = np.full(rows.shape, -1, dtype=np.int32)
+        new = rows >= self.n
+        found[new] = self.added[rows[new] - self.n]
+        if len(self.revised_rows):
+            at = np.minimum(np.searchsorted(self.revised_rows, rows), len(self.revised_rows) - 1)
+            hit = self.revised_rows[at] == rows
+            found[hit] = self.revised[at[hit]]
+        return found
+
+    def put(self, values: npt.NDArray[Value], changed: npt.NDArray[Value]) -> None:
+        """Write those of the delta's items, shape (m + r, …), over the `values` of all, shape (n + m, …)."""
+        values[self.n :] = changed[self.added]
+        values[self.revised_rows] = changed[self.revised]
+
+    def beside(self, base: npt.NDArray[Value], added: npt.NDArray[Value]) -> npt.NDArray[Value]:
+        """Values of the generation, shape (n, …), then those of the added items, shape (m, …): shape (n + m, …)."""
+        return np.concatenate([base, added])

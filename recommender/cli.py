@@ -29,6 +29,7 @@ SHORT_HELPS = MappingProxyType(
         "demo": "Import MovieLens-100K, build a generation, serve it and print feeds.",
         "import": "Import items or events from CSV, JSONL or Parquet files.",
         "reindex": "Build, judge and publish a generation.",
+        "watch": "Embed new and changed items within seconds and hand them to the servers.",
         "generations": "List, show, activate, roll back and verify generations.",
         "placements": "Check and show placement files.",
         "store": "Make, upgrade and look into the store.",

@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     )
     grace_s: float = Field(default=10.0, ge=0, le=600, description="Seconds that running calls may take when the server stops.")
     generation_poll_s: float = Field(default=1.0, gt=0, le=60, description="Seconds between looks for a newly activated generation.")
+    changes_poll_s: float = Field(default=0.25, gt=0, le=60, description="Seconds between looks for new and changed items.")
+    embedding_patience_s: float = Field(
+        default=10.0, gt=0, le=3600, description="Seconds after which answers tell that new items are not embedded yet."
+    )
     consent_default: Literal["all", "none"] = Field(
         default="all", description="What is assumed where an event or request carries no consent: everything allowed, or nothing."
     )
@@ -83,6 +87,11 @@ class Settings(BaseSettings):
     def generations_path(self) -> Path:
         """The folder of generations."""
         return self.data / "generations"
+
+    @property
+    def deltas_path(self) -> Path:
+        """The folder of delta segments."""
+        return self.data / "deltas"
 
     @property
     def cache_path(self) -> Path:

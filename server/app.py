@@ -105,7 +105,17 @@ class Server:
         generations = Generations(settings.generations_path)
         decisions = DecisionWriter(store, self.metrics, limit=settings.decisions_queue)
         undo.callback(decisions.close)
-        self.live = Live(generations, store, self.metrics, now=now, poll_s=settings.generation_poll_s, on_serving=self._feeds_serve)
+        self.live = Live(
+            generations,
+            store,
+            self.metrics,
+            now=now,
+            poll_s=settings.generation_poll_s,
+            changes_poll_s=settings.changes_poll_s,
+            deltas=settings.deltas_path,
+            patience_s=settings.embedding_patience_s,
+            on_serving=self._feeds_serve,
+        )
         self.usual = {method: Usual() for method in METHODS}
         self.feeds = FeedService(
             Tools(

@@ -39,22 +39,17 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
                 results[place].status = catalog_pb2.UPSERT_STATUS_REJECTED
                 results[place].message = str(error)
         upserted = self._store.upsert_items(items, now=self._now())
-        for place, waits, outcome in zip(places, self._await_reindex(upserted), upserted, strict=True):
+        for place, item, outcome in zip(places, items, upserted, strict=True):
             results[place].status = UPSERT_STATUS[outcome.status]
-            results[place].awaits_reindex = waits
-        waiting = len({result.item_id for result in results if result.awaits_reindex})
+            results[place].awaits_embedding = self._awaits_embedding(item, outcome)
+        waiting = len({result.item_id for result in results if result.awaits_embedding})
         return catalog_pb2.UpsertItemsResponse(results=results, note=_note(waiting))
 
-    def _await_reindex(self, upserted: list[Upserted]) -> list[bool]:
-        """Which items the serving generation lacks, or was built before the stored version of, whenever that was sent."""
-        engine = self._live.engine
-        if engine is None:
-            return [True] * len(upserted)
-        ids = list({outcome.item_id for outcome in upserted})
-        _, missing = engine.numbers_of(ids)
-        held = {stored.item.id for stored in self._store.get_items(ids) if stored.change <= engine.eligibility.watermark}
-        held.difference_update(missing)
-        return [outcome.item_id not in held for outcome in upserted]
+    def _awaits_embedding(self, item: Item, outcome: Upserted) -> bool:
+        """Whether there are words that were not embedded, as far as this process knows: new ones never were."""
+        if item.embedding is not None or not (item.title.strip() or item.text.strip()):
+            return False
+        return outcome.text_changed or self._live.awaits_embedding(outcome.number)
 
     def GetItems(self, request: catalog_pb2.GetItemsRequest, context: grpc.ServicerContext) -> catalog_pb2.GetItemsResponse:
         """Read items."""
@@ -85,8 +80,5 @@ def _ids(values: Sequence[str]) -> list[str]:
 def _note(waiting: int) -> str:
     if not waiting:
         return ""
-    items = "1 item awaits" if waiting == 1 else f"{waiting} items await"
-    return (
-        f"{items} the next `recommender reindex`; until then feeds find, rank and filter by the older version, if there is one: "
-        "only validity and state act at once"
-    )
+    items = "the text of 1 item waits" if waiting == 1 else f"the texts of {waiting} items wait"
+    return f"{items} for `recommender watch` to embed it; until then feeds go by all else, and by what an older version said"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import grpc
@@ -72,6 +72,9 @@ def decide(
         usual.was_short()
     else:
         usual.took(time.monotonic() - started, whole=not feed.degraded, left=left)
+    late = tools.live.degraded(now)
+    if late:
+        feed = replace(feed, degraded=(*feed.degraded, *late))
     basis = Basis.CONTEXTUAL if moment is None else basis_of(asker, moment, feed, engine)
     decision_id = tools.new_id()
     # A query may bend its placement's settings; what is named is the configured placement.

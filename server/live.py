@@ -2,7 +2,8 @@
 
 A new generation is loaded beside the serving one, by a thread that gives way to calls, is tried on what was asked lately, and takes its
 place in one assignment; the old one is given up once the calls that began with it are over. Changes of the catalogue are applied
-by whichever request first sees them, so that a hidden item is gone with the next answer.
+by whichever request first sees them, so that a hidden item is gone with the next answer. What new and changed items look like is read by
+another thread a moment later, and laid over the generation.
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 
 from recommender.engine import Recommender
 from recommender.errors import CorruptGeneration, NoGeneration, RecommenderError
+from recommender.feeds import Degradation
 from recommender.generation import Generations
+from recommender.overlay.newer import Newer, Read
+from recommender.segments import Base, Segments
 from recommender.store import Store
 from server.background import Pauses, stand_back
 from server.heap import give_back, give_back_pages
@@ -31,6 +36,8 @@ from server.warming import warm
 _LOG = logging.getLogger(f"{LOGGER_NAME}.live")
 
 NOTHING_ACTIVE = "no generation is active; run `recommender reindex`, or `recommender generations activate` if there is one"
+
+NEW_ITEMS, UNEMBEDDED = "new_items", "unembedded"
 
 SETTLING_LOOKS, LOOKS_PER_GIVING = 15, 5
 """So many looks after an engine was retired memory is given back for the last time, each time after so many."""
@@ -63,6 +70,9 @@ class Live:
         *,
         now: Callable[[], datetime],
         poll_s: float,
+        changes_poll_s: float,
+        deltas: Path,
+        patience_s: float,
         on_serving: Callable[[], None],
     ) -> None:
         self._generations = generations
@@ -70,11 +80,19 @@ class Live:
         self._metrics = metrics
         self._now = now
         self._poll_s = poll_s
+        self._changes_poll_s = changes_poll_s
+        self._deltas = deltas
+        self._patience = timedelta(seconds=patience_s)
+        self._newer: Newer | None = None
+        self._waiting: Mapping[int, datetime] = {}
+        self._waiting_since: datetime | None = None
+        self._told: frozenset[str] = frozenset()
         self._on_serving = on_serving
         self._engine: Recommender | None = None
         self._retired: Recommender | None = None
         self.recent = RecentQueries()
         self._building = threading.Lock()
+        self._refreshing = threading.Lock()
         self._looking = threading.Lock()
         self._refused_id: str | None = None
         self._failure: _Failure | None = None
@@ -84,6 +102,7 @@ class Live:
         self._looks = threading.Condition()
         self._begun = self._done = 0
         self._thread = threading.Thread(target=self._poll, name="generations", daemon=True)
+        self._changes_thread = threading.Thread(target=self._follow, name="changes", daemon=True)
         # Memory is given back under a lock that every call needs, so whoever does it must not stand back.
         self._giving_back = ThreadPoolExecutor(1, thread_name_prefix="memory")
 
@@ -92,6 +111,7 @@ class Live:
         # A thread has the priority of the one that starts it.
         self._giving_back.submit(_nothing)
         self._thread.start()
+        self._changes_thread.start()
 
     def wait_for_first_look(self) -> None:
         """Return when the generation that was active at the start serves, or was found absent or refused."""
@@ -102,6 +122,7 @@ class Live:
         self._stop.set()
         self._wake.set()
         self._thread.join()
+        self._changes_thread.join()
         self._giving_back.shutdown()
 
     @property
@@ -134,6 +155,61 @@ class Live:
         changes = self._store.catalogue_changes(engine.change)
         self._metrics.catalogue_changes.inc(len(changes))
         return engine.with_changes(changes, max(change, changes[-1].sequence if changes else 0))
+
+    def degraded(self, now: datetime) -> tuple[Degradation, ...]:
+        """What answers lack at the moment, whatever is asked: the meaning of new items that have waited too long to be embedded."""
+        since = self._waiting_since
+        late = since is not None and now - since > self._patience
+        return (Degradation(NEW_ITEMS, UNEMBEDDED),) if late else ()
+
+    def awaits_embedding(self, number: int) -> bool:
+        """Whether the item of a number is served without its text having been embedded."""
+        return number in self._waiting
+
+    def refresh(self) -> None:
+        """Lay over the serving generation what has changed since it was read for the last time. Raises what the store raises."""
+        with self._refreshing:
+            engine, newer = self._engine, self._newer
+            if engine is None or newer is None or newer.segments.base.generation != engine.generation_id:
+                return
+            read = newer.read(self.newest())
+            if read is None:
+                return
+            self._tell(read)
+            with self._building:
+                engine = self._overlaid(self.at_least(0), read)
+                if engine.generation_id == newer.segments.base.generation:
+                    self._engine = engine
+                    self._metrics.live_items.set(_live_items(engine))
+
+    def _overlaid(self, engine: Recommender, read: Read) -> Recommender:
+        """The engine with what was `read` laid over it, and with all changes since."""
+        engine = self._with_changes(engine, max(engine.change, read.change))
+        return engine.with_overlay(read.delta, read.change, self._store.catalogue_changes(read.change))
+
+    def _tell(self, read: Read) -> None:
+        """Show in metrics and log what was read."""
+        self._waiting = read.waiting
+        self._waiting_since = min(read.waiting.values(), default=None)
+        self._metrics.newer_items.set(len(read.delta.numbers))
+        self._metrics.unembedded_items.set(len(read.waiting) + read.left_out)
+        told = frozenset(map(str, read.refused))
+        for why in sorted(told - self._told):
+            _LOG.error("delta segment refused", extra={"why": why})
+        self._told = told
+
+    def _follow(self) -> None:
+        failing: tuple[object, ...] = ()
+        while not self._stop.wait(self._changes_poll_s):
+            try:
+                self.refresh()
+                failing = ()
+            except Exception as error:
+                # The store or the folder may be out of reach for a while; whatever serves goes on serving.
+                kind = (type(error), getattr(error, "errno", None))
+                if kind != failing:
+                    _LOG.exception("looking for new items failed")
+                failing = kind
 
     def look(self) -> None:
         """Take the active generation into service if it is another one than the serving one.
@@ -182,10 +258,18 @@ class Live:
         engine = Recommender.of(generation)
         first = self._engine is None
         warm(engine, self._now(), self.recent.newest_first(), pause=_nothing if first else Pauses())
-        with self._building:
-            engine = self._with_changes(engine, engine.change)
-            self._retired, self._engine = self._engine, engine
         manifest = generation.manifest
+        base = Base(generation=manifest.id, embedder=manifest.embedder, dimension=manifest.dimension)
+        newer = Newer(Segments(self._deltas, base), self._store, manifest.watermark)
+        with self._refreshing:
+            # What the one before shows of new items must not vanish with it.
+            engine = self._with_changes(engine, engine.change)
+            read = newer.read(engine)
+            with self._building:
+                engine = self._with_changes(engine, engine.change) if read is None else self._overlaid(engine, read)
+                self._retired, self._engine, self._newer = self._engine, engine, newer
+            if read is not None:
+                self._tell(read)
         self._metrics.serves(manifest.id, manifest.created_at, manifest.items)
         self._metrics.live_items.set(_live_items(engine))
         _LOG.info("generation serves", extra={"generation_id": manifest.id, "items": manifest.items, "change": engine.change})

@@ -59,6 +59,8 @@ class Metrics:
         self.catalogue_changes = counter("recommender_catalogue_changes_applied", "Changes of items applied to the serving generation.")
         self.items = gauge("recommender_generation_items", "Items that the serving generation holds.")
         self.live_items = gauge("recommender_live_items", "Items of the serving generation that are live.")
+        self.newer_items = gauge("recommender_newer_items", "Items that are new or have changed since the serving generation was built.")
+        self.unembedded_items = gauge("recommender_unembedded_items", "New items that no delta segment holds yet, with what they mean.")
         # Finding a counter by its labels takes longer than to count.
         self._found: dict[tuple[object, ...], Counter] = {}
         self._now = now

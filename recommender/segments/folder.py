@@ -66,6 +66,31 @@ class Segments:
         found = [path.name for path in self.folder.iterdir() if NAME.fullmatch(path.name) and path.is_dir()]
         return sorted(found, key=lambda name: (_range(name)[0], -_range(name)[1]))
 
+    @property
+    def last(self) -> int:
+        """The newest change that is in a segment, damaged or not; 0 for none."""
+        return max((_range(name)[1] for name in self.names()), default=0)
+
+    def drop_damaged(self) -> list[str]:
+        """Remove the segments that are refused, and those after the first of them: whoever writes can make them again from the store.
+
+        Returns their names. Raises `RecommenderError` where they cannot be removed.
+        """
+        refused = [error.name for error in self.load().refused if isinstance(error, CorruptSegment)]
+        if not refused:
+            return []
+        from_here = min(_range(name)[0] for name in refused)
+        with self._writing():
+            dropped = [name for name in self.names() if _range(name)[1] >= from_here]
+            for name in dropped:
+                self._remove(name)
+        return dropped
+
+    def _remove(self, name: str) -> None:
+        # Renamed first, so that a kill leaves no segment that lacks some of its files.
+        (self.folder / name).rename(self.folder / f"{REMOVED}{name}")
+        shutil.rmtree(self.folder / f"{REMOVED}{name}")
+
     def load(self, known: Sequence[Segment] = ()) -> Loaded:
         """All segments, checked; those that are `known` and have not changed are taken as they are.
 
@@ -112,7 +137,7 @@ class Segments:
         not come after those that are there, and `RecommenderError` when it cannot be written; nothing is left of it then.
         """
         with self._writing():
-            newest = max((_range(name)[1] for name in self.names()), default=0)
+            newest = self.last
             if not newest < first <= last <= LAST_CHANGE:
                 raise InvalidInput("changes", f"{first} to {last}", f"first ≤ last, from {newest + 1}, after those that are in a segment")
             return self._add(delta, first, last)
@@ -149,9 +174,7 @@ class Segments:
             kept = {manifest.name} if manifest else set(names)
             for name in self.names():
                 if name not in kept:
-                    # Renamed first, so that a kill leaves no segment that lacks some of its files.
-                    (self.folder / name).rename(self.folder / f"{REMOVED}{name}")
-                    shutil.rmtree(self.folder / f"{REMOVED}{name}")
+                    self._remove(name)
             return manifest
 
     def carry_over(self, older: Segments, watermark: int) -> SegmentManifest | None:

@@ -96,6 +96,11 @@ class Change:
     valid_from: int
     valid_to: int
 
+    @property
+    def is_deletion(self) -> bool:
+        """Whether the item is gone."""
+        return self.state is ItemState.DELETED
+
 
 @dataclass(frozen=True, eq=False)
 class Decision:

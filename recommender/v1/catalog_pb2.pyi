@@ -19,6 +19,11 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
+if sys.version_info >= (3, 13):
+    from warnings import deprecated as _deprecated
+else:
+    from typing_extensions import deprecated as _deprecated
+
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class _UpsertStatus:
@@ -86,6 +91,7 @@ class UpsertResult(_message.Message):
     ITEM_ID_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    AWAITS_EMBEDDING_FIELD_NUMBER: _builtins.int
     AWAITS_REINDEX_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     """The item's id."""
@@ -93,22 +99,32 @@ class UpsertResult(_message.Message):
     """What became of it."""
     message: _builtins.str
     """For rejected items: the field, what was given and what is allowed."""
-    awaits_reindex: _builtins.bool
-    """Whether the item waits for the next reindex: the serving generation was built before this version, and until the next
-    one the item is found, ranked and filtered by its older version, if there is one. Only state and validity act at once. A
-    change of the state alone may set this as well.
+    awaits_embedding: _builtins.bool
+    """Whether what the item's text says waits to be embedded by `recommender watch`, which takes seconds. By all else the item is
+    shown within a second: as popular or fresh, by its fields, by what is known of what people did with it.
     """
+    @_builtins.property
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def awaits_reindex(self) -> _builtins.bool:
+        """Always false: no item waits for a reindex any more."""
+
+    @awaits_reindex.setter
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def awaits_reindex(self, value: _builtins.bool) -> None:
+        """Always false: no item waits for a reindex any more."""
+
     def __init__(
         self,
         *,
         item_id: _builtins.str = ...,
         status: Global___UpsertStatus.ValueType = ...,
         message: _builtins.str = ...,
+        awaits_embedding: _builtins.bool = ...,
         awaits_reindex: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaits_reindex", b"awaits_reindex", "item_id", b"item_id", "message", b"message", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaits_embedding", b"awaits_embedding", "awaits_reindex", b"awaits_reindex", "item_id", b"item_id", "message", b"message", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

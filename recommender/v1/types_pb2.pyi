@@ -553,9 +553,9 @@ class Degradation(_message.Message):
     WHAT_FIELD_NUMBER: _builtins.int
     WHY_FIELD_NUMBER: _builtins.int
     what: _builtins.str
-    """What: a source's name, or "reasons"."""
+    """What: a source's name, "reasons", or "new_items"."""
     why: _builtins.str
-    """Why: "failed" or "deadline"."""
+    """Why: "failed", "deadline", or "unembedded": items that came lately are shown by all but what their text says."""
     def __init__(
         self,
         *,
@@ -608,9 +608,7 @@ class AnswerInfo(_message.Message):
 
     @_builtins.property
     def unknown_item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Ids in the request that no item of the serving generation has; they were ignored. A new item is among them until the
-        next reindex.
-        """
+        """Ids in the request that no item has; they were ignored. A new item is among them for a moment after it was sent."""
 
     def __init__(
         self,

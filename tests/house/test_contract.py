@@ -94,7 +94,7 @@ def test_the_contract_still_understands_every_caller_of_the_baseline() -> None:
     ("file", "old", "new", "complaint"),
     [
         ("catalog.proto", "string item_id = 1;", "int64 item_id = 1;", "changed type"),
-        ("catalog.proto", "bool awaits_reindex = 4;", "bool awaits_reindex = 5;", 'Previously present field "4"'),
+        ("catalog.proto", "bool awaits_reindex = 4", "bool awaits_reindex = 6", 'Previously present field "4"'),
         ("catalog.proto", "rpc SetState(SetStateRequest) returns (SetStateResponse);", "", 'Previously present RPC "SetState"'),
         ("catalog.proto", "UPSERT_STATUS_REJECTED = 4;", "UPSERT_STATUS_REFUSED = 4;", "UPSERT_STATUS_REJECTED"),
     ],

@@ -78,13 +78,13 @@ class World:
         """The store, opened once more beside the server."""
         return open_store(self.data / "store.sqlite")
 
-    def publish(self, *, passed: bool = True, activate: bool = True, unlearnt: Sequence[str] = ()) -> str:
-        """Write a generation of what the store holds now, and return its id; each call's id sorts after the one before.
+    def publish(self, *, passed: bool = True, activate: bool = True, unlearnt: Sequence[str] = (), upto: int | None = None) -> str:
+        """Write a generation of what the store holds, by default up to now, and return its id; each call's id sorts after the one before.
 
         Of the items `unlearnt` it holds the catalogue's entry and nothing that could be learnt from text or events.
         """
         with self.open() as store:
-            watermark = store.change_sequence()
+            watermark = store.change_sequence() if upto is None else upto
             stored = [item for batch in store.iter_items(upto=watermark) for item in batch]
         contents = contents_of([entry.item for entry in stored], Catalogue.of([(s.number, s.state, s.item) for s in stored]), unlearnt)
         settings = BuildSettings()

@@ -112,7 +112,7 @@ class Watcher:
             return None
         if self._on is None or self._on.base.generation != current:
             manifest = self._generations.manifest(current)
-            base = Base(generation=current, embedder=manifest.embedder, dimension=manifest.dimension)
+            base = Base.of(manifest)
             embedder = None if manifest.embedder in UNEMBEDDED else self._embedder(BuildSettings.model_validate(manifest.profile), base)
             segments = Segments(self._settings.deltas_path, base)
             segments.drop_damaged()

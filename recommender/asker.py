@@ -69,7 +69,7 @@ class Asker:
 
 def _speaks(history: History, engine: Recommender) -> bool:
     """Whether anything in `history` speaks for an item; otherwise it is the current item that moved the feed."""
-    table, catalogue = engine.settings.weight_table, engine.contents.catalogue
+    table, catalogue = engine.settings.weight_table, engine.catalogue
     # Mostly one of the newest does.
     for item, type, value, _ in history[-_NEWEST:].tolist():
         if table[type] > 0 and not value <= 0 and catalogue.rows_of(item) >= 0:

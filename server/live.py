@@ -259,8 +259,7 @@ class Live:
         first = self._engine is None
         warm(engine, self._now(), self.recent.newest_first(), pause=_nothing if first else Pauses())
         manifest = generation.manifest
-        base = Base(generation=manifest.id, embedder=manifest.embedder, dimension=manifest.dimension)
-        newer = Newer(Segments(self._deltas, base), self._store, manifest.watermark)
+        newer = Newer(Segments(self._deltas, Base.of(manifest)), self._store, manifest.watermark)
         with self._refreshing:
             # What the one before shows of new items must not vanish with it.
             engine = self._with_changes(engine, engine.change)

@@ -113,6 +113,7 @@ def _wanted(
         wanted = Wanted(
             store=settings.store_path,
             generations=settings.generations_path,
+            deltas=settings.deltas_path,
             generation_id=active,
             placement=placement,
             size=size,

@@ -43,8 +43,7 @@ def rows_of(
     count = len(feeds)
     offsets = _offsets([len(feed.numbers) for feed in feeds])
     numbers = _flat([feed.numbers for feed in feeds], np.uint32)
-    rows = engine.contents.catalogue.rows_of(numbers)
-    ids = engine.contents.catalogue.table.column("id").take(pa.array(rows)).combine_chunks()
+    ids = engine.catalogue.ids_at(engine.catalogue.rows_of(numbers))
     sources = _flat([feed.sources for feed in feeds], np.uint8).astype(np.int8) - np.int8(1)
     degraded = [[left_out.what for left_out in feed.degraded] for feed in feeds]
     columns = {

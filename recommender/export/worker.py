@@ -23,7 +23,9 @@ from recommender.events import Consent, SubjectKind
 from recommender.export.rows import SCHEMA, rows_of
 from recommender.feeds import Feed, Query
 from recommender.generation import Generations
+from recommender.overlay.newer import Newer
 from recommender.placements import Placement
+from recommender.segments import Base, Segments
 from recommender.store import Change, Store, open_store
 
 BATCH = 256
@@ -41,6 +43,7 @@ class Wanted:
 
     store: Path
     generations: Path
+    deltas: Path
     generation_id: str
     placement: Placement
     size: int
@@ -70,7 +73,10 @@ class Worker:
         self._store: Store = open_store(wanted.store)
         # Whoever wants the work shared checked the files once for all.
         generation = Generations(wanted.generations).load(wanted.generation_id, verify=False)
-        self.engine = Recommender.of(generation).with_changes(wanted.changes, wanted.change)
+        engine = Recommender.of(generation).with_changes(wanted.changes, wanted.change)
+        manifest = generation.manifest
+        read = Newer(Segments(wanted.deltas, Base.of(manifest)), self._store, manifest.watermark).read(engine)
+        self.engine = engine if read is None else engine.with_overlay(read.delta, read.change, wanted.changes)
         self._for_all: Feed | None = None
 
     def close(self) -> None:

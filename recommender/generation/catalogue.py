@@ -146,6 +146,11 @@ class Catalogue:
         numbers: npt.NDArray[np.uint32] = self.numbers[rows]
         return numbers
 
+    def ids_at(self, rows: npt.NDArray[np.integer]) -> pa.Array:
+        """External ids of `rows`, shape (r,): r strings."""
+        taken = self.table.column("id").take(pa.array(rows)).combine_chunks()
+        return taken.chunk(0) if isinstance(taken, pa.ChunkedArray) else taken
+
     def rows_of_ids(self, item_ids: Sequence[str]) -> npt.NDArray[np.int32]:
         """Rows of external ids, shape (len(item_ids),), int32; -1 for ids that are not in this generation."""
         rows = np.full(len(item_ids), -1, dtype=np.int32)

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from recommender.columns import BoolColumn, Column, Columns, NumberColumn, StringColumn, StringListColumn, TimeColumn
 from recommender.generation.catalogue import Card, CardColumns, Catalogue
@@ -44,6 +45,13 @@ class OverlaidCatalogue:
         new = rows >= n
         found[new] = overlay.delta.numbers[overlay.added[rows[new] - n]]
         return found
+
+    def ids_at(self, rows: npt.NDArray[np.integer]) -> pa.Array:
+        """External ids of `rows`, shape (r,): r strings."""
+        places = self.overlay.places(rows)
+        kept, changed = np.flatnonzero(places < 0), np.flatnonzero(places >= 0)
+        found = pa.concat_arrays([self.base.ids_at(rows[kept]), self.overlay.delta.catalogue.ids_at(places[changed])])
+        return found.take(pa.array(np.argsort(np.concatenate([kept, changed]), kind="stable")))
 
     def rows_of_ids(self, item_ids: Sequence[str]) -> Rows:
         """Rows of external ids, shape (len(item_ids),), int32; -1 for ids that nothing has. An id that was given anew is the new item's."""

@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from recommender.arrow_buffers import numbers_in
 from recommender.durable_files import FileEntry, difference, sync, write_durably
 from recommender.errors import CorruptSegment
+from recommender.generation.manifest import Manifest
 from recommender.mapped_arrays import mapped_array
 from recommender.segments.delta import Delta
 
@@ -51,6 +52,11 @@ class Base(BaseModel):
     generation: str
     embedder: str
     dimension: int
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Base:
+        """The generation of a manifest."""
+        return cls(generation=manifest.id, embedder=manifest.embedder, dimension=manifest.dimension)
 
 
 class SegmentManifest(BaseModel):

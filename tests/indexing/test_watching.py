@@ -47,7 +47,7 @@ def upsert(world: World, *items: Item) -> None:
 def segments_of(world: World) -> Segments:
     generations = Generations(world.settings.generations_path)
     manifest = generations.manifest(str(generations.current_id()))
-    return Segments(world.settings.deltas_path, Base(generation=manifest.id, embedder=manifest.embedder, dimension=manifest.dimension))
+    return Segments(world.settings.deltas_path, Base.of(manifest))
 
 
 def loaded(world: World) -> Loaded:

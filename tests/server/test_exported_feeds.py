@@ -21,7 +21,7 @@ from recommender.errors import InvalidInput, Locked, NoGeneration, RecommenderEr
 from recommender.events import Consent, EventType, SubjectKind
 from recommender.export import feeds as exporting
 from recommender.export.feeds import Exported, export_feeds
-from recommender.items import ItemState
+from recommender.items import Item, ItemKind, ItemState
 from recommender.placements import Placement
 from recommender.settings import Settings
 
@@ -56,6 +56,8 @@ def test_an_export_holds_the_feeds_that_a_server_serves(
 ) -> None:
     act(live)
     live.client.set_state(["comedy-00"], ItemState.HIDDEN)
+    live.client.upsert_items([Item(id="new", kind=ItemKind.MEDIA, title="New", published_at=datetime.now(UTC))])
+    assert soon(lambda: "new" in live.ids(user="person-1", page_size=60))
     # Several spans and row groups, so that their order counts.
     monkeypatch.setattr(exporting, "SPAN", 2)
     monkeypatch.setattr(exporting, "ROW_GROUP", 3)

@@ -36,7 +36,7 @@ def segment(world: World, *items: Item, vectors: Sequence[np.ndarray] = ()) -> N
     current = world.generations.current_id()
     assert current is not None
     manifest = world.generations.manifest(current)
-    segments = Segments(world.data / "deltas", Base(generation=current, embedder=manifest.embedder, dimension=manifest.dimension))
+    segments = Segments(world.data / "deltas", Base.of(manifest))
     with world.open() as store:
         stored = store.get_items([item.id for item in items])
         upto = store.change_sequence()

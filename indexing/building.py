@@ -10,15 +10,15 @@ from pydantic import ValidationError
 
 from indexing.embedding import embed_items, find_embedder
 from indexing.fitting import fit
-from indexing.gate import check_contents, check_feeds, check_judgement, check_vectors
+from indexing.gate import Latencies, all_checks
 from indexing.learning import learn
 from indexing.progress import Reporter, within
-from indexing.snapshot import Snapshot, read_snapshot
+from indexing.snapshot import read_snapshot
 from indexing.twin import TwinReport, judge_twin
 from indexing.writer_lock import writer_lock
 from recommender.engine import Recommender
-from recommender.errors import CorruptGeneration, InvalidInput
-from recommender.generation import Contents, FileEntry, GateCheck, Generations, Manifest
+from recommender.errors import CorruptGeneration, InvalidInput, RecommenderError
+from recommender.generation import FileEntry, Generations, Manifest
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
 from recommender.settings import Settings
@@ -40,6 +40,7 @@ class Outcome:
     embedded: int
     cached: int
     pruned: list[str]
+    latencies: Latencies
 
 
 def reindex(
@@ -108,7 +109,11 @@ def reindex(
             alike = Recommender.unpublished(contents, build).alike_lists(placement, now=now, progress=advance)
             contents = replace(contents, alike=alike)
         with report.stage("check"):
-            checks = [check_vectors(embedded), *_checks(contents, build, placement, parent, snapshot, twin, now)]
+            engines = Recommender.unpublished(contents, build), _engine_of(generations, parent)
+            why_no_parent = _why_not_judged(parent, build)
+            checks, latencies = all_checks(
+                engines, embedded, snapshot.events, twin, parent, placement, build.gate, now=now, why_no_parent=why_no_parent
+            )
         with report.stage("publish") as advance:
 
             def describe(generation_id: str, files: dict[str, FileEntry]) -> Manifest:
@@ -138,7 +143,7 @@ def reindex(
                 generations.activate(manifest.id, now=now, reason=force)
             pruned = generations.prune(keep)
             advance(2, 2)
-        return Outcome(manifest, activated, twin, embedded.embedded, embedded.cached, pruned)
+        return Outcome(manifest, activated, twin, embedded.embedded, embedded.cached, pruned, latencies)
 
 
 def _parent(generations: Generations) -> Manifest | None:
@@ -160,18 +165,21 @@ def _settings_of(parent: Manifest) -> BuildSettings | None:
         return None
 
 
-def _checks(
-    contents: Contents,
-    build: BuildSettings,
-    placement: Placement,
-    parent: Manifest | None,
-    snapshot: Snapshot,
-    twin: TwinReport,
-    now: datetime,
-) -> list[GateCheck]:
-    engine = Recommender.unpublished(contents, build)
-    return [
-        *check_contents(contents, parent, len(snapshot.events)),
-        *check_feeds(engine, placement, now),
-        *check_judgement(twin.comparison, twin.why_not, twin.over_parent),
-    ]
+def _engine_of(generations: Generations, parent: Manifest | None) -> Recommender | None:
+    """The parent's engine, to compare with; None where there is none, or it cannot be loaded, which a new build must survive."""
+    if parent is None:
+        return None
+    try:
+        return Recommender.of(generations.load(parent.id))
+    except RecommenderError:
+        return None
+
+
+def _why_not_judged(parent: Manifest | None, settings: BuildSettings) -> str:
+    """Why the parent's settings are not fitted beside these; "" where they are."""
+    if parent is None:
+        return "there is no parent"
+    theirs = _settings_of(parent)
+    if theirs is None:
+        return f"the settings of {parent.id} are those of another release"
+    return f"{parent.id} was built with the same settings, so that its fit at the cut is this one" if theirs.hash == settings.hash else ""

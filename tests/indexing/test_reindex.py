@@ -14,6 +14,7 @@ import pytest
 from worlds import NOW, World, fill_store, films, watched
 
 from indexing.building import Outcome, reindex
+from indexing.gate.judgement import OVER_PARENT
 from indexing.progress import Lines
 from indexing.snapshot import read_snapshot
 from recommender.engine import Recommender
@@ -91,7 +92,8 @@ def test_a_later_build_names_its_parent(modelless: Callable[..., Settings]) -> N
     settings = modelless()
     first, second = (build(settings, now=NOW + timedelta(days=day), settings_of_build=JUDGED) for day in range(2))
     assert second.manifest.parent == first.manifest.id
-    assert next(check.message for check in second.manifest.checks if check.name == "over-parent") == "no parent with other settings"
+    why = f"not judged: {first.manifest.id} was built with the same settings, so that its fit at the cut is this one"
+    assert {check.message for check in second.manifest.checks if check.name in OVER_PARENT} == {why}
 
 
 def test_other_settings_are_compared_with_the_parents_on_one_cut(modelless: Callable[..., Settings]) -> None:
@@ -99,8 +101,20 @@ def test_other_settings_are_compared_with_the_parents_on_one_cut(modelless: Call
     build(settings, settings_of_build=JUDGED)
     changed = JUDGED.model_copy(update={"collaborative": Collaborative(factors=16)})
     second = build(settings, now=NOW + timedelta(days=1), settings_of_build=changed)
-    message = next(check.message for check in second.manifest.checks if check.name == "over-parent")
-    assert message.startswith("these settings − the parent's on the same cut")
+    messages = [check.message for check in second.manifest.checks if check.name in OVER_PARENT]
+    assert len(messages) == 2
+    assert all(message.startswith("these settings − the parent's on the same cut") for message in messages)
+
+
+def test_after_a_rollback_the_settings_that_serve_again_are_fitted_to_the_same_cut(modelless: Callable[..., Settings]) -> None:
+    settings = modelless()
+    first = build(settings, settings_of_build=JUDGED).manifest
+    changed = JUDGED.model_copy(update={"collaborative": Collaborative(factors=16)})
+    build(settings, now=NOW + timedelta(days=1), settings_of_build=changed, force="tried out")
+    Generations(settings.generations_path).rollback(now=NOW + timedelta(days=1))
+    third = build(settings, now=NOW + timedelta(days=2), settings_of_build=changed).manifest
+    assert third.parent == first.id
+    assert all(check.message.startswith("these settings −") for check in third.checks if check.name in OVER_PARENT)
 
 
 def test_a_parent_whose_settings_another_release_wrote_does_not_stop_a_build(modelless: Callable[..., Settings]) -> None:

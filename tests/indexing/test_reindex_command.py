@@ -53,7 +53,7 @@ def test_every_stage_is_told_on_standard_error_and_the_checks_on_standard_output
         "publish": 2,
     }
     assert "Judged: a twin fitted on events before" in shown.out.replace("\n", " ")
-    assert "passed  items: 60 items" in shown.out
+    assert "passed  items: 60 items, 60 of them live; at least one must be" in shown.out
     current = Generations(settings.generations_path).current_id()
     assert f"generation {current}: active; 60 items, 480 events, 0 texts embedded, 0 from the cache" in shown.out
 
@@ -94,7 +94,7 @@ def test_a_refused_build_ends_with_3_and_says_how_to_activate_it(
     shown = capsys.readouterr().out
     refused = next(generation_id for generation_id in generations.ids() if generation_id != before)
     assert generations.current_id() == before
-    assert "FAILED  items-kept: 20, the parent had 60" in shown
+    assert "FAILED  items-kept: 20, the parent had 60; at least 30 must be left" in shown
     assert f"generation {refused}: refused by its gate and kept, not active" in shown
     assert json.loads(path.read_text())["activated"] is False
 

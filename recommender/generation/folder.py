@@ -7,6 +7,8 @@
         ACTIVATIONS.jsonl    who became active when, and why
         .checked.json        whose files have been compared with their manifests; may be lost
         <id>/                manifest.json and the files that it lists
+        .build.json          how far the newest build is, for whoever watches it; may be lost
+        .building/           what the stages of a build that is under way, or was killed, have made
         .new-…/              a build that is being written, or was killed; ignored and swept
         .old-…/              a generation that is being removed; likewise
 """
@@ -32,6 +34,7 @@ from pydantic import ValidationError
 
 from recommender.durable_files import FileEntry, difference, sync, synced_sha256, write_durably
 from recommender.errors import CorruptGeneration, NotFound, RecommenderError, RefusedGeneration
+from recommender.generation.build_progress import PROGRESS
 from recommender.generation.checked import NOTE, note_checked, was_checked
 from recommender.generation.contents import Contents, file_names
 from recommender.generation.manifest import FORMAT_VERSION, Manifest
@@ -279,8 +282,9 @@ class Generations:
             for pattern in (f"{UNFINISHED}*", f"{REMOVED}*"):
                 for path in self.root.glob(pattern):
                     shutil.rmtree(path)
-            for path in self.root.glob(f"{NOTE}.*"):
-                path.unlink(missing_ok=True)
+            for pattern in (f"{NOTE}.*", f"{PROGRESS}.*"):
+                for path in self.root.glob(pattern):
+                    path.unlink(missing_ok=True)
             if any(self.root.glob(f".{CURRENT}.*")):
                 with self._activating():
                     for path in self.root.glob(f".{CURRENT}.*"):

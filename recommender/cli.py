@@ -29,7 +29,7 @@ SHORT_HELPS = MappingProxyType(
         "demo": "Import MovieLens-100K, build a generation, serve it and print feeds.",
         "import": "Import items or events from CSV, JSONL or Parquet files.",
         "reindex": "Build, judge and publish a generation.",
-        "generations": "List, show, activate, roll back and verify generations.",
+        "generations": "List, show, compare, activate, roll back, verify and prune generations.",
         "placements": "Check and show placement files.",
         "store": "Make, upgrade and look into the store.",
         "serve": "Serve feeds over gRPC until SIGTERM or SIGINT; then finish what is running and exit with 0.",

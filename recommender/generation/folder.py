@@ -290,16 +290,20 @@ class Generations:
                     for path in self.root.glob(f".{CURRENT}.*"):
                         path.unlink()
 
+    def to_prune(self, keep: int) -> list[str]:
+        """Ids of all but the newest `keep` generations, the active one and its predecessor, newest first."""
+        current = self.current_id()
+        protected = {*self.ids()[:keep], current, self._before(current)}
+        return [generation_id for generation_id in self.ids() if generation_id not in protected]
+
     def prune(self, keep: int) -> list[str]:
-        """Remove all but the newest `keep` generations, the active one and its predecessor; returns the removed ids."""
+        """Remove what `to_prune` names; returns the removed ids. Only the holder of the writer's lock may call it."""
         if not self.ids()[keep:]:
             return []
         with self._writing("anything"):
             # No other one may become active between the choice and the removal.
             with self._activating():
-                current = self.current_id()
-                protected = {*self.ids()[:keep], current, self._before(current)}
-                removed = [generation_id for generation_id in self.ids() if generation_id not in protected]
+                removed = self.to_prune(keep)
                 # Renamed first, so that a kill leaves no generation that lacks some of its files.
                 for generation_id in removed:
                     (self.root / generation_id).rename(self.root / f"{REMOVED}{generation_id}")

@@ -12,7 +12,7 @@ from worlds import NOW
 
 from recommender.errors import Locked, RecommenderError
 from recommender.generation import Generations
-from recommender.generation.writer_lock import LOCK, writer_lock
+from recommender.generation.writer_lock import LOCK, is_held, writer_lock
 from recommender.settings import Settings
 
 

@@ -29,7 +29,6 @@ class Begun(BaseModel):
     gate: str
     placement: str
     libraries: dict[str, str]
-    files: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -41,9 +40,8 @@ class Begun(BaseModel):
         at: datetime,
         watermark: int,
         active: str | None,
-        files: tuple[str, ...] = (),
     ) -> Begun:
-        """A build that begins now. `files`: what it reads beside the store, each with its checksum."""
+        """A build that begins now."""
         return cls(
             at=at,
             watermark=watermark,
@@ -52,7 +50,6 @@ class Begun(BaseModel):
             gate=hashlib.sha256(settings.gate.model_dump_json().encode()).hexdigest()[:12],
             placement=f"{placement.name} {placement.version}",
             libraries=dict(libraries),
-            files=files,
         )
 
     def why_not(self, now: Begun, *, published: str | None) -> str:
@@ -65,11 +62,10 @@ class Begun(BaseModel):
             ("settings", "it was begun with build settings"),
             ("gate", "it was begun with bounds of the gate"),
             ("placement", "it was begun with placement"),
-            ("files", "it was begun with the files"),
         ):
             then, given = getattr(self, name), getattr(now, name)
             if then != given:
-                return f"{what} {_shown(then)}, now given: {_shown(given)}"
+                return f"{what} {then}, now given: {given}"
         changed = sorted(
             name for name in self.libraries.keys() | now.libraries.keys() if self.libraries.get(name) != now.libraries.get(name)
         )
@@ -80,7 +76,3 @@ class Begun(BaseModel):
         if now.active != self.active and (published is None or now.active != published):
             return f"it was begun while {self.active or 'no generation'} was active, and now {now.active or 'none'} is"
         return ""
-
-
-def _shown(value: object) -> str:
-    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)

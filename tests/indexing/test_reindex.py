@@ -285,6 +285,23 @@ def test_a_changed_title_is_all_that_the_next_night_embeds(fresh_world: Callable
     assert (again.embedded, again.cached) == (1, 59)
 
 
+def test_a_second_night_embeds_exactly_the_one_in_a_hundred_that_changed(tmp_path: Path, model: Path) -> None:
+    items = [Item(f"item-{number}", ItemKind.ARTICLE, title=f"rocket {number}", text=f"planet {number}") for number in range(300)]
+    settings = fill_store(tmp_path / "data", items, [watched("p", "item-1", NOW - timedelta(days=1))])
+    of_model = BUILD.model_copy(update={"embedder": str(model)})
+    first = build(settings, settings_of_build=of_model)
+    assert (first.embedded, first.cached) == (300, 0)
+    with open_store(settings.store_path) as store:
+        changed = [replace(item, text=f"{item.text} again") for item in items[::100]]
+        store.upsert_items([*changed, *(replace(item, price=9.0, brand="new") for item in items[1::100])], now=NOW)
+    second = build(settings, now=NOW + timedelta(days=1), settings_of_build=of_model)
+    # What is no text is not embedded.
+    assert (second.embedded, second.cached) == (3, 297)
+    assert second.manifest.files["vectors.faiss"] != first.manifest.files["vectors.faiss"]
+    third = build(settings, now=NOW + timedelta(days=2), settings_of_build=of_model)
+    assert (third.embedded, third.cached) == (0, 300)
+
+
 def test_build_settings_change_what_is_built(modelless: Callable[..., Settings]) -> None:
     settings = modelless()
     usual = build(settings).manifest.files

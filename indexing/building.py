@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -84,7 +86,8 @@ def reindex(
             begun = Begun.of(build, placement, libraries, at=now, watermark=watermark, active=active)
             kept = Checkpoint.opened(root, begun, resume=resume, tell=followed.tell)
             making = Making(build, placement, store, settings.cache_path, kept, followed)
-            outcome = _built(making, generations, now=now, keep=keep, force=force)
+            with _not_for_ever(kept):
+                outcome = _built(making, generations, now=now, keep=keep, force=force)
         except Unchanged as error:
             followed.ended(BuildState.UNCHANGED, generation=error.generation_id, message=str(error))
             raise
@@ -95,6 +98,17 @@ def reindex(
         failed = "; ".join(f"{check.name}: {check.message}" for check in outcome.manifest.checks if not check.passed)
         followed.ended(state, generation=outcome.manifest.id, message=failed)
         return outcome
+
+
+@contextmanager
+def _not_for_ever(kept: Checkpoint) -> Iterator[None]:
+    """A build that was gone on with and failed all the same is not gone on with again: what it read may be the cause."""
+    try:
+        yield
+    except Exception:
+        if kept.resumed:
+            kept.remove()
+        raise
 
 
 def _built(making: Making, generations: Generations, *, now: datetime, keep: int, force: str) -> Outcome:

@@ -28,19 +28,22 @@ BUILDING = ".building"
 BEGUN, FILES, UNFINISHED = "begun.json", "files.json", ".new"
 ADDED = "added"
 """Under this name stands the id of the generation that a build has added."""
+NOTHING_KILLED = "there is no killed build to go on with; beginning anew"
 
 Made = TypeVar("Made")
 Tell = Callable[[str], None]
 
 
 class Checkpoint:
-    """What a build has made so far. `Checkpoint.opened` makes one; `begun` says what the build began with."""
+    """What a build has made so far. `Checkpoint.opened` makes one; `begun` says what the build began with, `resumed` whether that was a
+    killed one."""
 
-    def __init__(self, folder: Path, begun: Begun, tell: Tell) -> None:
+    def __init__(self, folder: Path, begun: Begun, tell: Tell, *, resumed: bool = False) -> None:
         self._folder = folder
         self._tell = tell
         self._keeping = True
         self.begun = begun
+        self.resumed = resumed
 
     @classmethod
     def opened(cls, root: Path, now: Begun, *, resume: bool, tell: Tell) -> Checkpoint:
@@ -55,8 +58,8 @@ class Checkpoint:
             if before is not None:
                 tell(f"going on with the build of {before.at.isoformat(timespec='seconds')}; finished: {', '.join(left) or 'no stage'}")
                 shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
-                return cls(folder, before, tell)
-            tell(f"cannot go on with a killed build: {why_not}; beginning anew")
+                return cls(folder, before, tell, resumed=True)
+            tell(f"cannot go on with a killed build: {why_not}; beginning anew" if why_not else NOTHING_KILLED)
         elif folder.exists():
             tell(f"what a killed build left is thrown away ({', '.join(left) or 'no finished stage'}); --resume would have gone on with it")
         made = cls(folder, now, tell)
@@ -123,9 +126,10 @@ class Checkpoint:
 
 
 def _fitting(folder: Path, now: Begun) -> tuple[Begun | None, str]:
-    """What the build of `folder` began with, where a build that would begin as `now` can go on with it, or else why it cannot."""
+    """What the build of `folder` began with, where a build that would begin as `now` can go on with it, or else why it cannot, "" where
+    there is none."""
     if not folder.is_dir():
-        return None, "none was killed"
+        return None, ""
     try:
         before = Begun.model_validate_json((folder / BEGUN).read_text(encoding="utf-8"))
     except (OSError, ValidationError, UnicodeDecodeError):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
@@ -18,7 +19,7 @@ from worlds import NOW, watched
 from indexing.building import Outcome, reindex
 from indexing.checkpoint import BUILDING
 from indexing.progress import Lines
-from recommender.errors import InvalidInput
+from recommender.errors import InvalidInput, RecommenderError
 from recommender.events import Consent
 from recommender.generation import Generations
 from recommender.generation.build_progress import BuildState, read_progress
@@ -204,7 +205,7 @@ def test_there_is_never_more_than_one_checkpoint(build: Build) -> None:
 
 def test_resuming_where_nothing_was_killed_builds_anew(build: Build) -> None:
     assert build(resume=True).activated
-    assert build.told == ["cannot go on with a killed build: none was killed; beginning anew"]
+    assert build.told == ["there is no killed build to go on with; beginning anew"]
 
 
 @pytest.mark.parametrize(
@@ -254,14 +255,33 @@ def test_a_damaged_stage_is_done_again_and_the_others_are_not(build: Build) -> N
 
 
 def test_a_build_that_failed_can_be_gone_on_with_once_the_cause_is_gone(build: Build) -> None:
-    build.killed("publish")
-    (build.settings.generations_path / "CURRENT").mkdir()
-    with pytest.raises(OSError, match="directory"):
-        build(resume=True)
-    (build.settings.generations_path / "CURRENT").rmdir()
+    with breaking(build):
+        build()
     outcome = build(resume=True)
     assert outcome.activated
     assert [took.name for took in outcome.stages if not took.resumed] == ["publish"]
+
+
+def test_a_build_that_fails_again_is_not_gone_on_with_for_ever(build: Build) -> None:
+    # What it has read may be the cause, and another night reads anew.
+    with breaking(build):
+        build()
+    with breaking(build):
+        build(resume=True)
+    assert build.left == set()
+    outcome = build(resume=True, after=5)
+    assert build.told == ["there is no killed build to go on with; beginning anew"]
+    assert outcome.manifest.created_at == NOW + timedelta(hours=5)
+
+
+@contextmanager
+def breaking(build: Build) -> Iterator[None]:
+    """Within, no build can be activated, and the block ends with the error that says so."""
+    log = build.settings.generations_path / "ACTIVATIONS.jsonl"
+    log.mkdir(parents=True)
+    with pytest.raises(RecommenderError, match=r"cannot write the active generation's name below .*Is a directory"):
+        yield
+    log.rmdir()
 
 
 def test_a_build_killed_after_it_was_published_has_nothing_left_to_do(build: Build) -> None:

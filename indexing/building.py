@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 
-from pydantic import ValidationError
-
-from indexing.embedding import embed_items, find_embedder
-from indexing.fitting import fit
-from indexing.gate import check_contents, check_feeds, check_judgement, check_vectors
-from indexing.learning import learn
-from indexing.progress import Reporter, within
-from indexing.snapshot import Snapshot, read_snapshot
-from indexing.twin import TwinReport, judge_twin
-from indexing.writer_lock import writer_lock
+from indexing.checkpoint import Begun, Checkpoint
+from indexing.checkpoint.folder import ADDED
+from indexing.checkpoint.forms import NAME
+from indexing.following import Followed
+from indexing.gate import Latencies
+from indexing.making import Making, settings_of
+from indexing.progress import Reporter
+from indexing.twin import TwinReport
 from recommender.engine import Recommender
-from recommender.errors import CorruptGeneration, InvalidInput
-from recommender.generation import Contents, FileEntry, GateCheck, Generations, Manifest
+from recommender.errors import CorruptGeneration, RecommenderError, Unchanged
+from recommender.generation import FileEntry, Generations, Manifest
+from recommender.generation.build_progress import BuildState, StageTook
+from recommender.generation.writer_lock import writer_lock
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
 from recommender.settings import Settings
@@ -31,7 +33,8 @@ LIBRARIES = ("numpy", "scipy", "faiss-cpu", "implicit", "lightgbm", "pyarrow", "
 class Outcome:
     """What a build came to: its manifest, whether it was activated, and the twin's report.
 
-    `embedded` counts texts that had to be encoded, `cached` those that had not. `pruned`: ids of removed generations.
+    `embedded` counts texts that had to be encoded, `cached` those that had not. `pruned`: ids of removed generations. `latencies`: how long
+    feeds took. `stages`: those that were passed, in their order.
     """
 
     manifest: Manifest
@@ -40,6 +43,8 @@ class Outcome:
     embedded: int
     cached: int
     pruned: list[str]
+    latencies: Latencies
+    stages: tuple[StageTook, ...]
 
 
 def reindex(
@@ -51,127 +56,131 @@ def reindex(
     now: datetime,
     keep: int = 3,
     force: str = "",
+    resume: bool = False,
+    if_changed: bool = False,
 ) -> Outcome:
     """Build a generation from the store and publish it.
 
     It is activated when its gate passes, or when `force` gives a reason; otherwise it is kept, inactive, for inspection. The
-    active generation serves on until the very last step, so that a build may be killed at any moment. Raises `Locked` when
-    another build is running, `InvalidInput` for an empty catalogue, and what opening the store raises.
+    active generation serves on until the very last step, so that a build may be killed at any moment.
+
+    With `resume` it goes on with a killed build that began with the same settings, placement and libraries: as of that build's time and
+    watermark, without doing its finished stages again, so that the same generation comes of it. What such a build left is thrown away
+    otherwise. With `if_changed` nothing is built where the active generation is of the same settings and of the store as it is.
+
+    Raises `Locked` when another build is running, `Unchanged` as said, `InvalidInput` for an empty catalogue, and what opening the store
+    raises.
     """
-    generations = Generations(settings.generations_path)
+    root = settings.generations_path
+    generations = Generations(root)
     # The store first: a mistyped folder must not be made by taking a lock in it.
-    with open_store(settings.store_path) as store, writer_lock(settings.generations_path, now=now):
-        generations.sweep()
-        parent = _parent(generations)
-        with report.stage("read") as advance:
-            snapshot = read_snapshot(store, progress=lambda what, done, total: advance(done, total))
-        if not snapshot.catalogue.n:
-            raise InvalidInput("catalogue", "no items", "at least one; add some with `recommender import items FILE`")
-        with report.stage("embed") as advance:
-            embedded = embed_items(
-                snapshot.items,
-                lambda: find_embedder(build.embedder, build.embed_precision),
-                settings.cache_path,
-                progress=advance,
+    with open_store(settings.store_path) as store, writer_lock(root, now=now):
+        followed = Followed(root, report, now=now)
+        try:
+            generations.sweep()
+            active = generations.current_id()
+            watermark = store.change_sequence()
+            if if_changed:
+                _refuse_unchanged(_readable(generations, active), build, watermark)
+            libraries = {name: version(name) for name in LIBRARIES}
+            begun = Begun.of(build, placement, libraries, at=now, watermark=watermark, active=active)
+            kept = Checkpoint.opened(root, begun, resume=resume, tell=followed.tell)
+            making = Making(build, placement, store, settings.cache_path, kept, followed)
+            with _not_for_ever(kept):
+                outcome = _built(making, generations, now=now, keep=keep, force=force)
+        except Unchanged as error:
+            followed.ended(BuildState.UNCHANGED, generation=error.generation_id, message=str(error))
+            raise
+        except BaseException as error:
+            followed.ended(BuildState.FAILED, message=str(error) if isinstance(error, RecommenderError) else type(error).__name__)
+            raise
+        state = BuildState.PUBLISHED if outcome.activated else BuildState.REFUSED
+        failed = "; ".join(f"{check.name}: {check.message}" for check in outcome.manifest.checks if not check.passed)
+        followed.ended(state, generation=outcome.manifest.id, message=failed)
+        return outcome
+
+
+@contextmanager
+def _not_for_ever(kept: Checkpoint) -> Iterator[None]:
+    """A build that was gone on with and failed all the same is not gone on with again: what it read may be the cause."""
+    try:
+        yield
+    except Exception:
+        if kept.resumed:
+            kept.remove()
+        raise
+
+
+def _built(making: Making, generations: Generations, *, now: datetime, keep: int, force: str) -> Outcome:
+    kept, report = making.kept, making.report
+    parent = _readable(generations, kept.begun.active)
+    read = making.read()
+    indexed = making.indexed(read)
+    # Nothing needs the texts any more, and learning needs the memory that they take.
+    read.wanted.clear()
+    twin = making.twin(read, indexed, settings_of(parent) if parent else None)
+    contents = making.contents(read, indexed, twin)
+    checks, latencies = making.checked(contents, read, indexed, twin, parent, _engine_of(generations, parent))
+    with report.stage("publish") as advance:
+
+        def describe(generation_id: str, files: dict[str, FileEntry]) -> Manifest:
+            return Manifest(
+                id=generation_id,
+                created_at=kept.begun.at,
+                parent=parent.id if parent else None,
+                items=read.snapshot.catalogue.n,
+                events=len(read.snapshot.events),
+                watermark=read.snapshot.watermark,
+                profile=making.settings.model_dump(mode="json"),
+                profile_hash=making.settings.hash,
+                embedder=indexed.embedded.embedder,
+                dimension=indexed.index.dimension,
+                seed=making.settings.seed,
+                libraries=kept.begun.libraries,
+                judged=twin.description,
+                metrics=twin.metrics,
+                checks=tuple(checks),
+                files=files,
             )
-        with report.stage("index vectors") as advance:
-            vectors = embedded.indexed(build)
-            advance(vectors.size, vectors.size)
-        # Learning needs the memory that the texts and the vectors in full precision take.
-        snapshot, embedded = replace(snapshot, items=[]), replace(embedded, vectors=embedded.vectors[:0].copy())
-        with report.stage("judge a twin") as advance:
-            twin = judge_twin(
-                snapshot.catalogue,
-                vectors,
-                embedded.has_vector,
-                snapshot.events,
-                build,
-                placement,
-                parent=_settings_of(parent) if parent else None,
-                progress=advance,
-                part=within(report.part, "twin"),
-            )
-        with report.stage("learn") as advance:
-            if twin.comparison is None:
-                contents = fit(
-                    snapshot.catalogue, vectors, embedded.has_vector, snapshot.events, build, placement, part=report.part
-                ).contents
-            else:
-                # Where the newest events are too few to learn a blend from, the one that was judged is published.
-                learnt = twin.learnt or twin.judged_with
-                blend = learnt.blend if learnt else None
-                contents = learn(
-                    snapshot.catalogue, vectors, embedded.has_vector, snapshot.events, build, blend, earlier=twin.sequence, part=report.part
-                )
-            advance(1, 1)
-        with report.stage("list what is alike") as advance:
-            alike = Recommender.unpublished(contents, build).alike_lists(placement, now=now, progress=advance)
-            contents = replace(contents, alike=alike)
-        with report.stage("check"):
-            checks = [check_vectors(embedded), *_checks(contents, build, placement, parent, snapshot, twin, now)]
-        with report.stage("publish") as advance:
 
-            def describe(generation_id: str, files: dict[str, FileEntry]) -> Manifest:
-                return Manifest(
-                    id=generation_id,
-                    created_at=now,
-                    parent=parent.id if parent else None,
-                    items=snapshot.catalogue.n,
-                    events=len(snapshot.events),
-                    watermark=snapshot.watermark,
-                    profile=build.model_dump(mode="json"),
-                    profile_hash=build.hash,
-                    embedder=embedded.embedder,
-                    dimension=vectors.dimension,
-                    seed=build.seed,
-                    libraries={name: version(name) for name in LIBRARIES},
-                    judged=twin.description,
-                    metrics=twin.metrics,
-                    checks=tuple(checks),
-                    files=files,
-                )
-
-            manifest = generations.add(contents, describe, now=now)
-            advance(1, 2)
-            activated = manifest.passed or bool(force)
-            if activated:
-                generations.activate(manifest.id, now=now, reason=force)
-            pruned = generations.prune(keep)
-            advance(2, 2)
-        return Outcome(manifest, activated, twin, embedded.embedded, embedded.cached, pruned)
+        added = kept.get(ADDED, NAME)
+        if added is None:
+            manifest = generations.add(contents, describe, now=kept.begun.at)
+            kept.keep(ADDED, NAME, manifest.id)
+        else:
+            manifest = generations.manifest(added)
+        advance(1, 2)
+        activated = manifest.passed or bool(force)
+        if activated and generations.current_id() != manifest.id:
+            generations.activate(manifest.id, now=now, reason=force)
+        pruned = generations.prune(keep)
+        kept.remove()
+        advance(2, 2)
+    embedded = indexed.embedded
+    return Outcome(manifest, activated, twin, embedded.embedded, embedded.cached, pruned, latencies, report.stages)
 
 
-def _parent(generations: Generations) -> Manifest | None:
-    """The active generation's manifest; None where there is none or it can no longer be read, which a new build must survive."""
-    current = generations.current_id()
-    if current is None or current not in generations.ids():
+def _readable(generations: Generations, generation_id: str | None) -> Manifest | None:
+    """A generation's manifest; None where there is none or it can no longer be read, which a new build must survive."""
+    if generation_id is None or generation_id not in generations.ids():
         return None
     try:
-        return generations.manifest(current)
+        return generations.manifest(generation_id)
     except CorruptGeneration:
         return None
 
 
-def _settings_of(parent: Manifest) -> BuildSettings | None:
-    """The settings that the parent was built with; None for those of a release whose settings differ from this one's."""
+def _engine_of(generations: Generations, parent: Manifest | None) -> Recommender | None:
+    """The parent's engine, to compare with; None where there is none, or it cannot be loaded, which a new build must survive."""
+    if parent is None:
+        return None
     try:
-        return BuildSettings.model_validate(parent.profile)
-    except ValidationError:
+        return Recommender.of(generations.load(parent.id))
+    except RecommenderError:
         return None
 
 
-def _checks(
-    contents: Contents,
-    build: BuildSettings,
-    placement: Placement,
-    parent: Manifest | None,
-    snapshot: Snapshot,
-    twin: TwinReport,
-    now: datetime,
-) -> list[GateCheck]:
-    engine = Recommender.unpublished(contents, build)
-    return [
-        *check_contents(contents, parent, len(snapshot.events)),
-        *check_feeds(engine, placement, now),
-        *check_judgement(twin.comparison, twin.why_not, twin.over_parent),
-    ]
+def _refuse_unchanged(active: Manifest | None, build: BuildSettings, watermark: int) -> None:
+    """Raise `Unchanged` where the `active` generation is what a build would come to."""
+    if active is not None and (active.profile_hash, active.watermark) == (build.hash, watermark):
+        raise Unchanged(active.id, watermark)

@@ -7,17 +7,19 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
-from recommender.errors import InvalidInput
+from recommender.errors import InvalidInput, RecommenderError, Unchanged
 from recommender.judging.comparison import comparison_table
 from recommender.placements import Placements, load_placements
 from recommender.profile import load_build_settings
 from recommender.settings import load_settings
 
-REFUSED = 3
+REFUSED, UNCHANGED = 3, 4
+"""Exit codes beside those of all commands."""
 
 
 @click.command(short_help="Build, judge and publish a generation.")
@@ -27,6 +29,8 @@ REFUSED = 3
 @click.option("--embedder", help='Model name or folder, or "auto" for the packaged MiniLM; overrides the build settings.')
 @click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True, help="Newest generations to keep.")
 @click.option("--force", default="", metavar="REASON", help="Activate even when the gate refuses; the reason is recorded.")
+@click.option("--resume", is_flag=True, help="Go on with a build that was killed, if it began with the same settings; else begin anew.")
+@click.option("--if-changed", is_flag=True, help="Build nothing where neither settings nor store have changed since the active generation.")
 @click.option("--json", "json_report", type=click.Path(path_type=Path), help="Also write the report as JSON to this file.")
 def reindex(
     data: Path | None,
@@ -35,17 +39,25 @@ def reindex(
     embedder: str | None,
     keep: int,
     force: str,
+    resume: bool,
+    if_changed: bool,
     json_report: Path | None,
 ) -> None:
     """Build a generation from the store, judge it on held-out time, and publish it.
 
     Progress goes to standard error: bars on a terminal, one JSON line per stage otherwise. Exit status: 0 published, 1 an
-    error, 3 built but refused by its gate, 75 another build is running.
+    error, 2 wrong usage, 3 built but refused by its gate, 4 nothing has changed (with --if-changed), 75 another build or a pruning is
+    running, 130 interrupted.
+
+    A build may be killed at any point, and the active generation serves on. What its finished stages made is kept until the next
+    build, which goes on with it when --resume is given: as of the time and the point of the store at which the killed one began. Without
+    --resume, or where settings, placement, libraries or the active generation are others now, it says so and begins anew.
     """
     # Torch and BLAS threads that spin while they wait starve each other on small machines.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from indexing.building import reindex as run
     from indexing.progress import reporter
+    from indexing.report import report_of, report_of_failure
 
     if json_report is not None and not json_report.absolute().parent.is_dir():
         raise InvalidInput("--json", str(json_report), "a file in a folder that exists")
@@ -54,7 +66,22 @@ def reindex(
     if embedder:
         build = build.model_copy(update={"embedder": embedder})
     known = load_placements(settings.placements) if settings.placements else Placements.default()
-    outcome = run(settings, build, known.get(""), reporter(sys.stderr), now=datetime.now(UTC), keep=keep, force=force)
+
+    def write(report: dict[str, Any]) -> None:
+        if json_report is not None:
+            json_report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+    asked: Any = {"keep": keep, "force": force, "resume": resume, "if_changed": if_changed}
+    try:
+        outcome = run(settings, build, known.get(""), reporter(sys.stderr), now=datetime.now(UTC), **asked)
+    except Unchanged as error:
+        write(report_of_failure(error))
+        click.echo(str(error))
+        click.get_current_context().exit(UNCHANGED)
+    except RecommenderError as error:
+        write(report_of_failure(error))
+        raise
+    write(report_of(outcome, force))
     manifest, console = outcome.manifest, Console()
     if outcome.twin.comparison is not None:
         console.print(comparison_table(outcome.twin.comparison, f"Judged: {outcome.twin.description}"))
@@ -73,15 +100,6 @@ def reindex(
         markup=False,
         soft_wrap=True,
     )
-    if json_report is not None:
-        report = {
-            "manifest": manifest.model_dump(mode="json"),
-            "activated": outcome.activated,
-            "embedded": outcome.embedded,
-            "cached": outcome.cached,
-            "pruned": outcome.pruned,
-        }
-        json_report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if not outcome.activated:
         console.print(
             f"to serve it all the same: recommender generations activate {manifest.id} --reason REASON",

@@ -43,6 +43,10 @@ class Reporter(Protocol):
         """Tell of the part `name` of a stage, which lasts as long as the block; parts may overlap, and come from any thread."""
         ...
 
+    def tell(self, message: str) -> None:
+        """Tell something that is worth a line."""
+        ...
+
 
 class Bars:
     """Bars on a terminal."""
@@ -69,6 +73,10 @@ class Bars:
     def part(self, name: str) -> AbstractContextManager[object]:
         """See `Reporter`: a bar says enough."""
         return nullcontext()
+
+    def tell(self, message: str) -> None:
+        """See `Reporter`."""
+        self._console.print(message, highlight=False, markup=False, soft_wrap=True)
 
 
 class Lines:
@@ -98,6 +106,10 @@ class Lines:
         started = time.monotonic()
         yield
         self._write({"stage": self._stage, "state": "part", "part": name, "seconds": round(time.monotonic() - started, 3)})
+
+    def tell(self, message: str) -> None:
+        """See `Reporter`: one line."""
+        self._write({"stage": self._stage, "state": "told", "message": message})
 
     def _write(self, record: dict[str, object]) -> None:
         self._stream.write(json.dumps(record) + "\n")

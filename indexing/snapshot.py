@@ -27,10 +27,13 @@ class Snapshot:
     watermark: int
 
 
-def read_snapshot(store: Store, *, progress: Callable[[str, int, int], None] = lambda what, done, total: None) -> Snapshot:
-    """Read the store up to its present change sequence. `progress(what, done, total)` counts "items" and "events"."""
+def read_snapshot(
+    store: Store, *, upto: int | None = None, progress: Callable[[str, int, int], None] = lambda what, done, total: None
+) -> Snapshot:
+    """Read the store up to the change sequence `upto`, its present one without it. `progress(what, done, total)` counts "items" and
+    "events"."""
     with _no_search_for_cycles():
-        return _read(store, progress)
+        return _read(store, store.change_sequence() if upto is None else upto, progress)
 
 
 @contextmanager
@@ -45,8 +48,7 @@ def _no_search_for_cycles() -> Iterator[None]:
             gc.enable()
 
 
-def _read(store: Store, progress: Callable[[str, int, int], None]) -> Snapshot:
-    watermark = store.change_sequence()
+def _read(store: Store, watermark: int, progress: Callable[[str, int, int], None]) -> Snapshot:
     counts = store.counts()
     stored = []
     for items in store.iter_items(upto=watermark):

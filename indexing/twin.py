@@ -20,12 +20,16 @@ from recommender.generation import Metric
 from recommender.generation.catalogue import Catalogue
 from recommender.judging import HeldOut, Interval, cut_at_share, hold_out, judge, paired_difference
 from recommender.judging.comparison import LEADING, Comparison, compare
+from recommender.judging.coverage import coverage_difference
 from recommender.judging.cuts import SPARE, of_later_people
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
 from recommender.sequence_model import SequenceModel
 from recommender.times import from_micros
 from recommender.vectors import VectorIndex
+
+SHOWN = 10
+"""Leading items of a feed that count as shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +40,8 @@ class TwinReport:
     old one; None where nobody could be judged so.
 
     `over_parent`: paired difference of the leading metric between these settings and the parent's, fitted to the same cut;
-    None where there is no parent or its settings are the same.
+    None where there is no parent or its settings are the same. `coverage_over_parent`: likewise, the share of all items that stood
+    among anybody's first ten.
 
     `learnt`: the blend for what is published, learnt on the twin's sources and the events after the cut; None where there was
     too little to learn one from. `judged_with`: the blend that the twin was judged with. `sequence`: the twin's sequence model, for what is
@@ -51,6 +56,7 @@ class TwinReport:
     learnt: Learnt | None = None
     judged_with: Learnt | None = None
     sequence: SequenceModel | None = None
+    coverage_over_parent: Interval | None = None
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -118,7 +124,7 @@ def judge_twin(
     twin = Recommender.unpublished(fitted.contents, settings)
     with part("judgement"):
         comparison = compare(twin, held_out, placement, seed=settings.seed, progress=progress)
-    over_parent = None
+    over_parent = coverage_over_parent = None
     if parent is not None and parent.hash != settings.hash:
         rival = Recommender.unpublished(
             fit_twin(catalogue, vectors, has_vector, events, parent, placement, cut, within(part, "parent")).contents, parent
@@ -126,6 +132,9 @@ def judge_twin(
         theirs = judge(rival, held_out, placement, seed=settings.seed)
         over_parent = paired_difference(
             comparison.judgements["blend"].values[LEADING], theirs.values[LEADING], np.random.default_rng(settings.seed)
+        )
+        coverage_over_parent = coverage_difference(
+            comparison.judgements["blend"].lists[:, :SHOWN], theirs.lists[:, :SHOWN], catalogue.n, np.random.default_rng(settings.seed)
         )
     nothing_revealed = sampled(held_as(some), judging.people, seed=settings.seed)
     at_cut = None
@@ -145,4 +154,14 @@ def judge_twin(
         f"first {judging.reveal:.0%} of each person's later events counting as history, whole catalogue ranked, placement {placement.name} "
         f"({placement.version})"
     )
-    return TwinReport(description, comparison, "", over_parent, at_cut, learnt, fitted.learnt, fitted.contents.sequence)
+    return TwinReport(
+        description,
+        comparison,
+        "",
+        over_parent,
+        at_cut,
+        learnt,
+        fitted.learnt,
+        fitted.contents.sequence,
+        coverage_over_parent,
+    )

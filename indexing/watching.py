@@ -19,14 +19,13 @@ import numpy.typing as npt
 from indexing.embedding import Embedder, EmbeddingModel, embed_items, find_embedder
 from recommender.errors import RecommenderError
 from recommender.generation import Generations
+from recommender.generation.writer_lock import writer_lock
 from recommender.items import Item
-from recommender.owned_lock import owned_lock
 from recommender.profile import BuildSettings
 from recommender.segments import Base, Delta, Segments
 from recommender.settings import Settings
 from recommender.store import Store, open_store
 
-LOCK = ".watcher.lock"
 AT_ONCE = 500
 """Changes that make one segment, at the most: what comes first is not to wait for all that comes after it."""
 MOST_SEGMENTS = 8
@@ -68,7 +67,7 @@ def watching(settings: Settings, *, now: datetime) -> Iterator[Watcher]:
     """The one watcher of a data folder. Raises `Locked` where there is another one, and what opening the store raises."""
     with (
         open_store(settings.store_path) as store,
-        owned_lock(settings.deltas_path / LOCK, "another watcher is running", now=now),
+        writer_lock(settings.deltas_path, now=now, what="watcher"),
     ):
         yield Watcher(settings, store)
 

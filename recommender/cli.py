@@ -30,7 +30,7 @@ SHORT_HELPS = MappingProxyType(
         "import": "Import items or events from CSV, JSONL or Parquet files.",
         "reindex": "Build, judge and publish a generation.",
         "watch": "Embed new and changed items within seconds and hand them to the servers.",
-        "generations": "List, show, activate, roll back and verify generations.",
+        "generations": "List, show, compare, activate, roll back, verify and prune generations.",
         "placements": "Check and show placement files.",
         "store": "Make, upgrade and look into the store.",
         "serve": "Serve feeds over gRPC until SIGTERM or SIGINT; then finish what is running and exit with 0.",

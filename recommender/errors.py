@@ -13,6 +13,7 @@
     ├── RefusedGeneration        a generation did not pass its gate
     ├── ImportRefused            too many bad rows; nothing was changed
     ├── Locked                   another process holds the writer's lock
+    ├── Unchanged                there is nothing to build that is not there already
     └── StoreError               the store cannot do it now
         ├── SchemaMismatch       the store's schema is newer or older than this program
         ├── StoreBusy            the store's lock was not free in time
@@ -100,6 +101,14 @@ class ImportRefused(RecommenderError):
 
 class Locked(RecommenderError):
     """Another process holds a lock; the message says who."""
+
+
+class Unchanged(RecommenderError):
+    """Nothing has changed since the active generation was built."""
+
+    def __init__(self, generation_id: str, watermark: int) -> None:
+        super().__init__(f"nothing has changed since generation {generation_id} was built: the store is still at change {watermark}")
+        self.generation_id = generation_id
 
 
 class StoreError(RecommenderError):

@@ -315,6 +315,29 @@ class Judging(_Settings):
     """With fewer people to judge on, figures would mean nothing and the comparison is left out."""
 
 
+class Gate(_Settings):
+    """What a build must come up to before it is let in. None of it changes what is learnt or served."""
+
+    least_kept: float = Field(default=0.5, ge=0, le=1)
+    """Share of the parent's items, and of its events, that must still be there: a loss of more points to a broken import."""
+    most_growth: float = Field(default=10.0, ge=1, le=1_000_000)
+    """Times the parent's items, and its events, that may be there at the most: more points to an import that went in under other ids."""
+    growth_free: int = Field(default=100_000, ge=0)
+    """Up to so many items or events may be there whatever the parent had, since what begins grows fast."""
+    retrieval_recall: float = Field(default=0.95, ge=0, le=1)
+    """Share of the 100 nearest vectors that a search must find, beside a comparison with all."""
+    finds_itself: float = Field(default=0.99, ge=0, le=1)
+    """Share of sampled items that must come first when their own vector is searched for."""
+    reachable_from: int = Field(default=20, ge=1)
+    """Categories of so many live items or more must be in a feed that is filtered to them."""
+    empty_feeds: float = Field(default=0.01, ge=0, le=1)
+    """Share of sampled people's feeds that may be empty though something may be shown."""
+    latency_ms: float = Field(default=1_000.0, gt=0, le=3_600_000)
+    """Milliseconds that the median feed must stay below."""
+    latency_ratio: float = Field(default=5.0, gt=1, le=1_000)
+    """Times the parent's median feed that it must stay below."""
+
+
 class BuildSettings(_Settings):
     """Everything that a build needs besides data, an embedder and a seed."""
 
@@ -338,6 +361,7 @@ class BuildSettings(_Settings):
     response: Response = Response()
     blending: Blending = Blending()
     judging: Judging = Judging()
+    gate: Gate = Gate()
     embedder: str = Field(default="auto", min_length=1)
     """Name or folder of a sentence-transformers model; "auto" takes the MiniLM weights of the installed package."""
     embed_precision: Literal["float32", "bfloat16"] = "float32"
@@ -350,8 +374,8 @@ class BuildSettings(_Settings):
 
     @property
     def hash(self) -> str:
-        """Twelve hex digits that change when any setting does."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+        """Twelve hex digits that change when any setting does but those of the gate, which change nothing of what is learnt and served."""
+        return hashlib.sha256(self.model_dump_json(exclude={"gate"}).encode()).hexdigest()[:12]
 
 
 def load_build_settings(path: Path | None) -> BuildSettings:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn, TypeAlias, TypeVar
 from uuid import uuid4
 
 import grpc
+from grpc_health.v1 import health
 
 from recommender.errors import RecommenderError, StoreError
 from server.deadlines import remaining_of
@@ -31,7 +32,7 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
 class CallInterceptor(grpc.ServerInterceptor):
-    """Wraps every unary call; of streaming calls (reflection) it only limits number and age.
+    """Wraps every unary call; of streaming calls it limits number and age, and counts those whose requests are none (not reflection).
 
     `lanes`: the lane of each service, by its full name, that has one; whoever finds it full is turned away before anything is read.
     A domain error becomes its status code with its message. Anything else becomes INTERNAL with nothing but a request id,
@@ -77,6 +78,9 @@ class CallInterceptor(grpc.ServerInterceptor):
         if handler.stream_stream is not None:
             behaviour = self._streams.around(handler.stream_stream)
             wrapped = grpc.stream_stream_rpc_method_handler(behaviour, handler.request_deserializer, handler.response_serializer)
+        elif handler.unary_stream is not None and service != health.SERVICE_NAME:
+            streamed = self._streams.around(self._around_stream(method, handler.unary_stream))
+            wrapped = grpc.unary_stream_rpc_method_handler(streamed, handler.request_deserializer, handler.response_serializer)
         elif handler.unary_unary is not None:
             around = self._around(method, handler.unary_unary, lane)
             wrapped = grpc.unary_unary_rpc_method_handler(
@@ -142,6 +146,33 @@ class CallInterceptor(grpc.ServerInterceptor):
                 if _LOG.isEnabledFor(logging.DEBUG):
                     # Only names and numbers: messages quote what was given, which may be somebody's id.
                     _LOG.debug("call", extra={"method": method, "code": code.name, "ms": round(took * 1e3, 3), "error": error_name})
+
+        return call
+
+    def _around_stream(
+        self, method: str, behaviour: Callable[[Request, grpc.ServicerContext], Iterator[Response]]
+    ) -> Callable[[Request, grpc.ServicerContext], Iterator[Response]]:
+        """A stream of answers to one request: counted when it ends, its errors told as those of other calls are."""
+
+        def call(request: Request, context: grpc.ServicerContext) -> Iterator[Response]:
+            code = grpc.StatusCode.OK
+            try:
+                yield from behaviour(request, context)
+            except RecommenderError as error:
+                code = code_of(error, method)
+                _abort(context, code, message_of(error))
+            except GeneratorExit:
+                code = grpc.StatusCode.CANCELLED
+                raise
+            except Exception:
+                if context.code() is not None:  # type: ignore[attr-defined]
+                    code = context.code()  # type: ignore[attr-defined]
+                    raise
+                code, request_id = grpc.StatusCode.INTERNAL, uuid4().hex
+                _LOG.exception("call failed", extra={"method": method, "request_id": request_id})
+                _abort(context, code, f"internal error; the server's log has it as request {request_id}")
+            finally:
+                self._metrics.ended(method, code.name)
 
         return call
 

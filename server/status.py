@@ -18,6 +18,7 @@ from recommender.errors import (
     StoreBusy,
     StoreError,
     StoreUnwritable,
+    Unchanged,
 )
 
 CODES: dict[type[RecommenderError], StatusCode] = {
@@ -30,6 +31,7 @@ CODES: dict[type[RecommenderError], StatusCode] = {
     RefusedGeneration: StatusCode.FAILED_PRECONDITION,
     ImportRefused: StatusCode.INVALID_ARGUMENT,
     Locked: StatusCode.UNAVAILABLE,
+    Unchanged: StatusCode.FAILED_PRECONDITION,
     StoreError: StatusCode.UNAVAILABLE,
     SchemaMismatch: StatusCode.FAILED_PRECONDITION,
     StoreBusy: StatusCode.UNAVAILABLE,

@@ -24,11 +24,14 @@ class StreamLimit:
         self._free = BoundedSemaphore(most)
 
     def around(
-        self, behaviour: Callable[[Iterator[Request], grpc.ServicerContext], Iterator[Response]]
-    ) -> Callable[[Iterator[Request], grpc.ServicerContext], Iterator[Response]]:
-        """`behaviour` within the limit; a call beyond it is answered with RESOURCE_EXHAUSTED, one that grows too old CANCELLED."""
+        self, behaviour: Callable[[Request, grpc.ServicerContext], Iterator[Response]]
+    ) -> Callable[[Request, grpc.ServicerContext], Iterator[Response]]:
+        """`behaviour`, of one request or of a stream of them, within the limit.
 
-        def call(requests: Iterator[Request], context: grpc.ServicerContext) -> Iterator[Response]:
+        A call beyond it is answered with RESOURCE_EXHAUSTED, one that grows too old CANCELLED.
+        """
+
+        def call(requests: Request, context: grpc.ServicerContext) -> Iterator[Response]:
             if not self._free.acquire(blocking=False):
                 context.abort(
                     grpc.StatusCode.RESOURCE_EXHAUSTED,

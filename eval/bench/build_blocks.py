@@ -13,6 +13,7 @@ TITLES = {
     "stages": "Stages",
     "parts": "Parts of stages, some of which run beside each other",
     "files": "Files of the generation",
+    "nights": "A second night beside the first",
     "export": "Everybody's feed",
 }
 

@@ -28,6 +28,11 @@ _file = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--keep", is_flag=True, help="Build in the data folder itself and publish there, as reindex does; a copy is built without it."
 )
+@click.option(
+    "--changed",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Build without cached vectors, then once more after this share of the items has got another text, and show both nights.",
+)
 @click.option("--json", "json_file", type=_file, help="Also write all figures to this file.")
 @click.option("--markdown", "markdown_file", type=_file, help="Also write the tables to this file.")
 def bench_build(
@@ -37,6 +42,7 @@ def bench_build(
     workers: int,
     people: int | None,
     keep: bool,
+    changed: float | None,
     json_file: Path | None,
     markdown_file: Path | None,
 ) -> None:
@@ -45,6 +51,8 @@ def bench_build(
     Seconds by the clock and of processor time, on all cores together, and memory at its peak, for each stage; seconds by the clock for
     each learner. Vectors that a build cached before, or that items bring along, are not embedded again.
     """
+    if keep and changed is not None:
+        raise click.UsageError("--changed changes items, which --keep would keep: give one of the two")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from rich.console import Console
 
@@ -58,7 +66,7 @@ def bench_build(
     placement = (load_placements(placements) if placements else Placements.default()).get("")
     settings = load_build_settings(build_file)
     figures = measure_build(
-        data, settings, placement, reporter(sys.stderr), now=datetime.now(UTC), workers=workers, people=people, keep=keep
+        data, settings, placement, reporter(sys.stderr), now=datetime.now(UTC), workers=workers, people=people, keep=keep, changed=changed
     )
     console = Console(highlight=False)
     console.print(inputs_in_words(figures), markup=False)

@@ -49,6 +49,10 @@ class Measured:
         with self._lock:
             self.parts[name] = self.parts.get(name, 0.0) + time.monotonic() - started
 
+    def tell(self, message: str) -> None:
+        """See `Reporter`."""
+        self.shown.tell(message)
+
 
 def _cpu_s() -> float:
     """Seconds of processor time of this process and of those that it started and that have ended."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from indexing.embedding.cache import EmbeddingCache
 from indexing.embedding.model import Embedder
-from indexing.embedding.text import embedding_text
+from indexing.embedding.wanted import Wanted
 from recommender.items import Item
 from recommender.profile import BuildSettings
 from recommender.vectors import VectorIndex
@@ -57,9 +57,19 @@ def embed_items(
     All vectors have the length of the model's, or of most items' own where no text is embedded. `progress(done, total)` counts
     texts. Raises what loading the model raises.
     """
-    texts = ["" if item.embedding is not None else embedding_text(item) for item in items]
-    wanted = sorted({text for text in texts if text})
-    lengths = Counter(len(item.embedding) for item in items if item.embedding is not None)
+    return embed_wanted([Wanted.of(item) for item in items], find, cache_folder, progress=progress)
+
+
+def embed_wanted(
+    items: Sequence[Wanted],
+    find: Callable[[], Embedder],
+    cache_folder: Path,
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> CatalogueVectors:
+    """What `embed_items` does, for items of which no more is there than decides their vectors."""
+    wanted = sorted({item.text for item in items if item.text})
+    lengths = Counter(len(item.vector) for item in items if item.vector is not None)
     by_text: dict[str, npt.NDArray[np.float32]] = {}
     embedder, cached = "own" if lengths else "none", 0
     # Of lengths that are equally common the larger one is taken, so that the order of items does not matter.
@@ -83,14 +93,14 @@ def embed_items(
         dimension = len(next(iter(by_text.values())))
     vectors = np.zeros((len(items), dimension), dtype=np.float32)
     misfits: list[str] = []
-    for row, (item, text) in enumerate(zip(items, texts, strict=True)):
-        if item.embedding is not None:
-            if len(item.embedding) == dimension:
-                vectors[row] = item.embedding
+    for row, item in enumerate(items):
+        if item.vector is not None:
+            if len(item.vector) == dimension:
+                vectors[row] = item.vector
             else:
                 misfits.append(item.id)
-        elif text:
-            vectors[row] = by_text[text]
+        elif item.text:
+            vectors[row] = by_text[item.text]
     norms = np.linalg.norm(vectors, axis=1)
     has_vector = norms > 0
     vectors[has_vector] /= norms[has_vector, None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import grpc
@@ -30,6 +30,8 @@ from recommender.v1 import (
 
 TIMEOUT_S = 5.0
 HEALTH_PAUSE_S = 0.05
+WATCH_S = 60.0
+"""Seconds that one stream may take; a server ends it long before."""
 TRIES = 4
 """How often a call is sent, at the most, that the server turns away and asks to be tried again."""
 RETRY_SPREAD = 0.25
@@ -269,6 +271,38 @@ class Client:
     def rollback_generation(self, reason: str = "") -> generation_pb2.RollbackGenerationResponse:
         """Go back to the generation that was active before."""
         return self._call(self._generations.RollbackGeneration, generation_pb2.RollbackGenerationRequest(reason=reason))
+
+    def verify_generation(self, generation_id: str = "") -> generation_pb2.VerifyGenerationResponse:
+        """Compare every file of a generation, the active one by default, with its manifest."""
+        return self._call(self._generations.VerifyGeneration, generation_pb2.VerifyGenerationRequest(generation_id=generation_id))
+
+    def diff_generations(self, before_id: str, after_id: str) -> generation_pb2.DiffGenerationsResponse:
+        """Two generations side by side."""
+        request = generation_pb2.DiffGenerationsRequest(before_id=before_id, after_id=after_id)
+        return self._call(self._generations.DiffGenerations, request)
+
+    def prune_generations(self, keep: int, *, dry_run: bool = False) -> Sequence[str]:
+        """Remove all but the newest `keep` generations, the active one and the one to go back to; the ids of those that go."""
+        request = generation_pb2.PruneGenerationsRequest(keep=keep, dry_run=dry_run)
+        return self._call(self._generations.PruneGenerations, request).removed_ids
+
+    def watch_build(self) -> Iterator[generation_pb2.WatchBuildResponse]:
+        """How far the newest build is, at once and whenever that has changed; the last one says how it ended.
+
+        The server lets no stream grow old: it is asked again from where it ended, for as long as the build takes.
+        """
+        request = generation_pb2.WatchBuildRequest()
+        while True:
+            try:
+                for seen in self._generations.WatchBuild(request, timeout=WATCH_S):
+                    yield seen
+                    if seen.state != generation_pb2.BUILD_STATE_RUNNING:
+                        return
+                    request = generation_pb2.WatchBuildRequest(build=seen.build, after_sequence=seen.sequence)
+            except grpc.RpcError as error:
+                if not isinstance(error, grpc.Call) or error.code() is not grpc.StatusCode.CANCELLED:
+                    raise failure_of(error) from error
+                time.sleep(HEALTH_PAUSE_S)
 
     @property
     def _catalogue(self) -> catalog_pb2_grpc.CatalogServiceStub:

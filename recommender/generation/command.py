@@ -13,6 +13,7 @@ from rich.table import Table
 
 from recommender.errors import CorruptGeneration, NotFound
 from recommender.generation.folder import Generations
+from recommender.generation.writer_lock import writer_lock
 from recommender.settings import load_settings
 
 _DATA = click.option("--data", type=click.Path(path_type=Path), help="Folder of store, generations and caches.")
@@ -24,9 +25,9 @@ def _generations(data: Path | None) -> Generations:
     return Generations(load_settings(data=data).generations_path)
 
 
-@click.group("generations", short_help="List, show, activate, roll back and verify generations.")
+@click.group("generations", short_help="List, show, compare, activate, roll back, verify and prune generations.")
 def generations_group() -> None:
-    """List, show, activate, roll back and verify generations."""
+    """List, show, compare, activate, roll back, verify and prune generations."""
 
 
 @generations_group.command("list")
@@ -114,3 +115,41 @@ def verify(generation_id: str | None, data: Path | None) -> None:
             click.echo(str(error), err=True)
     if bad:
         raise bad[0]
+
+
+@generations_group.command()
+@click.argument("before")
+@click.argument("after")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@_DATA
+def diff(before: str, after: str, as_json: bool, data: Path | None) -> None:
+    """Set generation AFTER beside BEFORE: settings that differ, counts, items, figures with their intervals, and checks."""
+    from recommender.generation.diff_command import WIDEST, diff_json, show_diff
+    from recommender.generation.difference import difference_of
+
+    found = difference_of(_generations(data), before, after)
+    if as_json:
+        click.echo(diff_json(found))
+    else:
+        show_diff(found, Console(highlight=False, markup=False, width=WIDEST))
+
+
+@generations_group.command()
+@click.option("--keep", type=click.IntRange(min=1), required=True, help="Newest generations to keep.")
+@click.option("--dry-run", is_flag=True, help="Only say which ones would be removed.")
+@_DATA
+def prune(keep: int, dry_run: bool, data: Path | None) -> None:
+    """Remove all but the newest generations; the active one and the one to go back to stay as well.
+
+    Exit status: 0 done, 75 a build or another pruning is running.
+    """
+    generations = _generations(data)
+    if dry_run:
+        removed = generations.to_prune(keep)
+    else:
+        with writer_lock(generations.root, now=datetime.now(UTC), what="pruning"):
+            removed = generations.prune(keep)
+    for generation_id in removed:
+        click.echo(f"{'would be removed' if dry_run else 'removed'}: {generation_id}")
+    if not removed:
+        click.echo(f"nothing to remove: {len(generations.ids())} generations, {keep} to keep")

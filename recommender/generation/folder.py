@@ -7,6 +7,8 @@
         ACTIVATIONS.jsonl    who became active when, and why
         .checked.json        whose files have been compared with their manifests; may be lost
         <id>/                manifest.json and the files that it lists
+        .build.json          how far the newest build is, for whoever watches it; may be lost
+        .building/           what the stages of a build that is under way, or was killed, have made
         .new-…/              a build that is being written, or was killed; ignored and swept
         .old-…/              a generation that is being removed; likewise
 """
@@ -32,6 +34,7 @@ from pydantic import ValidationError
 
 from recommender.durable_files import FileEntry, difference, sync, synced_sha256, write_durably
 from recommender.errors import CorruptGeneration, NotFound, RecommenderError, RefusedGeneration
+from recommender.generation.build_progress import PROGRESS
 from recommender.generation.checked import NOTE, note_checked, was_checked
 from recommender.generation.contents import Contents, file_names
 from recommender.generation.manifest import FORMAT_VERSION, Manifest
@@ -279,23 +282,28 @@ class Generations:
             for pattern in (f"{UNFINISHED}*", f"{REMOVED}*"):
                 for path in self.root.glob(pattern):
                     shutil.rmtree(path)
-            for path in self.root.glob(f"{NOTE}.*"):
-                path.unlink(missing_ok=True)
+            for pattern in (f"{NOTE}.*", f"{PROGRESS}.*"):
+                for path in self.root.glob(pattern):
+                    path.unlink(missing_ok=True)
             if any(self.root.glob(f".{CURRENT}.*")):
                 with self._activating():
                     for path in self.root.glob(f".{CURRENT}.*"):
                         path.unlink()
 
+    def to_prune(self, keep: int) -> list[str]:
+        """Ids of all but the newest `keep` generations, the active one and its predecessor, newest first."""
+        current = self.current_id()
+        protected = {*self.ids()[:keep], current, self._before(current)}
+        return [generation_id for generation_id in self.ids() if generation_id not in protected]
+
     def prune(self, keep: int) -> list[str]:
-        """Remove all but the newest `keep` generations, the active one and its predecessor; returns the removed ids."""
+        """Remove what `to_prune` names; returns the removed ids. Only the holder of the writer's lock may call it."""
         if not self.ids()[keep:]:
             return []
         with self._writing("anything"):
             # No other one may become active between the choice and the removal.
             with self._activating():
-                current = self.current_id()
-                protected = {*self.ids()[:keep], current, self._before(current)}
-                removed = [generation_id for generation_id in self.ids() if generation_id not in protected]
+                removed = self.to_prune(keep)
                 # Renamed first, so that a kill leaves no generation that lacks some of its files.
                 for generation_id in removed:
                     (self.root / generation_id).rename(self.root / f"{REMOVED}{generation_id}")

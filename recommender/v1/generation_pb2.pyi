@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -18,6 +19,46 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _BuildState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _BuildStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BuildState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    BUILD_STATE_UNSPECIFIED: _BuildState.ValueType  # 0
+    """Not said."""
+    BUILD_STATE_RUNNING: _BuildState.ValueType  # 1
+    """It is running."""
+    BUILD_STATE_PUBLISHED: _BuildState.ValueType  # 2
+    """It ended; what it built has been activated."""
+    BUILD_STATE_REFUSED: _BuildState.ValueType  # 3
+    """It ended; its gate refused what it built, which is kept for inspection."""
+    BUILD_STATE_UNCHANGED: _BuildState.ValueType  # 4
+    """It ended; nothing had changed, so that there was nothing to build."""
+    BUILD_STATE_FAILED: _BuildState.ValueType  # 5
+    """It ended with an error."""
+    BUILD_STATE_DIED: _BuildState.ValueType  # 6
+    """Its process has gone without a word."""
+
+class BuildState(_BuildState, metaclass=_BuildStateEnumTypeWrapper):
+    """What has become of a build so far."""
+
+BUILD_STATE_UNSPECIFIED: BuildState.ValueType  # 0
+"""Not said."""
+BUILD_STATE_RUNNING: BuildState.ValueType  # 1
+"""It is running."""
+BUILD_STATE_PUBLISHED: BuildState.ValueType  # 2
+"""It ended; what it built has been activated."""
+BUILD_STATE_REFUSED: BuildState.ValueType  # 3
+"""It ended; its gate refused what it built, which is kept for inspection."""
+BUILD_STATE_UNCHANGED: BuildState.ValueType  # 4
+"""It ended; nothing had changed, so that there was nothing to build."""
+BUILD_STATE_FAILED: BuildState.ValueType  # 5
+"""It ended with an error."""
+BUILD_STATE_DIED: BuildState.ValueType  # 6
+"""Its process has gone without a word."""
+Global___BuildState: _TypeAlias = BuildState  # noqa: Y015
 
 @_typing.final
 class Metric(_message.Message):
@@ -349,3 +390,381 @@ class RollbackGenerationResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RollbackGenerationResponse: _TypeAlias = RollbackGenerationResponse  # noqa: Y015
+
+@_typing.final
+class VerifyGenerationRequest(_message.Message):
+    """Asks to check a generation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GENERATION_ID_FIELD_NUMBER: _builtins.int
+    generation_id: _builtins.str
+    """The generation's id; empty for the active one."""
+    def __init__(
+        self,
+        *,
+        generation_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation_id", b"generation_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyGenerationRequest: _TypeAlias = VerifyGenerationRequest  # noqa: Y015
+
+@_typing.final
+class VerifyGenerationResponse(_message.Message):
+    """All files are as the manifest says; a generation of which one is not is answered with FAILED_PRECONDITION, which names the file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GENERATION_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    files: _builtins.int
+    """How many files were compared."""
+    @_builtins.property
+    def generation(self) -> Global___Generation:
+        """The generation."""
+
+    def __init__(
+        self,
+        *,
+        generation: Global___Generation | None = ...,
+        files: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "generation", b"generation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyGenerationResponse: _TypeAlias = VerifyGenerationResponse  # noqa: Y015
+
+@_typing.final
+class DiffGenerationsRequest(_message.Message):
+    """Asks what tells two generations apart."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEFORE_ID_FIELD_NUMBER: _builtins.int
+    AFTER_ID_FIELD_NUMBER: _builtins.int
+    before_id: _builtins.str
+    """Required. The id of one generation."""
+    after_id: _builtins.str
+    """Required. The id of another one."""
+    def __init__(
+        self,
+        *,
+        before_id: _builtins.str = ...,
+        after_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_id", b"after_id", "before_id", b"before_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiffGenerationsRequest: _TypeAlias = DiffGenerationsRequest  # noqa: Y015
+
+@_typing.final
+class DiffGenerationsResponse(_message.Message):
+    """What tells two generations apart."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    LIBRARIES_FIELD_NUMBER: _builtins.int
+    ADDED_FIELD_NUMBER: _builtins.int
+    REMOVED_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    EMBEDDED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def before(self) -> Global___Generation:
+        """The one, with its report."""
+
+    @_builtins.property
+    def after(self) -> Global___Generation:
+        """The other one, with its report."""
+
+    @_builtins.property
+    def settings(self) -> _containers.RepeatedCompositeFieldContainer[Global___ValueChange]:
+        """Build settings that differ."""
+
+    @_builtins.property
+    def libraries(self) -> _containers.RepeatedCompositeFieldContainer[Global___ValueChange]:
+        """Versions of libraries that differ."""
+
+    @_builtins.property
+    def added(self) -> Global___ItemChanges:
+        """Items that only the other one has."""
+
+    @_builtins.property
+    def removed(self) -> Global___ItemChanges:
+        """Items that only the one has."""
+
+    @_builtins.property
+    def changed(self) -> Global___ItemChanges:
+        """Items of which anything that is shown or filtered by differs."""
+
+    @_builtins.property
+    def embedded(self) -> Global___ItemChanges:
+        """Items whose vectors differ."""
+
+    def __init__(
+        self,
+        *,
+        before: Global___Generation | None = ...,
+        after: Global___Generation | None = ...,
+        settings: _abc.Iterable[Global___ValueChange] | None = ...,
+        libraries: _abc.Iterable[Global___ValueChange] | None = ...,
+        added: Global___ItemChanges | None = ...,
+        removed: Global___ItemChanges | None = ...,
+        changed: Global___ItemChanges | None = ...,
+        embedded: Global___ItemChanges | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "after", b"after", "before", b"before", "changed", b"changed", "embedded", b"embedded", "removed", b"removed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "after", b"after", "before", b"before", "changed", b"changed", "embedded", b"embedded", "libraries", b"libraries", "removed", b"removed", "settings", b"settings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiffGenerationsResponse: _TypeAlias = DiffGenerationsResponse  # noqa: Y015
+
+@_typing.final
+class ValueChange(_message.Message):
+    """A value that differs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name, such as "collaborative.factors"."""
+    before: _builtins.str
+    """The value in the one, as JSON; empty where it has none of that name."""
+    after: _builtins.str
+    """The value in the other one, likewise."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        before: _builtins.str = ...,
+        after: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValueChange: _TypeAlias = ValueChange  # noqa: Y015
+
+@_typing.final
+class ItemChanges(_message.Message):
+    """Items of one kind."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNT_FIELD_NUMBER: _builtins.int
+    ITEM_IDS_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    """How many there are."""
+    @_builtins.property
+    def item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the first of them, 20 at the most."""
+
+    def __init__(
+        self,
+        *,
+        count: _builtins.int = ...,
+        item_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "item_ids", b"item_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ItemChanges: _TypeAlias = ItemChanges  # noqa: Y015
+
+@_typing.final
+class PruneGenerationsRequest(_message.Message):
+    """Asks to remove old generations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEEP_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    keep: _builtins.int
+    """Required. How many of the newest to keep, 1 or more."""
+    dry_run: _builtins.bool
+    """Whether to say only which ones would be removed."""
+    def __init__(
+        self,
+        *,
+        keep: _builtins.int = ...,
+        dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "keep", b"keep"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PruneGenerationsRequest: _TypeAlias = PruneGenerationsRequest  # noqa: Y015
+
+@_typing.final
+class PruneGenerationsResponse(_message.Message):
+    """What was removed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REMOVED_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def removed_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the removed generations, newest first."""
+
+    def __init__(
+        self,
+        *,
+        removed_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["removed_ids", b"removed_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PruneGenerationsResponse: _TypeAlias = PruneGenerationsResponse  # noqa: Y015
+
+@_typing.final
+class WatchBuildRequest(_message.Message):
+    """Asks how far the newest build is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUILD_FIELD_NUMBER: _builtins.int
+    AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    build: _builtins.str
+    """Name of the build of which something has been seen; empty for none."""
+    after_sequence: _builtins.int
+    """The sequence of what has been seen last of it; only what came later is sent."""
+    def __init__(
+        self,
+        *,
+        build: _builtins.str = ...,
+        after_sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "build", b"build"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchBuildRequest: _TypeAlias = WatchBuildRequest  # noqa: Y015
+
+@_typing.final
+class FinishedStage(_message.Message):
+    """A finished stage of a build."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    RESUMED_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name, such as "embed"."""
+    seconds: _builtins.float
+    """Seconds that it took."""
+    resumed: _builtins.bool
+    """Whether it was taken over from a build that was killed."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        seconds: _builtins.float = ...,
+        resumed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "resumed", b"resumed", "seconds", b"seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FinishedStage: _TypeAlias = FinishedStage  # noqa: Y015
+
+@_typing.final
+class WatchBuildResponse(_message.Message):
+    """How far a build is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUILD_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    STARTED_AT_FIELD_NUMBER: _builtins.int
+    UPDATED_AT_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    FINISHED_FIELD_NUMBER: _builtins.int
+    GENERATION_ID_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    build: _builtins.str
+    """Name of the build."""
+    sequence: _builtins.int
+    """Grows with every look at this build; to ask again with."""
+    state: Global___BuildState.ValueType
+    """What has become of it."""
+    owner: _builtins.str
+    """The process that builds."""
+    stage: _builtins.str
+    """The stage that is under way; empty between two and after the last."""
+    done: _builtins.int
+    """How much of the stage is done, in what it counts."""
+    total: _builtins.int
+    """Of how much; 0 where that is not known."""
+    generation_id: _builtins.str
+    """Id of the generation that was built; empty before the end, and where there is none."""
+    message: _builtins.str
+    """What is to be said of an end: why it failed, or was refused."""
+    @_builtins.property
+    def started_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was started."""
+
+    @_builtins.property
+    def updated_at(self) -> _timestamp_pb2.Timestamp:
+        """When this was so."""
+
+    @_builtins.property
+    def finished(self) -> _containers.RepeatedCompositeFieldContainer[Global___FinishedStage]:
+        """The stages that have finished, in their order."""
+
+    def __init__(
+        self,
+        *,
+        build: _builtins.str = ...,
+        sequence: _builtins.int = ...,
+        state: Global___BuildState.ValueType = ...,
+        owner: _builtins.str = ...,
+        started_at: _timestamp_pb2.Timestamp | None = ...,
+        updated_at: _timestamp_pb2.Timestamp | None = ...,
+        stage: _builtins.str = ...,
+        done: _builtins.int = ...,
+        total: _builtins.int = ...,
+        finished: _abc.Iterable[Global___FinishedStage] | None = ...,
+        generation_id: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build", b"build", "done", b"done", "finished", b"finished", "generation_id", b"generation_id", "message", b"message", "owner", b"owner", "sequence", b"sequence", "stage", b"stage", "started_at", b"started_at", "state", b"state", "total", b"total", "updated_at", b"updated_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchBuildResponse: _TypeAlias = WatchBuildResponse  # noqa: Y015

@@ -55,6 +55,26 @@ class GenerationServiceStub:
                 request_serializer=recommender_dot_v1_dot_generation__pb2.RollbackGenerationRequest.SerializeToString,
                 response_deserializer=recommender_dot_v1_dot_generation__pb2.RollbackGenerationResponse.FromString,
                 _registered_method=True)
+        self.VerifyGeneration = channel.unary_unary(
+                '/recommender.v1.GenerationService/VerifyGeneration',
+                request_serializer=recommender_dot_v1_dot_generation__pb2.VerifyGenerationRequest.SerializeToString,
+                response_deserializer=recommender_dot_v1_dot_generation__pb2.VerifyGenerationResponse.FromString,
+                _registered_method=True)
+        self.DiffGenerations = channel.unary_unary(
+                '/recommender.v1.GenerationService/DiffGenerations',
+                request_serializer=recommender_dot_v1_dot_generation__pb2.DiffGenerationsRequest.SerializeToString,
+                response_deserializer=recommender_dot_v1_dot_generation__pb2.DiffGenerationsResponse.FromString,
+                _registered_method=True)
+        self.PruneGenerations = channel.unary_unary(
+                '/recommender.v1.GenerationService/PruneGenerations',
+                request_serializer=recommender_dot_v1_dot_generation__pb2.PruneGenerationsRequest.SerializeToString,
+                response_deserializer=recommender_dot_v1_dot_generation__pb2.PruneGenerationsResponse.FromString,
+                _registered_method=True)
+        self.WatchBuild = channel.unary_stream(
+                '/recommender.v1.GenerationService/WatchBuild',
+                request_serializer=recommender_dot_v1_dot_generation__pb2.WatchBuildRequest.SerializeToString,
+                response_deserializer=recommender_dot_v1_dot_generation__pb2.WatchBuildResponse.FromString,
+                _registered_method=True)
 
 
 class GenerationServiceServicer:
@@ -89,6 +109,35 @@ class GenerationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def VerifyGeneration(self, request, context):
+        """Compares every file of a generation with its manifest.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiffGenerations(self, request, context):
+        """Sets two generations side by side.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PruneGenerations(self, request, context):
+        """Removes all but the newest generations, the active one and the one to go back to. UNAVAILABLE while a build is running.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchBuild(self, request, context):
+        """Says how far the newest build is, at once and again whenever that has changed. The stream ends with the build, and after some seconds in
+        any case, since it takes up a thread: who wants to see more asks again with what it has seen last.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GenerationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +160,26 @@ def add_GenerationServiceServicer_to_server(servicer, server):
                     servicer.RollbackGeneration,
                     request_deserializer=recommender_dot_v1_dot_generation__pb2.RollbackGenerationRequest.FromString,
                     response_serializer=recommender_dot_v1_dot_generation__pb2.RollbackGenerationResponse.SerializeToString,
+            ),
+            'VerifyGeneration': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyGeneration,
+                    request_deserializer=recommender_dot_v1_dot_generation__pb2.VerifyGenerationRequest.FromString,
+                    response_serializer=recommender_dot_v1_dot_generation__pb2.VerifyGenerationResponse.SerializeToString,
+            ),
+            'DiffGenerations': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffGenerations,
+                    request_deserializer=recommender_dot_v1_dot_generation__pb2.DiffGenerationsRequest.FromString,
+                    response_serializer=recommender_dot_v1_dot_generation__pb2.DiffGenerationsResponse.SerializeToString,
+            ),
+            'PruneGenerations': grpc.unary_unary_rpc_method_handler(
+                    servicer.PruneGenerations,
+                    request_deserializer=recommender_dot_v1_dot_generation__pb2.PruneGenerationsRequest.FromString,
+                    response_serializer=recommender_dot_v1_dot_generation__pb2.PruneGenerationsResponse.SerializeToString,
+            ),
+            'WatchBuild': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchBuild,
+                    request_deserializer=recommender_dot_v1_dot_generation__pb2.WatchBuildRequest.FromString,
+                    response_serializer=recommender_dot_v1_dot_generation__pb2.WatchBuildResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +291,114 @@ class GenerationService:
             '/recommender.v1.GenerationService/RollbackGeneration',
             recommender_dot_v1_dot_generation__pb2.RollbackGenerationRequest.SerializeToString,
             recommender_dot_v1_dot_generation__pb2.RollbackGenerationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyGeneration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/recommender.v1.GenerationService/VerifyGeneration',
+            recommender_dot_v1_dot_generation__pb2.VerifyGenerationRequest.SerializeToString,
+            recommender_dot_v1_dot_generation__pb2.VerifyGenerationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffGenerations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/recommender.v1.GenerationService/DiffGenerations',
+            recommender_dot_v1_dot_generation__pb2.DiffGenerationsRequest.SerializeToString,
+            recommender_dot_v1_dot_generation__pb2.DiffGenerationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PruneGenerations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/recommender.v1.GenerationService/PruneGenerations',
+            recommender_dot_v1_dot_generation__pb2.PruneGenerationsRequest.SerializeToString,
+            recommender_dot_v1_dot_generation__pb2.PruneGenerationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchBuild(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/recommender.v1.GenerationService/WatchBuild',
+            recommender_dot_v1_dot_generation__pb2.WatchBuildRequest.SerializeToString,
+            recommender_dot_v1_dot_generation__pb2.WatchBuildResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,16 @@ class GenerationServiceStub:
     """Makes a generation the serving one, after checking its files."""
     RollbackGeneration: _grpc.UnaryUnaryMultiCallable[_generation_pb2.RollbackGenerationRequest, _generation_pb2.RollbackGenerationResponse]
     """Goes back to the generation that served before."""
+    VerifyGeneration: _grpc.UnaryUnaryMultiCallable[_generation_pb2.VerifyGenerationRequest, _generation_pb2.VerifyGenerationResponse]
+    """Compares every file of a generation with its manifest."""
+    DiffGenerations: _grpc.UnaryUnaryMultiCallable[_generation_pb2.DiffGenerationsRequest, _generation_pb2.DiffGenerationsResponse]
+    """Sets two generations side by side."""
+    PruneGenerations: _grpc.UnaryUnaryMultiCallable[_generation_pb2.PruneGenerationsRequest, _generation_pb2.PruneGenerationsResponse]
+    """Removes all but the newest generations, the active one and the one to go back to. UNAVAILABLE while a build is running."""
+    WatchBuild: _grpc.UnaryStreamMultiCallable[_generation_pb2.WatchBuildRequest, _generation_pb2.WatchBuildResponse]
+    """Says how far the newest build is, at once and again whenever that has changed. The stream ends with the build, and after some seconds in
+    any case, since it takes up a thread: who wants to see more asks again with what it has seen last.
+    """
 
 @_typing.type_check_only
 class GenerationServiceAsyncStub(GenerationServiceStub):
@@ -55,6 +65,16 @@ class GenerationServiceAsyncStub(GenerationServiceStub):
     """Makes a generation the serving one, after checking its files."""
     RollbackGeneration: _aio.UnaryUnaryMultiCallable[_generation_pb2.RollbackGenerationRequest, _generation_pb2.RollbackGenerationResponse]  # type: ignore[assignment]
     """Goes back to the generation that served before."""
+    VerifyGeneration: _aio.UnaryUnaryMultiCallable[_generation_pb2.VerifyGenerationRequest, _generation_pb2.VerifyGenerationResponse]  # type: ignore[assignment]
+    """Compares every file of a generation with its manifest."""
+    DiffGenerations: _aio.UnaryUnaryMultiCallable[_generation_pb2.DiffGenerationsRequest, _generation_pb2.DiffGenerationsResponse]  # type: ignore[assignment]
+    """Sets two generations side by side."""
+    PruneGenerations: _aio.UnaryUnaryMultiCallable[_generation_pb2.PruneGenerationsRequest, _generation_pb2.PruneGenerationsResponse]  # type: ignore[assignment]
+    """Removes all but the newest generations, the active one and the one to go back to. UNAVAILABLE while a build is running."""
+    WatchBuild: _aio.UnaryStreamMultiCallable[_generation_pb2.WatchBuildRequest, _generation_pb2.WatchBuildResponse]  # type: ignore[assignment]
+    """Says how far the newest build is, at once and again whenever that has changed. The stream ends with the build, and after some seconds in
+    any case, since it takes up a thread: who wants to see more asks again with what it has seen last.
+    """
 
 class GenerationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Shows the published generations and chooses the one that serves."""
@@ -90,5 +110,39 @@ class GenerationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_generation_pb2.RollbackGenerationResponse, _abc.Awaitable[_generation_pb2.RollbackGenerationResponse]]:
         """Goes back to the generation that served before."""
+
+    @_abc_1.abstractmethod
+    def VerifyGeneration(
+        self,
+        request: _generation_pb2.VerifyGenerationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generation_pb2.VerifyGenerationResponse, _abc.Awaitable[_generation_pb2.VerifyGenerationResponse]]:
+        """Compares every file of a generation with its manifest."""
+
+    @_abc_1.abstractmethod
+    def DiffGenerations(
+        self,
+        request: _generation_pb2.DiffGenerationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generation_pb2.DiffGenerationsResponse, _abc.Awaitable[_generation_pb2.DiffGenerationsResponse]]:
+        """Sets two generations side by side."""
+
+    @_abc_1.abstractmethod
+    def PruneGenerations(
+        self,
+        request: _generation_pb2.PruneGenerationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generation_pb2.PruneGenerationsResponse, _abc.Awaitable[_generation_pb2.PruneGenerationsResponse]]:
+        """Removes all but the newest generations, the active one and the one to go back to. UNAVAILABLE while a build is running."""
+
+    @_abc_1.abstractmethod
+    def WatchBuild(
+        self,
+        request: _generation_pb2.WatchBuildRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_generation_pb2.WatchBuildResponse], _abc.AsyncIterator[_generation_pb2.WatchBuildResponse]]:
+        """Says how far the newest build is, at once and again whenever that has changed. The stream ends with the build, and after some seconds in
+        any case, since it takes up a thread: who wants to see more asks again with what it has seen last.
+        """
 
 def add_GenerationServiceServicer_to_server(servicer: GenerationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

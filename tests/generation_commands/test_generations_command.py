@@ -16,6 +16,7 @@ from worlds import NOW, World
 
 from recommender.cli import run
 from recommender.generation import GateCheck, Generations, Manifest
+from recommender.generation.writer_lock import writer_lock
 
 
 class Shop:
@@ -193,3 +194,48 @@ def test_the_installed_command_runs_without_what_only_building_needs(shop: Shop)
     assert done.stdout.splitlines() == [f"active: {shop.first}; before: {shop.second}", "0 []"]
     at = datetime.fromisoformat(shop.generations.activations()[-1]["at"])
     assert abs(datetime.now(UTC) - at) < timedelta(hours=1)
+
+
+def test_diff_sets_two_generations_side_by_side(shop: Shop) -> None:
+    code, out, _ = shop.run("diff", shop.first, shop.refused)
+    assert code == 0
+    assert "0 items added\n0 items removed\n0 items changed\n0 vectors changed\n" in out
+    assert re.search(rf"id +{shop.first} +{shop.refused}", out)
+    assert re.search(r"gate +passed +refused", out)
+    assert re.search(r"blend/ndcg@10 +0\.\d{4} \[0\.\d{4}, [01]\.\d{4}\] +0\.\d{4} \[", out)
+    assert re.search(r"over-popularity +passed +FAILED: blend − popularity: 2", out)
+
+    code, out, _ = shop.run("diff", shop.first, shop.refused, "--json")
+    shown = json.loads(out)
+    assert (shown["before"]["id"], shown["after"]["id"]) == (shop.first, shop.refused)
+    assert (shown["settings"], shown["added"]) == ({}, {"count": 0, "ids": []})
+    assert [check["passed"] for check in shown["checks"]["over-popularity"]] == [True, False]
+
+
+def test_diff_names_a_generation_that_is_not_there(shop: Shop) -> None:
+    code, _, err = shop.run("diff", shop.first, "20990101T000000-00000000")
+    assert code == 1
+    assert err.startswith("error: no generation '20990101T000000-00000000'; there are: ")
+
+
+def test_prune_keeps_the_newest_the_active_one_and_the_one_before_it(shop: Shop) -> None:
+    shop.generations.activate(shop.refused, now=NOW + timedelta(hours=2), reason="tried")
+    before = shop.generations.ids()
+
+    code, out, _ = shop.run("prune", "--keep", "1", "--dry-run")
+    assert (code, out) == (0, f"would be removed: {shop.first}\n")
+    assert shop.generations.ids() == before
+
+    code, out, _ = shop.run("prune", "--keep", "1")
+    assert (code, out) == (0, f"removed: {shop.first}\n")
+    assert shop.generations.ids() == [shop.refused, shop.second]
+    assert shop.run("prune", "--keep", "1")[1] == "nothing to remove: 2 generations, 1 to keep\n"
+    assert shop.run("prune", "--keep", "0")[0] == 2
+
+
+def test_prune_waits_for_no_build(shop: Shop) -> None:
+    with writer_lock(shop.generations.root, now=NOW):
+        code, _, err = shop.run("prune", "--keep", "1")
+    assert code == 75
+    assert err.startswith("error: another build is running: process ")
+    assert len(shop.generations.ids()) == 3

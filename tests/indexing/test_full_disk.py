@@ -42,13 +42,16 @@ def test_a_build_that_cannot_be_written_says_so_and_leaves_the_old_one_serving(
     code, run = warm.run(*arguments, file_limit=STORE_NEEDS)
     assert code == 1
     assert run.lines[-1] == {"stage": "publish", "state": "started"}
+    told = [line["message"] for line in run.lines if line["state"] == "told"]
+    assert len(told) == 1, "the build goes on where checkpoints do not fit on the disk"
+    assert told[0].endswith("; the build goes on, and would begin anew after a kill")
     [message] = run.rest
     assert message.startswith(f"error: cannot write a generation below {settings.generations_path}: ")
     assert message.endswith("; the active generation is as it was\n")
 
     assert generations.ids() == [before]
     assert generations.current_id() == before
-    assert {path.name for path in settings.generations_path.glob(".*")} == {".writer.lock", ".checked.json"}
+    assert {path.name for path in settings.generations_path.glob(".*")} == {".writer.lock", ".checked.json", ".build.json"}
     [feed] = Recommender.of(generations.load(before)).feeds([Query(Placement(name="home"), size=10)], now=NOW)
     assert len(feed.numbers) == 10
     assert warm.run(*arguments)[0] == 0

@@ -43,7 +43,7 @@ def leftovers(settings: Settings) -> set[str]:
     """What lies in the folder besides generations and the files that belong there."""
     generations = Generations(settings.generations_path)
     names = {path.name for path in settings.generations_path.iterdir()}
-    return names - {*generations.ids(), "CURRENT", "ACTIVATIONS.jsonl", ".writer.lock", ".checked.json"}
+    return names - {*generations.ids(), "CURRENT", "ACTIVATIONS.jsonl", ".writer.lock", ".checked.json", ".build.json"}
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 from worlds import NOW, World, fill_store, films, watched
 
 from indexing.building import Outcome, reindex
+from indexing.gate.judgement import OVER_PARENT
 from indexing.progress import Lines
 from indexing.snapshot import read_snapshot
 from recommender.engine import Recommender
@@ -91,7 +92,8 @@ def test_a_later_build_names_its_parent(modelless: Callable[..., Settings]) -> N
     settings = modelless()
     first, second = (build(settings, now=NOW + timedelta(days=day), settings_of_build=JUDGED) for day in range(2))
     assert second.manifest.parent == first.manifest.id
-    assert next(check.message for check in second.manifest.checks if check.name == "over-parent") == "no parent with other settings"
+    why = f"not judged: {first.manifest.id} was built with the same settings, so that its fit at the cut is this one"
+    assert {check.message for check in second.manifest.checks if check.name in OVER_PARENT} == {why}
 
 
 def test_other_settings_are_compared_with_the_parents_on_one_cut(modelless: Callable[..., Settings]) -> None:
@@ -99,8 +101,20 @@ def test_other_settings_are_compared_with_the_parents_on_one_cut(modelless: Call
     build(settings, settings_of_build=JUDGED)
     changed = JUDGED.model_copy(update={"collaborative": Collaborative(factors=16)})
     second = build(settings, now=NOW + timedelta(days=1), settings_of_build=changed)
-    message = next(check.message for check in second.manifest.checks if check.name == "over-parent")
-    assert message.startswith("these settings − the parent's on the same cut")
+    messages = [check.message for check in second.manifest.checks if check.name in OVER_PARENT]
+    assert len(messages) == 2
+    assert all(message.startswith("these settings − the parent's on the same cut") for message in messages)
+
+
+def test_after_a_rollback_the_settings_that_serve_again_are_fitted_to_the_same_cut(modelless: Callable[..., Settings]) -> None:
+    settings = modelless()
+    first = build(settings, settings_of_build=JUDGED).manifest
+    changed = JUDGED.model_copy(update={"collaborative": Collaborative(factors=16)})
+    build(settings, now=NOW + timedelta(days=1), settings_of_build=changed, force="tried out")
+    Generations(settings.generations_path).rollback(now=NOW + timedelta(days=1))
+    third = build(settings, now=NOW + timedelta(days=2), settings_of_build=changed).manifest
+    assert third.parent == first.id
+    assert all(check.message.startswith("these settings −") for check in third.checks if check.name in OVER_PARENT)
 
 
 def test_a_parent_whose_settings_another_release_wrote_does_not_stop_a_build(modelless: Callable[..., Settings]) -> None:
@@ -238,7 +252,7 @@ def test_old_generations_are_pruned_but_not_those_that_one_may_go_back_to(modell
 def test_a_file_in_place_of_the_folder_of_generations_is_a_clear_error(modelless: Callable[..., Settings]) -> None:
     settings = modelless()
     settings.generations_path.write_text("in the way")
-    with pytest.raises(RecommenderError, match=r"cannot lock the generations below .*generations: File exists"):
+    with pytest.raises(RecommenderError, match=r"cannot lock .*generations: File exists"):
         build(settings)
 
 
@@ -269,6 +283,23 @@ def test_a_changed_title_is_all_that_the_next_night_embeds(fresh_world: Callable
         store.upsert_items([replace(item, title="The hedge and the meadow")], now=NOW)
     again = world.reindex()
     assert (again.embedded, again.cached) == (1, 59)
+
+
+def test_a_second_night_embeds_exactly_the_one_in_a_hundred_that_changed(tmp_path: Path, model: Path) -> None:
+    items = [Item(f"item-{number}", ItemKind.ARTICLE, title=f"rocket {number}", text=f"planet {number}") for number in range(300)]
+    settings = fill_store(tmp_path / "data", items, [watched("p", "item-1", NOW - timedelta(days=1))])
+    of_model = BUILD.model_copy(update={"embedder": str(model)})
+    first = build(settings, settings_of_build=of_model)
+    assert (first.embedded, first.cached) == (300, 0)
+    with open_store(settings.store_path) as store:
+        changed = [replace(item, text=f"{item.text} again") for item in items[::100]]
+        store.upsert_items([*changed, *(replace(item, price=9.0, brand="new") for item in items[1::100])], now=NOW)
+    second = build(settings, now=NOW + timedelta(days=1), settings_of_build=of_model)
+    # What is no text is not embedded.
+    assert (second.embedded, second.cached) == (3, 297)
+    assert second.manifest.files["vectors.faiss"] != first.manifest.files["vectors.faiss"]
+    third = build(settings, now=NOW + timedelta(days=2), settings_of_build=of_model)
+    assert (third.embedded, third.cached) == (0, 300)
 
 
 def test_build_settings_change_what_is_built(modelless: Callable[..., Settings]) -> None:

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from worlds import NOW
 
-from recommender.cli import run
+from indexing.command import REFUSED, UNCHANGED, reindex
+from recommender.cli import FAILED, INTERRUPTED, LOCKED, run
 from recommender.generation import Generations, Manifest
+from recommender.generation.writer_lock import writer_lock
 from recommender.judging import VARIANTS
 from recommender.settings import Settings
 from recommender.store import open_store
@@ -53,7 +56,7 @@ def test_every_stage_is_told_on_standard_error_and_the_checks_on_standard_output
         "publish": 2,
     }
     assert "Judged: a twin fitted on events before" in shown.out.replace("\n", " ")
-    assert "passed  items: 60 items" in shown.out
+    assert "passed  items: 60 items, 60 of them live; at least one must be" in shown.out
     current = Generations(settings.generations_path).current_id()
     assert f"generation {current}: active; 60 items, 480 events, 0 texts embedded, 0 from the cache" in shown.out
 
@@ -64,8 +67,24 @@ def test_the_report_holds_the_manifest_and_what_became_of_it(
     settings, path = modelless(), tmp_path / "report.json"
     assert run(["reindex", "--data", str(settings.data), "--json", str(path), "--keep", "1"]) == 0
     report = json.loads(path.read_text())
-    assert report.keys() == {"manifest", "activated", "embedded", "cached", "pruned"}
-    assert (report["activated"], report["embedded"], report["cached"], report["pruned"]) == (True, 0, 0, [])
+    assert report.keys() == {
+        "outcome",
+        "message",
+        "manifest",
+        "activated",
+        "forced",
+        "stages",
+        "embedded",
+        "cached",
+        "latencies",
+        "pruned",
+    }
+    assert (report["outcome"], report["activated"], report["forced"], report["message"]) == ("published", True, "", "")
+    assert (report["embedded"], report["cached"], report["pruned"]) == (0, 0, [])
+    assert [took["name"] for took in report["stages"]] == STAGES
+    assert all(took["seconds"] >= 0 and took["resumed"] is False for took in report["stages"])
+    assert report["latencies"]["ours_ms"] > 0
+    assert report["latencies"]["parent_ms"] is None
     manifest = Manifest.model_validate(report["manifest"])
     assert manifest == Generations(settings.generations_path).manifest(manifest.id)
     assert {metric.name for metric in manifest.metrics} >= {"blend/ndcg@10", "popularity/ndcg@10"}
@@ -94,21 +113,27 @@ def test_a_refused_build_ends_with_3_and_says_how_to_activate_it(
     shown = capsys.readouterr().out
     refused = next(generation_id for generation_id in generations.ids() if generation_id != before)
     assert generations.current_id() == before
-    assert "FAILED  items-kept: 20, the parent had 60" in shown
+    assert "FAILED  items-kept: 20, the parent had 60; at least 30 must be left" in shown
     assert f"generation {refused}: refused by its gate and kept, not active" in shown
-    assert json.loads(path.read_text())["activated"] is False
+    report = json.loads(path.read_text())
+    assert (report["outcome"], report["activated"]) == ("refused", False)
+    assert "items-kept" in [check["name"] for check in report["manifest"]["checks"] if not check["passed"]]
 
     advised = next(line for line in shown.splitlines() if "recommender generations activate" in line).split("recommender ", 1)[1]
     assert run([*advised.replace("REASON", "sold").split(), "--data", str(settings.data)]) == 0
     assert generations.current_id() == refused
 
 
-def test_force_activates_what_the_gate_refuses_and_records_the_reason(modelless: Callable[..., Settings], quick: Path) -> None:
+def test_force_activates_what_the_gate_refuses_and_records_the_reason(
+    modelless: Callable[..., Settings], quick: Path, tmp_path: Path
+) -> None:
     settings = modelless()
     arguments = ["reindex", "--data", str(settings.data), "--build", str(quick)]
     assert run(arguments) == 0
     lose_most_items(settings)
-    assert run([*arguments, "--force", "the shop was sold"]) == 0
+    report = tmp_path / "report.json"
+    assert run([*arguments, "--force", "the shop was sold", "--json", str(report)]) == 0
+    assert json.loads(report.read_text())["forced"] == "the shop was sold"
     generations = Generations(settings.generations_path)
     assert generations.current_id() == generations.activations()[-1]["id"]
     assert generations.activations()[-1]["reason"] == "the shop was sold"
@@ -132,7 +157,7 @@ def test_an_unusable_folder_of_generations_is_told_in_one_line(
     settings.generations_path.write_text("in the way")
     assert run(["reindex", "--data", str(settings.data)]) == 1
     [message] = capsys.readouterr().err.splitlines()
-    assert message.startswith(f"error: cannot lock the generations below {settings.generations_path}: File exists")
+    assert message.startswith(f"error: cannot lock {settings.generations_path}: File exists")
 
 
 def test_an_embedder_that_does_not_exist_is_told_in_one_line(
@@ -162,3 +187,46 @@ def test_the_first_placement_of_the_file_is_judged(
 @pytest.mark.parametrize("arguments", [["--keep", "0"], ["--keep", "many"], ["--nonsense"], ["unexpected"]])
 def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["reindex", *arguments]) == 2
+
+
+def test_nothing_is_built_where_nothing_has_changed_if_asked_so(
+    modelless: Callable[..., Settings], quick: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, report = modelless(), tmp_path / "report.json"
+    arguments = ["reindex", "--data", str(settings.data), "--if-changed", "--json", str(report)]
+    assert run([*arguments, "--build", str(quick)]) == 0
+    generations = Generations(settings.generations_path)
+    only = generations.current_id()
+    capsys.readouterr()
+
+    assert run([*arguments, "--build", str(quick)]) == 4
+
+    assert capsys.readouterr().out.startswith(f"nothing has changed since generation {only} was built")
+    assert json.loads(report.read_text())["outcome"] == "unchanged"
+    assert generations.ids() == [only]
+    # Other settings are a change, and so is one more event or item.
+    assert run(["reindex", "--data", str(settings.data), "--if-changed"]) == 0
+    lose_most_items(settings)
+    assert run([*arguments, "--build", str(quick)]) == 3
+
+
+def test_a_build_that_fails_or_finds_another_one_running_reports_that(
+    modelless: Callable[..., Settings], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, report = modelless(), tmp_path / "report.json"
+    arguments = ["reindex", "--data", str(settings.data), "--json", str(report)]
+    with writer_lock(settings.generations_path, now=NOW):
+        assert run(arguments) == 75
+    told = json.loads(report.read_text())
+    assert told["outcome"] == "locked"
+    assert told["message"] in capsys.readouterr().err
+    assert run(["reindex", "--data", str(tmp_path / "nowhere"), "--json", str(report)]) == 1
+    assert json.loads(report.read_text())["outcome"] == "failed"
+
+
+def test_every_exit_code_stands_in_the_help_and_in_readme() -> None:
+    shown = CliRunner().invoke(reindex, ["--help"]).output
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    table = {int(code) for code in re.findall(r"^\| `(\d+)` \| ", readme, re.MULTILINE)}
+    said = {int(code) for code in re.findall(r"\b(\d+) [a-z]", shown[shown.index("Exit status") :].split("\n\n")[0])}
+    assert said == table == {0, FAILED, 2, REFUSED, UNCHANGED, LOCKED, INTERRUPTED}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import pytest
 from worlds import NOW
 
-from indexing.writer_lock import LOCK, writer_lock
 from recommender.errors import Locked, RecommenderError
 from recommender.generation import Generations
+from recommender.generation.writer_lock import LOCK, is_held, writer_lock
 from recommender.settings import Settings
 
 
@@ -20,6 +21,7 @@ def test_the_lock_is_held_by_one_and_free_again_afterwards(tmp_path: Path) -> No
         pass
     with writer_lock(tmp_path, now=NOW):
         owner = (tmp_path / LOCK).read_text()
+    assert owner.startswith("build by process ")
     assert owner.endswith(f"since {NOW.isoformat(timespec='seconds')}")
 
 
@@ -30,6 +32,37 @@ def test_the_lock_is_freed_when_its_holder_fails(tmp_path: Path) -> None:
         pass
 
 
+def test_whoever_waits_is_told_what_is_running(tmp_path: Path) -> None:
+    with (
+        writer_lock(tmp_path, now=NOW, what="pruning"),
+        pytest.raises(Locked, match=f"another pruning is running: process {os.getpid()} on "),
+        writer_lock(tmp_path, now=NOW),
+    ):
+        pass
+
+
+def test_whether_it_is_held_can_be_seen_by_others_and_looking_keeps_no_writer_out(tmp_path: Path) -> None:
+    assert not is_held(tmp_path)
+    with writer_lock(tmp_path, now=NOW):
+        assert is_held(tmp_path)
+    assert not is_held(tmp_path)
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            is_held(tmp_path)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        for _ in range(200):
+            with writer_lock(tmp_path, now=NOW):
+                pass
+    finally:
+        over.set()
+        watcher.join()
+
+
 def test_the_folder_is_made_where_it_is_missing(tmp_path: Path) -> None:
     with writer_lock(tmp_path / "a" / "b", now=NOW):
         assert (tmp_path / "a" / "b").is_dir()
@@ -38,7 +71,7 @@ def test_the_folder_is_made_where_it_is_missing(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(RecommenderError, match=r"cannot lock the generations below .*file/generations: Not a directory"),
+        pytest.raises(RecommenderError, match=r"cannot lock .*file/generations: Not a directory"),
         writer_lock(tmp_path / "file" / "generations", now=NOW),
     ):
         pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
@@ -11,7 +12,8 @@ import pytest
 from handmade import NOW, contents_of, engine_of
 from waiting import soon
 
-from recommender.client import Missing, Refused, Unavailable
+from recommender.client import InvalidArgument, Missing, Refused, Unavailable
+from recommender.generation.writer_lock import writer_lock
 from recommender.items import ItemState
 from server.warming import warm
 
@@ -235,3 +237,63 @@ def test_a_generation_that_its_gate_refused_needs_a_reason(live: Deployment, wor
 def test_there_is_nothing_to_go_back_to_after_the_first_activation(live: Deployment) -> None:
     with pytest.raises(Missing, match="no generation before"):
         live.client.rollback_generation()
+
+
+def test_a_generation_is_verified_file_by_file(live: Deployment, world: World) -> None:
+    second = world.publish(activate=False)
+
+    sound = live.client.verify_generation()
+    damage(world, second)
+
+    assert sound.generation.active
+    assert sound.files > 20
+    with pytest.raises(Refused, match=f"generation {second} is refused: popularity.npy: has another checksum"):
+        live.client.verify_generation(second)
+    with pytest.raises(Missing, match="no generation"):
+        live.client.verify_generation("20990101T000000-00000000")
+
+
+def test_two_generations_are_set_side_by_side(live: Deployment, world: World) -> None:
+    first = live.client.get_generation().id
+    with world.open() as store:
+        item = store.get_items(["comedy-03"])[0].item
+        store.upsert_items([replace(item, title="Renamed"), replace(item, id="comedy-12")], now=NOW)
+        store.delete_items(["drama-01"], now=NOW)
+    second = world.publish(activate=False)
+
+    diff = live.client.diff_generations(first, second)
+
+    assert (diff.before.id, diff.before.active, diff.after.id, diff.after.active) == (first, True, second, False)
+    assert [m.name for m in diff.after.metrics] == ["blend/ndcg@10"]
+    assert {name: (items.count, list(items.item_ids)) for name, items in (("+", diff.added), ("-", diff.removed), ("~", diff.changed))} == {
+        "+": (1, ["comedy-12"]),
+        "-": (1, ["drama-01"]),
+        "~": (1, ["comedy-03"]),
+    }
+    assert not diff.settings
+    with pytest.raises(InvalidArgument, match="after_id: given ''"):
+        live.client.diff_generations(first, "")
+
+
+def test_old_generations_are_pruned_but_not_those_that_one_may_go_back_to(live: Deployment, world: World) -> None:
+    first = live.client.get_generation().id
+    second, third, fourth = (world.publish(activate=False) for _ in range(3))
+    live.client.activate_generation(second)
+
+    assert list(live.client.prune_generations(1, dry_run=True)) == [third]
+    assert world.generations.ids() == [fourth, third, second, first]
+    assert list(live.client.prune_generations(1)) == [third]
+    assert world.generations.ids() == [fourth, second, first]
+    with pytest.raises(InvalidArgument, match="keep: given 0, allowed: 1 or more"):
+        live.client.prune_generations(0)
+
+
+def test_nothing_is_pruned_while_a_build_is_running(live: Deployment, world: World) -> None:
+    for _ in range(3):
+        world.publish(activate=False)
+    with (
+        writer_lock(world.generations.root, now=NOW),
+        pytest.raises(Unavailable, match="another build is running: process"),
+    ):
+        live.client.prune_generations(1)
+    assert len(world.generations.ids()) == 4

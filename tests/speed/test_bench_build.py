@@ -12,6 +12,7 @@ import pytest
 from eval.bench.build_command import bench_build
 from recommender.cli import run
 from recommender.generation import Generations
+from recommender.store import open_store
 
 if TYPE_CHECKING:
     from tests.worlds import World
@@ -59,6 +60,27 @@ def test_with_keep_the_generation_stays(fresh_world: Callable[[], World], model:
     assert figures["build"]["published"] == (generations.current_id() == made)
     assert (figures["export"] is not None) == figures["build"]["published"]
     assert not (world.data / "feeds.parquet").exists()
+
+
+def test_a_second_night_is_measured_beside_the_first(fresh_world: Callable[[], World], model: Path, tmp_path: Path) -> None:
+    world = fresh_world()
+
+    figures = measured(world.data, tmp_path, model, "--changed", "0.05")
+
+    first, second = figures["nights"].values()
+    assert list(figures["nights"]) == ["first, nothing cached", "second, 5.0% changed"]
+    assert (first["embedded"], first["cached"]) == (60, 0)
+    assert (second["embedded"], second["cached"]) == (3, 57)
+    assert first["cpu of the first"] == 1
+    assert second["cpu of the first"] == pytest.approx(second["cpu s"] / first["cpu s"])
+    assert "## A second night beside the first" in (tmp_path / "build.md").read_text(encoding="utf-8")
+    with open_store(world.settings.store_path) as store:
+        assert not any("Written anew" in stored.item.text for batch in store.iter_items(upto=store.change_sequence()) for stored in batch)
+
+
+def test_what_is_kept_is_not_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--data", str(tmp_path), "--keep", "--changed", "0.1"], bench_build) == 2
+    assert "give one of the two" in capsys.readouterr().err
 
 
 def test_a_folder_without_a_store_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

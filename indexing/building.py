@@ -60,7 +60,7 @@ def reindex(
     """
     generations = Generations(settings.generations_path)
     # The store first: a mistyped folder must not be made by taking a lock in it.
-    with open_store(settings.store_path) as store, writer_lock(settings.generations_path, now=now):
+    with open_store(settings.store_place) as store, writer_lock(settings.generations_path, now=now):
         generations.sweep()
         parent = _parent(generations)
         with report.stage("read") as advance:

@@ -37,6 +37,7 @@ def demo(data: Path, keep: bool, rebuild: bool, listen: str) -> None:
     """
     started = time.monotonic()
     console = Console(highlight=False)
+    load_settings(data=data).sqlite_file("recommender demo")
     data.mkdir(parents=True, exist_ok=True)
     generation_id = None if rebuild else published(data)
     if generation_id is None:

@@ -113,6 +113,10 @@ class Cluster:
             cursor = connection.execute(sql.encode())
             return cursor.fetchall() if cursor.description else []
 
+    def drop(self, url: str) -> None:
+        """Remove the database of `url`, whoever is connected to it."""
+        self.say(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+
     def cut(self, database: str) -> None:
         """End all connections to the database of a name or URL, as an administrator may."""
         self.say(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database.rpartition('/')[2]}'")

@@ -37,7 +37,6 @@ def demo(data: Path, keep: bool, rebuild: bool, listen: str) -> None:
     """
     started = time.monotonic()
     console = Console(highlight=False)
-    load_settings(data=data).sqlite_file("recommender demo")
     data.mkdir(parents=True, exist_ok=True)
     generation_id = None if rebuild else published(data)
     if generation_id is None:

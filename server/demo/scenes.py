@@ -81,7 +81,7 @@ def click(session: str, item_id: str, token: str) -> Event:
 
 def liked_lately(data: Path, user: str, most: int = 4) -> Sequence[str]:
     """Titles of what a user liked last, the newest first."""
-    with open_store(load_settings(data=data).store_place) as store:
+    with open_store(load_settings(data=data).store_path) as store:
         history = store.read_person(Subject.user(user)).person.history
         numbers = history["item"][history["type"] == EventType.LIKE][::-1][:most]
         return [stored.item.title for stored in store.get_items_by_number([int(number) for number in numbers])]

@@ -20,6 +20,14 @@ SHOWN_PASSWORD = "p%3Aw%2Fd%40%23%25"
 UNPRIVILEGED = ("postgres", "nobody")
 """Whom the server runs as where the tests run as root, whom PostgreSQL refuses: the first that is there."""
 START_S = 60.0
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    # Nothing here has to survive this machine.
+    "fsync": "off",
+    "max_connections": "200",
+    "log_min_messages": "fatal",
+}
 
 
 class Unavailable(Exception):
@@ -61,20 +69,13 @@ class Cluster:
         password.chmod(0o644)
         made = [self._programs / "initdb", "--pgdata", self._data, "--username=tester", f"--pwfile={password}", "--auth=scram-sha-256"]
         self._run(*made, "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
+        with (self._data / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
         self.start()
 
     def start(self) -> None:
         """Start the server, which must not be running, and wait until it answers."""
-        settings = {
-            "listen_addresses": "127.0.0.1",
-            "port": str(self.port),
-            "unix_socket_directories": "",
-            # Nothing here has to survive this machine.
-            "fsync": "off",
-            "max_connections": "200",
-            "log_min_messages": "fatal",
-        }
-        command = [str(self._programs / "postgres"), "-D", str(self._data), *(f"--{name}={value}" for name, value in settings.items())]
+        command = [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self.port)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._as_owner())  # type: ignore[call-overload]
         give_up = time.monotonic() + START_S

@@ -45,9 +45,9 @@ class Plan:
 def imported(shape: Shape, folder: Path) -> Figures:
     """Draw the world of `shape` into `folder`, import it into a store there, and time the import of the events."""
     quiet = reporter(io.StringIO())
-    write_world(shape, folder / "world", quiet)
     settings, now = load_settings(data=folder), datetime.now(UTC)
     settings.sqlite_file(BENCHMARK)
+    write_world(shape, folder / "world", quiet)
     items = ImportRequest((import_file(folder / "world" / ITEMS),), parse_map(schema.ITEMS, ()))
     import_items(items, settings, now=now, reporter=quiet)
     events = ImportRequest((import_file(folder / "world" / EVENTS),), parse_map(schema.EVENTS, ()), batch=EVENTS_PER_WRITE)

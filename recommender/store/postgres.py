@@ -32,7 +32,7 @@ DEFAULTS: Mapping[str, str] = {
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
-"""Of a connection, unless the URL says otherwise: a server that has vanished is noticed in half a minute, and not in two hours."""
+"""Of a connection, unless the URL says otherwise: a server that has vanished is noticed within a minute, and not after two hours."""
 
 _READS = f"SET default_transaction_read_only = on; SET lock_timeout = '{LOCK_TIMEOUT_S:.0f}s'"
 
@@ -101,21 +101,18 @@ class PostgresDatabase:
 
     def migrate(self) -> None:
         """Make the tables, or bring their schema up to date; see `migrate_store`."""
-        driver = self._driver()
-        connection = PostgresConnection(driver)
+        connection = self.writing()
         try:
             self._check_server(connection)
-            connection.script(_WRITES)
             # Of the session, since SQLAlchemy rolls back once before it begins; freed when the connection is closed.
             connection.script(f"SET lock_timeout = '{LOCK_TIMEOUT_S:.0f}s'; SELECT pg_advisory_lock({_MIGRATING})")
             version = version_among(_tables(connection), connection, self.name)
             check_not_newer(version, self.name)
             if version == SCHEMA_VERSION:
                 return
-            driver.autocommit = False
             # A store that is there is upgraded in a turn of its own, between those of its writers.
             begin = "SELECT 1" if version is None else TURN
-            upgrade("postgresql+psycopg://", driver, self.name, version, begin=begin)
+            upgrade("postgresql+psycopg://", connection.with_transactions(), self.name, version, begin=begin)
         except psycopg.Error as error:
             raise self.meaning(error) from error
         finally:
@@ -124,7 +121,7 @@ class PostgresDatabase:
     def connect(self) -> ReadingConnection:
         """A connection that refuses to write, and connects anew where it was cut. Raises `StoreError`."""
         try:
-            return ReadingConnection(self._reading_driver)
+            return ReadingConnection(lambda: self._driver(_READS))
         except psycopg.Error as error:
             raise self.meaning(error) from error
 
@@ -135,11 +132,9 @@ class PostgresDatabase:
     def writing(self) -> PostgresConnection:
         """A connection whose commits are on the server's disk before they return. Raises `StoreError`."""
         try:
-            connection = PostgresConnection(self._driver())
-            connection.script(_WRITES)
+            return PostgresConnection(self._driver(_WRITES))
         except psycopg.Error as error:
             raise self.meaning(error) from error
-        return connection
 
     def sizes(self) -> list[tuple[str, int]]:
         """The bytes of all tables of the schema, with their indexes."""
@@ -147,12 +142,13 @@ class PostgresDatabase:
             (size,) = connection.execute(_SIZE).fetchone() or (0,)
         return [("size", size)]
 
-    def _driver(self) -> Driver:
-        return psycopg.connect(self._conninfo, autocommit=True)
-
-    def _reading_driver(self) -> Driver:
-        driver = self._driver()
-        driver.execute(_READS.encode())
+    def _driver(self, setting_up: str) -> Driver:
+        driver = psycopg.connect(self._conninfo, autocommit=True)
+        try:
+            driver.execute(setting_up.encode())
+        except BaseException:
+            driver.close()
+            raise
         return driver
 
     @contextmanager

@@ -59,6 +59,11 @@ class PostgresConnection:
         """Execute several statements without parameters, in one round trip."""
         self._driver.execute(sql.encode())
 
+    def with_transactions(self) -> Driver:
+        """The driver's connection, which begins a transaction with the next statement, as SQLAlchemy expects of it."""
+        self._driver.autocommit = False
+        return self._driver
+
     def commit(self) -> None:
         """Commit the transaction."""
         if self._driver.execute(b"COMMIT").statusmessage != "COMMIT":

@@ -20,7 +20,7 @@ from recommender.events import Consent, Event, EventType, Subject
 from recommender.store import Store, migrate_store, open_store
 
 NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
-HEAVY = ("alembic", "sqlalchemy", "grpc", "pandas", "torch", "google.protobuf")
+HEAVY = ("psycopg", "alembic", "sqlalchemy", "grpc", "pandas", "torch", "google.protobuf")
 
 
 def say(*words: object) -> None:

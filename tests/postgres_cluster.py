@@ -22,7 +22,6 @@ UNPRIVILEGED = ("postgres", "nobody")
 START_S = 60.0
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
     # Nothing here has to survive this machine.
     "fsync": "off",
     "max_connections": "200",
@@ -54,7 +53,7 @@ class Cluster:
     """A running server with a superuser `tester`."""
 
     def __init__(self, folder: Path) -> None:
-        """Make and start a server in `folder`, which must exist. Raises `Unavailable`."""
+        """Make and start a server in `folder`, which must exist, and to which others may come. Raises `Unavailable`."""
         self._programs = binaries()
         self._owner = _unprivileged()
         self.folder = folder
@@ -63,14 +62,13 @@ class Cluster:
         self._process: subprocess.Popen[bytes] | None = None
         if self._owner is not None:
             os.chown(folder, self._owner.pw_uid, self._owner.pw_gid)
-            _let_through(folder)
         password = folder / "password"
         password.write_text(PASSWORD, encoding="ascii")
         password.chmod(0o644)
         made = [self._programs / "initdb", "--pgdata", self._data, "--username=tester", f"--pwfile={password}", "--auth=scram-sha-256"]
         self._run(*made, "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
         with (self._data / "postgresql.conf").open("a", encoding="utf-8") as file:
-            file.writelines(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
+            file.writelines(f"{name} = '{value}'\n" for name, value in {**SETTINGS, "unix_socket_directories": folder}.items())
         self.start()
 
     def start(self) -> None:
@@ -140,13 +138,6 @@ def _unprivileged() -> pwd.struct_passwd | None:
         with suppress(KeyError):
             return pwd.getpwnam(name)
     raise Unavailable(f"the tests run as root, which PostgreSQL refuses, and there is none of the users {', '.join(UNPRIVILEGED)}")
-
-
-def _let_through(folder: Path) -> None:
-    """Let others pass, but not look, through the folders of this user's above `folder`; pytest makes them for their owner alone."""
-    for parent in folder.parents:
-        if parent.owner() == pwd.getpwuid(os.geteuid()).pw_name and not parent.stat().st_mode & 0o001:
-            parent.chmod(parent.stat().st_mode | 0o011)
 
 
 def _free_port() -> int:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from recommender.errors import StoreError
 from recommender.store.dialect import Dialect
+
+if TYPE_CHECKING:
+    from recommender.store.database import Database
 
 Row = tuple[Any, ...]
 
@@ -62,23 +65,6 @@ class Connection(Protocol):
         ...
 
 
-class Reads(Protocol):
-    """What `Readers` asks of a database."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def dialect(self) -> Dialect: ...
-
-    @property
-    def errors(self) -> type[Exception]: ...
-
-    def meaning(self, error: Exception) -> StoreError: ...
-
-    def connect(self) -> Connection: ...
-
-
 class _Held:
     """A thread's connection; closed when its thread ends."""
 
@@ -92,7 +78,7 @@ class _Held:
 class Readers:
     """Reading connections to `database`, one per thread, opened when first used. Reads never wait for writers."""
 
-    def __init__(self, database: Reads) -> None:
+    def __init__(self, database: Database) -> None:
         self.dialect = database.dialect
         self._database = database
         self._local = threading.local()

@@ -208,6 +208,13 @@ def test_each_schema_of_a_database_may_hold_a_store_of_its_own(url: str, now: da
     assert not store_exists(url)
 
 
+def test_the_server_may_be_reached_over_a_socket_of_its_machine(shop: Store, url: str, postgres: Cluster, now: datetime) -> None:
+    name = url.rpartition("/")[2]
+    with open_store(f"postgresql://tester:{SHOWN_PASSWORD}@/{name}?host={postgres.folder}&port={postgres.port}") as near:
+        assert record(near, "a", now) is ACCEPTED
+    assert seen(shop) == 1
+
+
 def test_a_database_whose_encoding_cannot_hold_every_text_is_refused(postgres: Cluster) -> None:
     postgres.say("CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
     try:

@@ -6,16 +6,17 @@ from pathlib import Path
 
 from recommender.errors import StoreError
 from recommender.store.database import Database
+from recommender.store.postgres_url import SCHEME, unreadable
 from recommender.store.schema import SCHEMA_VERSION
 from recommender.store.sqlite import SqliteDatabase
-
-SCHEME = "postgresql://"
 
 
 def database_at(where: Path | str) -> Database:
     """The database at `where`. Raises `InvalidInput` for a URL that cannot be read, `StoreError` where its driver is missing."""
-    if not isinstance(where, str) or not where.startswith(SCHEME):
+    if not isinstance(where, str) or "://" not in where:
         return SqliteDatabase(Path(where))
+    if not where.startswith(SCHEME):
+        raise unreadable()
     try:
         # Imported here and nowhere else: the driver is there only where it was asked for.
         from recommender.store.postgres import PostgresDatabase

@@ -10,12 +10,13 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from recommender.errors import InvalidInput, SchemaMismatch, StoreError
+from recommender.errors import SchemaMismatch, StoreError
 from recommender.store.dialect import POSTGRESQL
 from recommender.store.filelock import LOCK_TIMEOUT_S
 from recommender.store.migration import upgrade
 from recommender.store.postgres_connection import Driver, PostgresConnection, ReadingConnection
 from recommender.store.postgres_errors import store_error
+from recommender.store.postgres_url import shown_url, unreadable
 from recommender.store.schema import SCHEMA_VERSION, check_not_newer, version_among
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class PostgresDatabase:
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self._conninfo = make_conninfo(**{**DEFAULTS, **parameters})
         self._password = str(parameters.get("password") or "")
-        self.name = _named(parameters)
+        self.name = shown_url(parameters)
 
     @classmethod
     def at(cls, url: str) -> PostgresDatabase:
@@ -77,11 +78,11 @@ class PostgresDatabase:
             parameters = conninfo_to_dict(url)
         except psycopg.Error:
             # Not as its cause: it quotes the URL.
-            raise _unreadable() from None
+            raise unreadable() from None
         # A sign of the password that should have been encoded ends up here.
         parts = [str(parameters.get(part) or "") for part in ("user", "host", "port", "dbname")]
         if any("@" in part for part in parts[1:]) or not all(port.isdigit() for port in parts[2].split(",") if port):
-            raise _unreadable()
+            raise unreadable()
         return cls(parameters)
 
     def meaning(self, error: Exception) -> StoreError:
@@ -223,14 +224,3 @@ class PostgresWriter:
 
 def _tables(connection: PostgresConnection) -> set[str]:
     return {name for (name,) in connection.execute(_TABLES)}
-
-
-def _named(parameters: Mapping[str, Any]) -> str:
-    """The URL with user, host, port and database alone: any other parameter may be a secret."""
-    user, host, port, database = (str(parameters.get(part) or "") for part in ("user", "host", "port", "dbname"))
-    return f"postgresql://{user}{'@' if user else ''}{host}{':' if port else ''}{port}/{database}"
-
-
-def _unreadable() -> InvalidInput:
-    allowed = "postgresql://user:password@host:port/name, with all but letters and digits of user and password written as %40 and the like"
-    return InvalidInput("store", "a URL that cannot be read and is not shown, since it may hold a password", allowed)

@@ -263,6 +263,7 @@ def test_no_message_shows_the_password(url: str, postgres: Cluster) -> None:
 @pytest.mark.parametrize(
     "bad",
     [
+        "postgres://ann:s3cret@host/name",
         "postgresql://ann:s3cret@2@host/name",
         "postgresql://ann:s3cret/2@host/name",
         "postgresql://ann:s3cret@host:port/name",

@@ -48,6 +48,18 @@ def test_two_processes_write_at_once_and_nothing_is_lost_or_counted_twice(shop: 
     assert shop.counts().events == shop.count_events(upto=upto) == 400
 
 
+def test_below_a_value_of_the_sequence_nothing_comes_later_while_others_write(shop: Store, place: Place) -> None:
+    both = [started(place, "events", prefix, 400, 3) for prefix in ("p", "q")]
+    marks = []
+    while any(process.poll() is None for process in both):
+        upto = shop.change_sequence()
+        values = sorted(value for batch in shop.iter_events(upto=upto) for value in batch["sequence"].to_pylist())
+        assert values == list(range(601, upto + 1))
+        marks.append(upto)
+    assert [len(printed(process)) for process in both] == [1_200, 1_200]
+    assert any(600 < mark < shop.change_sequence() for mark in marks)
+
+
 def test_another_process_recognises_what_this_one_recorded(shop: Store, place: Place) -> None:
     again(shop, ["p-0", "p-1"], "p")
     assert printed(started(place, "events", "p", 1, 3)) == ["duplicate p-0", "duplicate p-1", "accepted p-2"]

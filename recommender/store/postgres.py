@@ -49,6 +49,9 @@ _WRITES = """
 # all that are smaller.
 TURN = "SELECT value FROM counters WHERE name = 'sequence' FOR UPDATE"
 
+# Whatever is the server's default: each statement of a turn has to see what the turns before it have committed.
+_BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; {TURN}"
+
 _MIGRATING = 0x7265636F6D6D656E
 """The advisory lock of who makes or upgrades a store in the database."""
 
@@ -203,7 +206,7 @@ class PostgresWriter:
         kept = self._connection
         if kept is not None:
             try:
-                kept.script(f"BEGIN; {TURN}")
+                kept.script(_BEGIN)
                 return kept
             except psycopg.Error:
                 if not kept.lost:
@@ -212,7 +215,7 @@ class PostgresWriter:
                 self.close()
         self._connection = self._database.writing()
         self._ask_for_sync(self._connection)
-        self._connection.script(f"BEGIN; {TURN}")
+        self._connection.script(_BEGIN)
         return self._connection
 
     def _ask_for_sync(self, connection: PostgresConnection) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stored import POSTGRES_ONLY, SQLITE_ONLY, Place, rows, turn_taken
+from stored import POSTGRES_ONLY, SQLITE_ONLY, Place, connected, rows, turn_taken
 from waiting import soon
 
 from recommender.errors import StoreBusy, StoreError, StoreUnwritable
@@ -75,6 +75,27 @@ def test_commits_are_on_the_servers_disk_before_they_are_acknowledged_whatever_i
     rows(made, f"ALTER DATABASE {name} SET synchronous_commit = off")
     committer = committing(made)
     assert committer.run(lambda connection: connection.execute("SHOW synchronous_commit").fetchone(), weight=1) == ("on",)
+    committer.close()
+
+
+@POSTGRES_ONLY
+def test_a_turn_sees_what_the_one_before_it_has_committed_whatever_the_server_is_set_to(made: Place) -> None:
+    def newest(connection: Connection) -> object:
+        return connection.execute("SELECT value FROM counters WHERE name = 'sequence'").fetchone()[0]
+
+    def somebody_waits() -> bool:
+        return bool(rows(made, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"))
+
+    (name,) = rows(made, "SELECT current_database()")[0]
+    rows(made, f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
+    committer = committing(made)
+    with ThreadPoolExecutor(1) as pool, closing(connected(made)) as other:
+        other.execute("BEGIN")
+        other.execute("UPDATE counters SET value = 17 WHERE name = 'sequence'")
+        waiting = pool.submit(committer.run, newest, weight=1)
+        assert soon(somebody_waits)
+        other.commit()
+        assert waiting.result() == 17
     committer.close()
 
 

@@ -175,7 +175,7 @@ def evaluate(
     if train is not None and test is not None:
         material = from_own_files(train, test, items, report)
     else:
-        material = from_store(settings.store_path, report) if dataset is None else from_files(dataset, format or "", set_name, report)
+        material = from_store(settings.store_place, report) if dataset is None else from_files(dataset, format or "", set_name, report)
     how = split_for(material, split)
     if log is not None and how not in LOGGED:
         raise InvalidInput("--log", str(log), f"only with --split {', '.join(LOGGED)}, since a part drawn here is nobody's test part")

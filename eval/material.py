@@ -21,12 +21,11 @@ from indexing.progress import Reporter
 from indexing.snapshot import read_snapshot
 from recommender.errors import InvalidInput
 from recommender.event_table import EventTable
-from recommender.events import Subject, SubjectKind
+from recommender.events import Subject
 from recommender.generation.catalogue import Catalogue
 from recommender.items import Item, ItemState
 from recommender.order import Order, order_of
 from recommender.store import open_store
-from recommender.store.connection import closing_connection
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +45,13 @@ class Material:
     impressions: Impressions | None = None
 
 
-def from_store(path: Path, report: Reporter) -> Material:
-    """All that the store at `path` holds. Raises `InvalidInput` where there are no events, and what opening a store raises."""
-    with open_store(path) as store, report.stage("read") as advance:
+def from_store(where: Path | str, report: Reporter) -> Material:
+    """All that the store at `where` holds. Raises `InvalidInput` where there are no events, and what opening a store raises."""
+    with open_store(where) as store, report.stage("read") as advance:
         snapshot = read_snapshot(store, progress=lambda what, done, total: advance(done, total))
+        people = dict(store.subjects())
     if not len(snapshot.events):
         raise InvalidInput("events", "none", "a store with events; add some with `recommender import events FILE`")
-    with closing_connection(path) as connection:
-        rows = connection.execute("SELECT number, kind, id FROM people").fetchall()
-    people = {number: Subject(SubjectKind(kind), name) for number, kind, name in rows}
     return Material("store", snapshot.items, snapshot.catalogue, snapshot.events, order_of(snapshot.events), people)
 
 

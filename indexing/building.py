@@ -74,7 +74,7 @@ def reindex(
     root = settings.generations_path
     generations = Generations(root)
     # The store first: a mistyped folder must not be made by taking a lock in it.
-    with open_store(settings.store_path) as store, writer_lock(root, now=now):
+    with open_store(settings.store_place) as store, writer_lock(root, now=now):
         followed = Followed(root, report, now=now)
         try:
             generations.sweep()

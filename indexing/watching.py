@@ -66,7 +66,7 @@ def _loaded(embedder: Embedder) -> EmbeddingModel:
 def watching(settings: Settings, *, now: datetime) -> Iterator[Watcher]:
     """The one watcher of a data folder. Raises `Locked` where there is another one, and what opening the store raises."""
     with (
-        open_store(settings.store_path) as store,
+        open_store(settings.store_place) as store,
         writer_lock(settings.deltas_path, now=now, what="watcher"),
     ):
         yield Watcher(settings, store)

@@ -19,12 +19,20 @@ from recommender.validation import refusal
 ENVIRONMENT_PREFIX = "RECOMMENDER_"
 
 
+NOT_SHOWN = "a text that is not shown, since it may be a secret"
+
+
 class Settings(BaseSettings):
     """Every setting, with its unit and default. Addresses are host:port; port 0 takes a free one."""
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True)
 
     data: Path = Field(default=Path("var"), description="Folder that holds the store, the generations and the caches.")
+    store: SecretStr | None = Field(
+        default=None,
+        description="URL of a PostgreSQL database, postgresql://user:password@host:port/name; without it the store is a SQLite file in "
+        "the folder of data.",
+    )
     placements: Path | None = Field(default=None, description="TOML file of placements; without it there is one, home, with the defaults.")
     listen: str = Field(default="127.0.0.1:50051", description="Address of the feed and event services, for front ends.")
     admin_listen: str = Field(default="127.0.0.1:50052", description="Address of the catalogue and generation services, for operators.")
@@ -79,9 +87,23 @@ class Settings(BaseSettings):
         return tuple(sources)
 
     @property
+    def store_place(self) -> Path | str:
+        """Where the store is: the path of the SQLite file, or a URL, which must not be shown. Raises `InvalidInput` for any other text."""
+        url = "" if self.store is None else self.store.get_secret_value()
+        if url and not url.startswith("postgresql://"):
+            raise InvalidInput("setting store", NOT_SHOWN, "a URL that begins with postgresql://, or nothing for a SQLite file")
+        return url or self.store_path
+
+    @property
     def store_path(self) -> Path:
-        """The SQLite file."""
+        """The SQLite file, where the store is one."""
         return self.data / "store.sqlite"
+
+    def sqlite_file(self, what: str) -> Path:
+        """The SQLite file, for `what` works with the file itself. Raises `InvalidInput` where the store is on PostgreSQL."""
+        if self.store_place != self.store_path:
+            raise InvalidInput("setting store", NOT_SHOWN, f"nothing for {what}, which works with a SQLite file")
+        return self.store_path
 
     @property
     def generations_path(self) -> Path:
@@ -102,9 +124,12 @@ class Settings(BaseSettings):
 def load_settings(**flags: object) -> Settings:
     """Settings with `flags` on top; a flag that is None was not given. Raises `InvalidInput` naming the setting."""
     try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
+        settings = Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         raise refusal("setting ", error, Settings) from error
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         config = os.environ.get(f"{ENVIRONMENT_PREFIX}CONFIG", "")
         raise InvalidInput(f"{ENVIRONMENT_PREFIX}CONFIG: {config}", str(error), "a TOML file of settings") from error
+    # A setting that is a secret is checked here, since pydantic's errors quote what was given.
+    _ = settings.store_place
+    return settings

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ValidationError
+from typing import get_args
+
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from recommender.errors import InvalidInput
 
@@ -18,7 +20,14 @@ def refusal(prefix: str, error: ValidationError, settings: type[BaseModel]) -> I
         allowed = f"the keys {', '.join(keys)}"
     elif location and isinstance(location[-1], int) and first["type"] in ("missing", "too_long"):
         allowed = "as many values as the default has"
-    return InvalidInput(prefix + ".".join(str(part) for part in location), first["input"], allowed)
+    # What was given for a secret, of the wrong type say, is not to be read in a log.
+    given = "a value that is not shown" if location and _is_secret(settings, location[0]) else first["input"]
+    return InvalidInput(prefix + ".".join(str(part) for part in location), given, allowed)
+
+
+def _is_secret(settings: type[BaseModel], name: int | str) -> bool:
+    field = settings.model_fields.get(str(name))
+    return field is not None and SecretStr in (field.annotation, *get_args(field.annotation))
 
 
 def _table(settings: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:

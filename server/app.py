@@ -18,7 +18,7 @@ from recommender.events import Consent
 from recommender.generation import Generations
 from recommender.placements import Placements, load_placements
 from recommender.settings import Settings
-from recommender.store import Store, open_store
+from recommender.store import Store, open_store, store_exists
 from recommender.tokens import TokenSigner
 from recommender.v1 import catalog_pb2_grpc, event_pb2_grpc, generation_pb2_grpc
 from server.addresses import Address
@@ -189,8 +189,8 @@ class Server:
         placements = Placements.default() if settings.placements is None else load_placements(settings.placements)
         # An existing store is never upgraded on the way: that is `recommender store migrate`'s to do.
         store = open_store(
-            settings.store_path,
-            create=not settings.store_path.exists(),
+            settings.store_place,
+            create=not store_exists(settings.store_place),
             dedup_days=settings.dedup_days,
             future_tolerance_s=settings.future_tolerance_s,
         )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from postgres_cluster import Cluster, Unavailable
 from worlds import World, build_world, tiny_model
 
 # The first call of a compiled loop compiles it, and no test is about time.
@@ -38,3 +41,19 @@ def fresh_world(tmp_path_factory: pytest.TempPathFactory, world: World) -> Calla
         return replace(world, settings=world.settings.model_copy(update={"data": data}))
 
     return copied
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL server. Where none can be started the test is skipped, and fails on CI or with RECOMMENDER_TEST_POSTGRES=required."""
+    with tempfile.TemporaryDirectory(prefix="recommender-postgres-") as folder:
+        try:
+            cluster = Cluster(Path(folder))
+        except Unavailable as why:
+            if "CI" in os.environ or os.environ.get("RECOMMENDER_TEST_POSTGRES") == "required":
+                raise
+            pytest.skip(f"no PostgreSQL server can be started here: {why}")
+        try:
+            yield cluster
+        finally:
+            cluster.stop()

@@ -67,7 +67,7 @@ def measure_build(
     with _folder(data, measured, now, keep=keep, cached=changed is None) as folder:
         deployment = Settings(data=folder)
         outcome = reindex(deployment, settings, placement, measured, now=now, force="" if keep else FORCED)
-        with open_store(deployment.store_path) as store:
+        with open_store(deployment.store_place) as store:
             held = store.counts()
         nights = {} if changed is None else _second_night(deployment, settings, placement, measured, outcome, now, changed)
         exported = _exported(deployment, placement, measured, now, workers, people, folder / "feeds.parquet") if outcome.activated else None
@@ -169,7 +169,7 @@ def _second_night(
 def _folder(data: Path, measured: Measured, now: datetime, *, keep: bool, cached: bool) -> Iterator[Path]:
     """The data folder in which to build; with vectors of builds before where `cached`."""
     is_world = (data / ITEMS).is_file() and (data / EVENTS).is_file()
-    store = Settings(data=data).store_path
+    store = Settings(data=data).sqlite_file("recommender bench build")
     if not is_world and not store.is_file():
         raise NotFound("store or world in", str(data), f"a data folder, or one that holds {ITEMS} and {EVENTS}")
     if keep and not is_world:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 
 from recommender.errors import NotFound
 from recommender.events import Consent, Event, EventType, Subject, SubjectKind
 from recommender.store import Store
-from recommender.store.connection import Row, closing_connection
+from recommender.store.connection import Row
+from recommender.store.sqlite_connection import connect
 
 SAMPLE = 100_000
 """People, and items, that events are drawn from, at most."""
@@ -32,14 +35,14 @@ class Draw:
 
     @classmethod
     def of(cls, store: Store, *, seed: int, name: str) -> Draw:
-        """Of the people and items of `store`. Raises `NotFound` where it holds no items or no people."""
+        """Of the people and items of `store`, a SQLite file. Raises `NotFound` where it holds no items or no people."""
         rng = random.Random(f"{seed} {name}")
         days = store.event_days()
-        with closing_connection(store.path) as connection:
+        with closing(connect(Path(store.name), writer=False)) as connection:
             people = tuple(Subject(SubjectKind(kind), person) for kind, person in _drawn(connection, "kind, id", "people", rng))
             items = tuple(item for (item,) in _drawn(connection, "id", "items", rng))
         if not people or not items or not days:
-            raise NotFound("person or item", str(store.path), "give the benchmark a store with items and events")
+            raise NotFound("person or item", store.name, "give the benchmark a store with items and events")
         end = datetime.combine(days[-1], time.min, UTC) + timedelta(days=1, seconds=-1)
         return cls(people, items, end, name, rng)
 

@@ -23,6 +23,8 @@ from recommender.events import Consent, Event
 from recommender.settings import load_settings
 from recommender.store import Store, open_store
 
+BENCHMARK = "recommender bench store"
+
 BATCH = 100
 """Events of one call, where they come in batches."""
 
@@ -43,8 +45,9 @@ class Plan:
 def imported(shape: Shape, folder: Path) -> Figures:
     """Draw the world of `shape` into `folder`, import it into a store there, and time the import of the events."""
     quiet = reporter(io.StringIO())
-    write_world(shape, folder / "world", quiet)
     settings, now = load_settings(data=folder), datetime.now(UTC)
+    settings.sqlite_file(BENCHMARK)
+    write_world(shape, folder / "world", quiet)
     items = ImportRequest((import_file(folder / "world" / ITEMS),), parse_map(schema.ITEMS, ()))
     import_items(items, settings, now=now, reporter=quiet)
     events = ImportRequest((import_file(folder / "world" / EVENTS),), parse_map(schema.EVENTS, ()), batch=EVENTS_PER_WRITE)
@@ -54,7 +57,7 @@ def imported(shape: Shape, folder: Path) -> Figures:
 
 def measured(data: Path, plan: Plan, say: Callable[[str], None]) -> Figures:
     """Figures of the store in `data`, into which the events go: medians of the plan's runs."""
-    path = load_settings(data=data).store_path
+    path = load_settings(data=data).sqlite_file(BENCHMARK)
     runs = []
     for run in range(plan.runs):
         say(f"run {run + 1} of {plan.runs}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import numpy.typing as npt
@@ -119,10 +119,11 @@ def of_dataset(dataset: Dataset, settings: BuildSettings, cache: Path, report: R
 
 def of_store(deployment: Settings, settings: BuildSettings, report: Reporter, *, until: int | None = None) -> TrainingPart:
     """The events of a store, only those before `until` (µs) where it is given. Raises `InvalidInput` where there are none."""
-    with open_store(deployment.store_path) as store, report.stage("read") as advance:
+    with open_store(deployment.store_place) as store, report.stage("read") as advance:
         snapshot = read_snapshot(store, progress=lambda what, done, total: advance(done, total))
+        name = PurePath(store.name).name
     events = snapshot.events if until is None else snapshot.events.before(until)
-    return _part(deployment.store_path.name, snapshot.catalogue, snapshot.items, events, settings, deployment.cache_path, report)
+    return _part(name, snapshot.catalogue, snapshot.items, events, settings, deployment.cache_path, report)
 
 
 def _part(

@@ -84,4 +84,4 @@ def import_events(request: ImportRequest, settings: Settings, *, now: datetime, 
 
 
 def _open(settings: Settings, *, create: bool) -> Store:
-    return open_store(settings.store_path, create=create, dedup_days=settings.dedup_days, future_tolerance_s=settings.future_tolerance_s)
+    return open_store(settings.store_place, create=create, dedup_days=settings.dedup_days, future_tolerance_s=settings.future_tolerance_s)

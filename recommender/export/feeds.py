@@ -103,7 +103,7 @@ def _wanted(
     language: str,
 ) -> tuple[Wanted, int]:
     """What is wanted, checked, and the highest number of a person."""
-    with open_store(settings.store_path) as store:
+    with open_store(settings.store_place) as store:
         generations = Generations(settings.generations_path)
         active = generations.current_id()
         if active is None:
@@ -111,7 +111,7 @@ def _wanted(
         watermark = generations.verify(active).watermark
         changes = tuple(store.catalogue_changes(watermark))
         wanted = Wanted(
-            store=settings.store_path,
+            store=settings.store_place,
             generations=settings.generations_path,
             deltas=settings.deltas_path,
             generation_id=active,

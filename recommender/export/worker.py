@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
@@ -41,7 +41,7 @@ class Wanted:
     `consenting_only`. `filter` and `language` as in a `Query`.
     """
 
-    store: Path
+    store: Path | str = field(repr=False)
     generations: Path
     deltas: Path
     generation_id: str

@@ -1,4 +1,4 @@
-"""The store: catalogue, events, people's state and the served record, in one SQLite file.
+"""The store: catalogue, events, people's state and the served record, in one SQLite file or one PostgreSQL database.
 
 Open it with `open_store`; `Store` documents every operation. What a write method returned is durable.
 """
@@ -6,7 +6,7 @@ Open it with `open_store`; `Store` documents every operation. What a write metho
 from __future__ import annotations
 
 from recommender.store.event_rows import NOTHING_SAID, EventRow, row_of
-from recommender.store.migration import migrate_store
+from recommender.store.places import migrate_store, store_exists
 from recommender.store.records import (
     Change,
     Decision,
@@ -38,4 +38,5 @@ __all__ = [
     "migrate_store",
     "open_store",
     "row_of",
+    "store_exists",
 ]

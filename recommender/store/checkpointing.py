@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from recommender.errors import StoreError
-from recommender.store.connection import connect
+from recommender.store.sqlite_connection import connect
 
 DUE_ROWS = 8_000
 """Rows written since the last checkpoint after which the next one is due."""

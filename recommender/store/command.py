@@ -8,7 +8,7 @@ import click
 
 from recommender.errors import RecommenderError
 from recommender.settings import load_settings
-from recommender.store.migration import migrate_store
+from recommender.store.places import database_at, migrate_store
 from recommender.store.schema import SCHEMA_VERSION
 from recommender.store.store import open_store
 
@@ -25,11 +25,12 @@ def store_group() -> None:
 def migrate(data: Path | None) -> None:
     """Make the store, or bring its schema up to date; safe to run at any time."""
     try:
-        path = load_settings(data=data).store_path
-        version = migrate_store(path)
+        where = load_settings(data=data).store_place
+        version = migrate_store(where)
+        name = database_at(where).name
     except RecommenderError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"{path} has schema {version}")
+    click.echo(f"{name} has schema {version}")
 
 
 @store_group.command("info")
@@ -37,8 +38,7 @@ def migrate(data: Path | None) -> None:
 def info(data: Path | None) -> None:
     """Print what the store holds, its schema version and its size."""
     try:
-        path = load_settings(data=data).store_path
-        lines = _described(path)
+        lines = _described(load_settings(data=data).store_place)
     except RecommenderError as error:
         raise click.ClickException(str(error)) from error
     width = max(len(name) for name, _ in lines)
@@ -46,26 +46,21 @@ def info(data: Path | None) -> None:
         click.echo(f"{name:<{width}}  {value}")
 
 
-def _described(path: Path) -> list[tuple[str, str]]:
-    with open_store(path) as opened:
+def _described(where: Path | str) -> list[tuple[str, str]]:
+    with open_store(where) as opened:
         counts = opened.counts()
         days = opened.event_days()
         newest = opened.change_sequence()
+    sizes = [(what, f"{size / 1e6:,.1f} MB") for what, size in database_at(where).sizes()]
     span = f", on {len(days):,} days from {days[0]} to {days[-1]}" if days else ""
     items = f"{counts.items_live:,} live, {counts.items_hidden:,} hidden, {counts.items_deleted:,} deleted"
     return [
-        ("store", str(path)),
+        ("store", opened.name),
         ("schema", SCHEMA_VERSION),
         ("items", items),
         ("events", f"{counts.events:,}{span}"),
         ("people", f"{counts.users:,} users, {counts.sessions:,} sessions"),
         ("decisions", f"{counts.decisions:,}"),
         ("sequence", f"{newest:,}"),
-        ("size", _size(path)),
-        ("write-ahead log", _size(path.with_name(path.name + "-wal"))),
+        *sizes,
     ]
-
-
-def _size(path: Path) -> str:
-    size = path.stat().st_size if path.exists() else 0
-    return f"{size / 1e6:,.1f} MB"

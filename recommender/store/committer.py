@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from itertools import groupby
-from pathlib import Path
 from typing import Any, TypeVar
 
 from recommender.errors import StoreBusy, StoreError
-from recommender.store.checkpointing import Checkpointer
-from recommender.store.connection import closed, connect, store_error
-from recommender.store.filelock import LOCK_TIMEOUT_S, FileLock
+from recommender.store.connection import Connection, closed
+from recommender.store.database import Database
+from recommender.store.filelock import LOCK_TIMEOUT_S
 
 GROUP_JOBS = 256
 """Jobs committed together, at most."""
@@ -26,7 +24,7 @@ GROUP_WEIGHT = 20_000
 T = TypeVar("T")
 
 
-Joint = Callable[[sqlite3.Connection, Sequence[Any]], Sequence[Any]]
+Joint = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 """Work for several callers at once, by what each of them gave; the result of each, in their order."""
 
 
@@ -44,31 +42,29 @@ class _Job:
 class Committer:
     """Runs jobs in a thread of its own, each within its own savepoint, and answers once their common commit is on the disk.
 
-    Between processes the file lock keeps order; it is taken anew for each group. A job that fails alone is rolled back alone
+    Between processes the database's writers take turns, one for each group. A job that fails alone is rolled back alone
     and its error raised in its caller; where the commit fails, every job of the group fails and nothing of it is kept.
     Nothing that goes wrong ends the thread: it is raised in the callers whose jobs it hit, and the next group starts afresh.
     """
 
-    def __init__(self, path: Path, *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
-        self._path = path
+    def __init__(self, database: Database, *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
+        self._database = database
         self._lock_timeout_s = lock_timeout_s
-        self._lock = FileLock(path)
-        self._checkpointer = Checkpointer(path)
-        self._connection: sqlite3.Connection | None = None
+        self._writer = database.writer()
         self._waiting: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="store-committer", daemon=True)
         self._thread.start()
 
-    def run(self, work: Callable[[sqlite3.Connection], T], *, weight: int) -> T:
+    def run(self, work: Callable[[Connection], T], *, weight: int) -> T:
         """Do `work` in a transaction and return its result once that is durable; `weight` is about how many rows it writes.
 
         Raises what `work` raised, `StoreUnwritable` where it cannot be written, `StoreBusy` where the job's turn did not come
         in time; in all these cases nothing of it was kept.
         """
 
-        def alone(connection: sqlite3.Connection, given: Sequence[Any]) -> list[T]:
+        def alone(connection: Connection, given: Sequence[Any]) -> list[T]:
             return [work(connection)]
 
         result: T = self.run_joint(alone, None, weight=weight)
@@ -82,7 +78,7 @@ class Committer:
         job = _Job(work, given, weight)
         with self._changed:
             if self._closing:
-                raise closed(self._path)
+                raise closed(self._database.name)
             self._waiting.append(job)
             self._changed.notify()
         try:
@@ -91,7 +87,7 @@ class Committer:
             # A job that is being worked on is waited for; only one whose turn has not come may be given up.
             if job.future.cancel():
                 raise StoreBusy(
-                    f"{self._path} is being written by others; its lock was not free for {self._lock_timeout_s:.0f} s; try again"
+                    f"{self._database.name} is being written by others; its lock was not free for {self._lock_timeout_s:.0f} s; try again"
                 ) from None
             return job.future.result()
 
@@ -103,9 +99,8 @@ class Committer:
             self._changed.notify()
         # Bounded, since another process may hold the lock for ever; the jobs' callers have given up by then.
         self._thread.join(timeout=2 * self._lock_timeout_s)
-        self._checkpointer.close()
         if not already and not self._thread.is_alive():
-            self._lock.close()
+            self._writer.close()
 
     def _work(self) -> None:
         while True:
@@ -116,13 +111,11 @@ class Committer:
                     break
             group: list[_Job] | None = None
             try:
-                with self._lock.held():
+                with self._writer.turn() as connection:
                     group = self._next_group()
-                    self._commit(group)
+                    self._commit(connection, group)
             except BaseException as error:
-                self._fail(self._next_group() if group is None else group, _meaning(error, self._path))
-        if self._connection is not None:
-            self._connection.close()
+                self._fail(self._next_group() if group is None else group, self._meaning(error))
 
     def _next_group(self) -> list[_Job]:
         group: list[_Job] = []
@@ -135,61 +128,40 @@ class Committer:
                     weight += job.weight
         return group
 
-    def _commit(self, group: list[_Job]) -> None:
-        if not group:
-            return
-        try:
-            connection = self._opened()
-            self._checkpointer.catch_up(connection)
-            connection.execute("BEGIN IMMEDIATE")
-            done = [job for _, joint in groupby(group, lambda job: job.work) for job in self._done(connection, list(joint))]
-            connection.execute("COMMIT")
-        except BaseException:
-            self._discard()
-            raise
+    def _commit(self, connection: Connection, group: list[_Job]) -> None:
+        done = [job for _, joint in groupby(group, lambda job: job.work) for job in self._done(connection, list(joint))]
+        connection.commit()
         for job in done:
             job.future.set_result(job.result)
-        self._checkpointer.written(sum(job.weight for job in done))
+        self._writer.wrote(sum(job.weight for job in done))
 
-    def _done(self, connection: sqlite3.Connection, jobs: list[_Job]) -> list[_Job]:
+    def _done(self, connection: Connection, jobs: list[_Job]) -> list[_Job]:
         """Those of `jobs`, which share their work, that succeeded; raises where the whole transaction is lost."""
         connection.execute("SAVEPOINT job")
         try:
             for job, result in zip(jobs, jobs[0].work(connection, [job.given for job in jobs]), strict=True):
                 job.result = result
         except BaseException as error:
-            # After some errors, a full disk among them, SQLite has rolled back everything by itself.
+            # After some errors, a full disk or a lost connection among them, everything has been rolled back already.
             if not connection.in_transaction:
                 raise
             connection.execute("ROLLBACK TO job")
             connection.execute("RELEASE job")
             if len(jobs) > 1:
                 return [done for job in jobs for done in self._done(connection, [job])]
-            jobs[0].future.set_exception(store_error(error, self._path) if isinstance(error, sqlite3.Error) else error)
+            jobs[0].future.set_exception(self._database.meaning(error) if isinstance(error, self._database.errors) else error)
             return []
         connection.execute("RELEASE job")
         return jobs
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = connect(self._path, writer=True)
-            # Checkpoints are the checkpointer's, so that no caller waits for one.
-            self._connection.execute("PRAGMA wal_autocheckpoint = 0")
-        return self._connection
-
-    def _discard(self) -> None:
-        """Roll back by closing: the next group starts on a fresh connection, whatever state this one was in."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
 
     def _fail(self, group: list[_Job], error: StoreError) -> None:
         for job in group:
             if not job.future.done():
                 job.future.set_exception(type(error)(*error.args))
 
-
-def _meaning(error: BaseException, path: Path) -> StoreError:
-    if isinstance(error, StoreError):
-        return error
-    return store_error(error, path) if isinstance(error, sqlite3.Error) else StoreError(f"{path}: {type(error).__name__}")
+    def _meaning(self, error: BaseException) -> StoreError:
+        if isinstance(error, StoreError):
+            return error
+        if isinstance(error, self._database.errors):
+            return self._database.meaning(error)
+        return StoreError(f"{self._database.name}: {type(error).__name__}")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Literal
 
 from recommender.errors import StoreError
 from recommender.events import SubjectKind
 from recommender.items import ItemState
-from recommender.store.connection import Readers
+from recommender.store.connection import Connection, Readers
 from recommender.store.records import StoreCounts
+
+# PostgreSQL's sums are decimals unless they are cast.
+_EVENTS = "SELECT CAST(coalesce(sum(rows), 0) AS BIGINT) FROM event_partitions"
+_DECISIONS = "SELECT CAST(coalesce(sum(rows), 0) AS BIGINT) FROM decision_partitions"
 
 NUMBER_LIMIT = 2**32 - 1
 
 
-def take(connection: sqlite3.Connection, counter: Literal["sequence", "item", "person"], n: int) -> range:
+def take(connection: Connection, counter: Literal["sequence", "item", "person"], n: int) -> range:
     """The next `n` values of `counter`, from 1 up, never given out again. Raises `StoreError` when numbers have run out."""
     (last,) = connection.execute("SELECT value FROM counters WHERE name = ?", (counter,)).fetchone()
     if counter != "sequence" and last + n > NUMBER_LIMIT:
@@ -32,10 +35,10 @@ def newest_sequence(readers: Readers) -> int:
 
 def counts(readers: Readers) -> StoreCounts:
     """How much the store holds."""
-    states: dict[int, int] = dict(readers.all("SELECT state, count(*) FROM items INDEXED BY items_by_change GROUP BY state"))
+    states: dict[int, int] = dict(readers.all(f"SELECT state, count(*) FROM items {readers.dialect.by_change} GROUP BY state"))
     kinds: dict[int, int] = dict(readers.all("SELECT kind, count(*) FROM people GROUP BY kind"))
-    (event_rows,) = readers.one("SELECT coalesce(sum(rows), 0) FROM event_partitions") or (0,)
-    (decision_rows,) = readers.one("SELECT coalesce(sum(rows), 0) FROM decision_partitions") or (0,)
+    (event_rows,) = readers.one(_EVENTS) or (0,)
+    (decision_rows,) = readers.one(_DECISIONS) or (0,)
     return StoreCounts(
         items_live=states.get(ItemState.LIVE, 0),
         items_hidden=states.get(ItemState.HIDDEN, 0),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
 
 from recommender.events import Subject, SubjectKind
-from recommender.store.connection import Readers, Row
+from recommender.store.connection import Connection, Readers, Row
 from recommender.store.partitions import day_of, make_decisions, storable_micros
 from recommender.store.records import Decision
 from recommender.times import from_micros
@@ -19,7 +18,10 @@ _COLUMNS = (
     "numbers, sources, probabilities"
 )
 _MARKS = ", ".join("?" * len(_COLUMNS.split(", ")))
-_COUNT = "INSERT INTO decision_partitions (day, rows) VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET rows = rows + excluded.rows"
+_COUNT = """
+    INSERT INTO decision_partitions (day, rows) VALUES (?, ?)
+    ON CONFLICT (day) DO UPDATE SET rows = decision_partitions.rows + excluded.rows
+"""
 
 DayRow = tuple[str, tuple[object, ...]]
 
@@ -29,12 +31,12 @@ def prepare(decisions: Sequence[Decision]) -> list[DayRow]:
     return sorted((_day_row(decision) for decision in decisions), key=lambda row: row[0])
 
 
-def record(connection: sqlite3.Connection, rows: Sequence[DayRow]) -> None:
+def record(connection: Connection, rows: Sequence[DayRow]) -> None:
     """Write `rows`, which are sorted by day, except those that are there."""
     for day, of_day in groupby(rows, key=lambda row: row[0]):
         make_decisions(connection, day)
         written = connection.executemany(
-            f"INSERT OR IGNORE INTO decisions_{day} ({_COLUMNS}) VALUES ({_MARKS})", [row for _, row in of_day]
+            f"INSERT INTO decisions_{day} ({_COLUMNS}) VALUES ({_MARKS}) ON CONFLICT (id) DO NOTHING", [row for _, row in of_day]
         )
         connection.execute(_COUNT, (day, written.rowcount))
 
@@ -61,7 +63,7 @@ def _day_row(decision: Decision) -> DayRow:
         decision.generation_id,
         decision.profile,
         int(decision.basis),
-        # SQLite's integers are signed.
+        # The databases' integers are signed.
         decision.seed - 2**64 if decision.seed >= 2**63 else decision.seed,
         decision.change,
         # The driver binds byte arrays at once, while it looks for a way to adapt bytes each time.

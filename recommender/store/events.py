@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from xxhash import xxh3_128_digest
 from recommender.errors import InvalidInput
 from recommender.events import WITH_PORTION, Consent, Event
 from recommender.store import people
+from recommender.store.connection import Connection
 from recommender.store.counting import take
 from recommender.store.event_rows import NOTHING_SAID, EventRow, row_of
 from recommender.store.in_lists import executing, rows_in
@@ -25,12 +25,12 @@ from recommender.store.records import EventOutcome, EventStatus
 from recommender.times import MISSING_TIME, from_micros
 
 _COLUMNS = "sequence, key, id, person, item, type, value, portion, dwell_s, at, consent, custom, token, context"
-# What a row lacks comes as NaN, which SQLite stores as NULL, and as "": the driver is slow to bind None.
+# What a row lacks comes as NaN, which SQLite stores as NULL and PostgreSQL as it is, and as "": SQLite's driver is slow to bind None.
 _MARKS = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), nullif(?, ''), nullif(?, '')"
 _PARTITIONS = "SELECT day FROM event_partitions WHERE day IN ({})"
 _COUNT = """
     INSERT INTO event_partitions (day, rows, first_sequence, last_sequence) VALUES (?, ?, ?, ?)
-    ON CONFLICT (day) DO UPDATE SET rows = rows + excluded.rows, last_sequence = excluded.last_sequence
+    ON CONFLICT (day) DO UPDATE SET rows = event_partitions.rows + excluded.rows, last_sequence = excluded.last_sequence
 """
 _WITH_PORTION = frozenset(map(int, WITH_PORTION))
 _PERSONALISE = int(Consent.PERSONALISE)
@@ -104,7 +104,7 @@ def prepare(
     return arrivals, refused
 
 
-def record_all(memory: Memory, connection: sqlite3.Connection, calls: Sequence[Call]) -> list[list[EventOutcome]]:
+def record_all(memory: Memory, connection: Connection, calls: Sequence[Call]) -> list[list[EventOutcome]]:
     """Keep what is new in each of several calls, as if they had come one after the other, and apply it to the people's state.
 
     The outcomes of all events of each call, refused ones included, in their order. What a call costs is mostly for being one: those that
@@ -125,7 +125,7 @@ def record_all(memory: Memory, connection: sqlite3.Connection, calls: Sequence[C
 
 
 def _record(
-    connection: sqlite3.Connection,
+    connection: Connection,
     arrivals: Sequence[Arrival],
     refused: dict[int, EventOutcome],
     recent: str,
@@ -155,7 +155,7 @@ def _record(
 
 
 def _stored(
-    connection: sqlite3.Connection, arrivals: Sequence[Arrival], recent: str, recent_keys: RecentKeys
+    connection: Connection, arrivals: Sequence[Arrival], recent: str, recent_keys: RecentKeys
 ) -> tuple[set[bytes], set[tuple[str, bytes]]]:
     """Which ids of a call are there already: on a recent day, and on an event's own day from before."""
     keys_by_day: defaultdict[str, list[bytes]] = defaultdict(list)
@@ -168,14 +168,12 @@ def _stored(
     return anywhere, {(day, key) for day in older_days for key in _keys(connection, day, keys_by_day[day])}
 
 
-def _keys(connection: sqlite3.Connection, day: str, keys: Sequence[bytes]) -> Iterable[bytes]:
+def _keys(connection: Connection, day: str, keys: Sequence[bytes]) -> Iterable[bytes]:
     wanted = [bytearray(key) for key in keys]
     return (key for (key,) in rows_in(executing(connection), f"SELECT key FROM events_{day} WHERE key IN ({{}})", wanted))
 
 
-def _keep(
-    connection: sqlite3.Connection, accepted: Sequence[Arrival], items: Mapping[str, int], consent_default: int
-) -> list[tuple[str, int]]:
+def _keep(connection: Connection, accepted: Sequence[Arrival], items: Mapping[str, int], consent_default: int) -> list[tuple[str, int]]:
     """Write the events and their people's new state; the days that they lie on, each with its newest sequence value."""
     by_person: defaultdict[people.Key, list[Arrival]] = defaultdict(list)
     for arrival in accepted:

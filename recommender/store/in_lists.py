@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
-from recommender.store.connection import Row
+from recommender.store.connection import Connection, Row
 
 CHUNK = 512
 
 Execute = Callable[[str, Sequence[object]], list[Row]]
 
 
-def executing(connection: sqlite3.Connection) -> Execute:
+def executing(connection: Connection) -> Execute:
     """How to read all rows of one statement from `connection`."""
     return lambda sql, parameters: connection.execute(sql, parameters).fetchall()
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Mapping
 
+from recommender.store.connection import Connection
 from recommender.store.in_lists import executing
 from recommender.store.item_reading import numbers
 
@@ -21,11 +21,11 @@ class ItemNumbers:
     """
 
     def __init__(self) -> None:
-        self._connection: sqlite3.Connection | None = None
+        self._connection: Connection | None = None
         self._change: int | None = None
         self._numbers: dict[str, int] = {}
 
-    def numbers(self, connection: sqlite3.Connection, item_ids: Collection[str]) -> Mapping[str, int]:
+    def numbers(self, connection: Connection, item_ids: Collection[str]) -> Mapping[str, int]:
         """Numbers by id, of at least those of `item_ids` that an undeleted item has, and of undeleted items only."""
         (change,) = connection.execute(_NEWEST_CHANGE).fetchone()
         if connection is not self._connection or change != self._change:

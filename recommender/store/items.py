@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
 from recommender.errors import InvalidInput
 from recommender.items import Item, ItemState
+from recommender.store.connection import Connection
 from recommender.store.counting import take
 from recommender.store.in_lists import executing, rows_in
 from recommender.store.item_rows import BLANK, CONTENT_COLUMNS, ItemRow, item_row
@@ -34,7 +34,7 @@ def prepare(items: Sequence[Item]) -> list[ItemRow]:
     return [item_row(item) for item in items]
 
 
-def upsert(connection: sqlite3.Connection, rows: Sequence[ItemRow], now: datetime) -> list[Upserted]:
+def upsert(connection: Connection, rows: Sequence[ItemRow], now: datetime) -> list[Upserted]:
     """Write `rows`, the last one of an id counting; one result per row, in order."""
     latest = {row.id: row for row in rows}
     stored = {found[0]: found[1:] for found in rows_in(executing(connection), _STORED, list(latest))}
@@ -71,7 +71,7 @@ def check_settable(state: ItemState) -> None:
         raise InvalidInput("state", state.name.lower(), "live or hidden; to delete items, delete them")
 
 
-def set_state(connection: sqlite3.Connection, ids: Sequence[str], state: ItemState, now: datetime) -> tuple[int, list[str]]:
+def set_state(connection: Connection, ids: Sequence[str], state: ItemState, now: datetime) -> tuple[int, list[str]]:
     """Give the items of the different `ids` their `state`: how many changed, and the ids that no undeleted item has."""
     stored = {item_id: (number, was) for item_id, number, was in rows_in(executing(connection), _STATES, ids)}
     known = {item_id: found for item_id, found in stored.items() if found[1] != ItemState.DELETED}

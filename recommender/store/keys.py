@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 
-from recommender.store.connection import Readers
+from recommender.store.connection import Connection, Readers
 
 SECRET_BYTES = 32
 
@@ -17,7 +16,7 @@ def read(readers: Readers) -> list[tuple[str, bytes]]:
     return [(key_id, secret) for key_id, secret in readers.all(_NEWEST_FIRST)]
 
 
-def ensure(connection: sqlite3.Connection) -> list[tuple[str, bytes]]:
+def ensure(connection: Connection) -> list[tuple[str, bytes]]:
     """The keys, newest first; makes the first one unless another process just has."""
     if connection.execute("SELECT 1 FROM token_keys").fetchone() is None:
         connection.execute("INSERT INTO token_keys (id, secret) VALUES (?, ?)", (secrets.token_hex(4), secrets.token_bytes(SECRET_BYTES)))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import date, datetime
 from functools import lru_cache
 
 from recommender.errors import InvalidInput
+from recommender.store.connection import Connection
 from recommender.times import DAY_US, to_micros
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
@@ -15,17 +15,17 @@ _END_US = (date.max.toordinal() + 1 - _EPOCH_ORDINAL) * DAY_US
 
 _EVENTS = """
     CREATE TABLE IF NOT EXISTS events_{day} (
-        sequence INTEGER NOT NULL PRIMARY KEY,
-        key BLOB NOT NULL UNIQUE,
+        sequence {type.integer} NOT NULL PRIMARY KEY,
+        key {type.blob} NOT NULL UNIQUE,
         id TEXT NOT NULL,
-        person INTEGER NOT NULL,
-        item INTEGER NOT NULL,
-        type INTEGER NOT NULL,
-        value REAL,
-        portion REAL,
-        dwell_s REAL,
-        at INTEGER NOT NULL,
-        consent INTEGER NOT NULL,
+        person {type.integer} NOT NULL,
+        item {type.integer} NOT NULL,
+        type {type.integer} NOT NULL,
+        value {type.real},
+        portion {type.real},
+        dwell_s {type.real},
+        at {type.integer} NOT NULL,
+        consent {type.integer} NOT NULL,
         custom TEXT,
         token TEXT,
         context TEXT
@@ -33,21 +33,21 @@ _EVENTS = """
 """
 _DECISIONS = """
     CREATE TABLE IF NOT EXISTS decisions_{day} (
-        id BLOB NOT NULL PRIMARY KEY,
-        at INTEGER NOT NULL,
-        subject_kind INTEGER,
+        id {type.blob} NOT NULL PRIMARY KEY,
+        at {type.integer} NOT NULL,
+        subject_kind {type.integer},
         subject_id TEXT,
         placement TEXT NOT NULL,
         placement_version TEXT NOT NULL,
         generation_id TEXT NOT NULL,
         profile TEXT NOT NULL,
-        basis INTEGER NOT NULL,
-        seed INTEGER NOT NULL,
-        change INTEGER NOT NULL,
-        query BLOB NOT NULL,
-        numbers BLOB NOT NULL,
-        sources BLOB NOT NULL,
-        probabilities BLOB NOT NULL
+        basis {type.integer} NOT NULL,
+        seed {type.integer} NOT NULL,
+        change {type.integer} NOT NULL,
+        query {type.blob} NOT NULL,
+        numbers {type.blob} NOT NULL,
+        sources {type.blob} NOT NULL,
+        probabilities {type.blob} NOT NULL
     )
 """
 
@@ -80,11 +80,11 @@ def date_of(day: str) -> date:
     return date(int(day[:4]), int(day[4:6]), int(day[6:]))
 
 
-def make_events(connection: sqlite3.Connection, day: str) -> None:
+def make_events(connection: Connection, day: str) -> None:
     """Make the table of the events of `day` unless it is there."""
-    connection.execute(_EVENTS.format(day=day))
+    connection.execute(_EVENTS.format(day=day, type=connection.dialect))
 
 
-def make_decisions(connection: sqlite3.Connection, day: str) -> None:
+def make_decisions(connection: Connection, day: str) -> None:
     """Make the table of the served records of `day` unless it is there."""
-    connection.execute(_DECISIONS.format(day=day))
+    connection.execute(_DECISIONS.format(day=day, type=connection.dialect))

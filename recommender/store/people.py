@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from recommender.events import Consent, Subject, SubjectKind
 from recommender.people import HISTORY_DTYPE, SEEN_DTYPE, Person
-from recommender.store.connection import Readers, Row
+from recommender.store.connection import Connection, Readers, Row
 from recommender.store.counting import take
 from recommender.store.in_lists import executing, rows_in
 from recommender.store.profiles import State, bitmap
@@ -18,11 +17,12 @@ from recommender.store.records import PersonRead
 from recommender.times import MISSING_TIME
 
 _STATE = "consent, history, consumed, dismissed, seen"
-_READ = f"SELECT (SELECT max(change) FROM items), consent_at, {_STATE} FROM (SELECT 1) LEFT JOIN people ON kind = ? AND id = ?"
+_READ = f"SELECT (SELECT max(change) FROM items), consent_at, {_STATE} FROM (SELECT 1) AS one LEFT JOIN people ON kind = ? AND id = ?"
 _KNOWN = f"SELECT id, number, consent_at, consent_floor, {_STATE} FROM people WHERE kind = ? AND id IN ({{}})"
 _WALK = f"SELECT number, kind, id, {_STATE} FROM people WHERE number > ? ORDER BY number LIMIT ?"
 _WALK_KIND = f"SELECT number, kind, id, {_STATE} FROM people WHERE number > ? AND kind = ? ORDER BY number LIMIT ?"
 _SPAN = f"SELECT number, kind, id, consent_at, {_STATE} FROM people WHERE number > ? AND number <= ? ORDER BY number LIMIT ?"
+_SUBJECTS = "SELECT number, kind, id FROM people WHERE number > ? ORDER BY number LIMIT ?"
 _ADD = """
     INSERT INTO people (consent, consent_at, consent_floor, history, consumed, dismissed, seen, kind, id, number)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -33,6 +33,7 @@ _CHANGE = """
 """
 
 WALK_BATCH = 1_000
+SUBJECTS_BATCH = 20_000
 
 
 Key = tuple[int, str]
@@ -88,13 +89,22 @@ def span(readers: Readers, *, after: int, upto: int) -> Iterator[tuple[Subject, 
         last = rows[-1][0]
 
 
+def subjects(readers: Readers) -> Iterator[tuple[int, Subject]]:
+    """Everybody by number, in short reads."""
+    last = 0
+    while rows := readers.all(_SUBJECTS, (last, SUBJECTS_BATCH)):
+        for number, kind, subject_id in rows:
+            yield number, Subject(SubjectKind(kind), subject_id)
+        last = rows[-1][0]
+
+
 def last_number(readers: Readers) -> int:
     """The highest number of a person, 0 where there is none."""
     row = readers.one("SELECT max(number) FROM people")
     return 0 if row is None or row[0] is None else int(row[0])
 
 
-def found_or_new(connection: sqlite3.Connection, keys: Iterable[Key]) -> dict[Key, Known]:
+def found_or_new(connection: Connection, keys: Iterable[Key]) -> dict[Key, Known]:
     """Rows of the people with the different `keys`; those not heard of before get a number, and are not written yet."""
     wanted = list(keys)
     found: dict[Key, Known] = {}
@@ -108,7 +118,7 @@ def found_or_new(connection: sqlite3.Connection, keys: Iterable[Key]) -> dict[Ke
     return found
 
 
-def write(connection: sqlite3.Connection, people: Iterable[tuple[Key, Known]]) -> None:
+def write(connection: Connection, people: Iterable[tuple[Key, Known]]) -> None:
     """Write the rows of `people`, by number, as neighbours lie on one page."""
     ordered = sorted(people, key=lambda pair: pair[1].number)
     added = [(*_columns(known), *key, known.number) for key, known in ordered if known.new]

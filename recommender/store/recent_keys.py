@@ -6,11 +6,12 @@ An id is looked for on each of some fifteen days, which costs more than keeping 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+
+from recommender.store.connection import Connection
 
 BITS_PER_KEY = 16
 """With two bits set per key, one new key in seventy is looked up all the same."""
@@ -39,14 +40,14 @@ class RecentKeys:
     """
 
     def __init__(self) -> None:
-        self._connection: sqlite3.Connection | None = None
+        self._connection: Connection | None = None
         self._bits = np.zeros(0, dtype=np.uint8)
         self._room = 0
         self._read: dict[str, int] = {}
         self._recent = ""
         self._partly: set[str] = set()
 
-    def to_ask(self, connection: sqlite3.Connection, recent: str, keys: Sequence[bytes]) -> list[tuple[str, Sequence[bytes]]]:
+    def to_ask(self, connection: Connection, recent: str, keys: Sequence[bytes]) -> list[tuple[str, Sequence[bytes]]]:
         """For each day from `recent` on, those of `keys` that it may hold; days that hold none of them are left out."""
         days = connection.execute(_RECENT, (recent,)).fetchall()
         if connection is not self._connection or self._room <= 0:
@@ -67,7 +68,7 @@ class RecentKeys:
         if day >= self._recent and day not in self._partly:
             self._note(day, keys, last)
 
-    def _begin(self, connection: sqlite3.Connection, rows: int) -> None:
+    def _begin(self, connection: Connection, rows: int) -> None:
         # Twice the room that is needed now, so that it lasts.
         bits = max(FEWEST_BITS, min(MOST_BITS, 1 << (2 * BITS_PER_KEY * rows).bit_length()))
         self._connection = connection
@@ -75,7 +76,7 @@ class RecentKeys:
         self._room = bits // BITS_PER_KEY if bits < MOST_BITS else 2**62
         self._read = {}
 
-    def _load(self, connection: sqlite3.Connection, day: str, most: int) -> int:
+    def _load(self, connection: Connection, day: str, most: int) -> int:
         rows = connection.execute(_KEYS.format(day=day), (self._read.get(day, 0), most)).fetchall()
         if rows:
             self._note(day, [key for _, key in rows], rows[-1][0])

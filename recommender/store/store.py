@@ -16,52 +16,57 @@ from recommender.items import Item, ItemState
 from recommender.people import Person
 from recommender.store import counting, decisions, event_reading, events, item_reading, items, keys, people
 from recommender.store.committer import Committer
-from recommender.store.connection import Readers, closing_connection
+from recommender.store.connection import Readers
+from recommender.store.database import Database
 from recommender.store.event_rows import EventRow
-from recommender.store.migration import migrate_store
+from recommender.store.places import database_at
 from recommender.store.records import Change, Decision, EventOutcome, PersonRead, StoreCounts, StoredItem, Upserted
-from recommender.store.schema import SCHEMA_VERSION, check_current, check_not_newer, stored_version
+from recommender.store.schema import SCHEMA_VERSION, check_current, check_not_newer
 
 
-def open_store(path: Path, *, create: bool = False, dedup_days: int = 14, future_tolerance_s: float = 300.0) -> Store:
-    """Open the store in the SQLite file `path`.
+def open_store(where: Path | str, *, create: bool = False, dedup_days: int = 14, future_tolerance_s: float = 300.0) -> Store:
+    """Open the store in the SQLite file `where`, or in the PostgreSQL database that the URL `where` names.
 
-    `create` makes folder and file where they are missing and brings an older schema up to date. `dedup_days`: for how many
+    A URL is `postgresql://user:password@host:port/name`. `create` makes the store where there is none, a file with its folder and the
+    tables of a database that must be there, and brings an older schema up to date. `dedup_days`: for how many
     days before now an event id is recognised whatever the event's time. `future_tolerance_s`: how far an event's time may
-    lie ahead of the clock. Raises `NotFound` where there is no file and `create` is off, `SchemaMismatch` where the schema
-    is newer, or older and `create` is off, `StoreUnwritable` where the file cannot be made.
+    lie ahead of the clock. Raises `NotFound` where there is no store and `create` is off, `SchemaMismatch` where the schema
+    is newer, or older and `create` is off, `StoreUnwritable` where a file cannot be made, `StoreError` where a server cannot be
+    reached, and `InvalidInput` for a URL that cannot be read.
     """
-    path = Path(path)
-    if not path.is_file():
+    database = database_at(where)
+    if not database.exists():
         if not create:
-            raise NotFound("store", str(path), "make one with: recommender import items … or recommender store migrate")
-        migrate_store(path)
+            raise NotFound("store", database.name, "make one with: recommender import items … or recommender store migrate")
+        database.migrate()
     else:
-        with closing_connection(path) as connection:
-            version = stored_version(connection, path)
+        version = database.version()
         if create and version != SCHEMA_VERSION:
-            check_not_newer(version, path)
-            migrate_store(path)
+            check_not_newer(version, database.name)
+            database.migrate()
         else:
-            check_current(version, path)
-    return Store(path, dedup_days=dedup_days, future_tolerance_s=future_tolerance_s)
+            check_current(version, database.name)
+    return Store(database, dedup_days=dedup_days, future_tolerance_s=future_tolerance_s)
 
 
 class Store:
     """An open store; made by `open_store`.
 
-    All methods may be called from any thread, and several processes may have the same file open; open it anew in each
+    All methods may be called from any thread, and several processes may have the same store open; open it anew in each
     process rather than carrying it over a fork. Write methods return once their effect is durable and visible to every
-    reader. Any method raises `StoreError` where the file cannot be read; write methods raise `StoreUnwritable` where the
-    disk is full or read-only, and `StoreBusy` where the write lock was not free in 30 seconds; then nothing was changed.
+    reader. Any method raises `StoreError` where the store cannot be read or reached; write methods raise `StoreUnwritable`
+    where the disk is full or read-only, and `StoreBusy` where the write lock was not free in 30 seconds; then nothing was
+    changed. Only where a connection to PostgreSQL is lost in the middle of a commit may a write that raised `StoreError`
+    have been kept; it may be repeated, since everything that was kept counts once. The next call connects anew.
     """
 
-    def __init__(self, path: Path, *, dedup_days: int, future_tolerance_s: float) -> None:
-        self.path = path
+    def __init__(self, database: Database, *, dedup_days: int, future_tolerance_s: float) -> None:
+        self.name = database.name
+        """How messages call the store: its path, or its URL without the password."""
         self._dedup_days = dedup_days
         self._future_tolerance_s = future_tolerance_s
-        self._readers = Readers(path)
-        self._committer = Committer(path)
+        self._readers = Readers(database)
+        self._committer = Committer(database)
         # Used by the committer's thread only.
         self._recording = partial(events.record_all, events.Memory())
 
@@ -72,7 +77,7 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Write what is still waiting, then close the file. Closing twice is fine; any other use afterwards raises `StoreError`."""
+        """Write what is still waiting, then close the store. Closing twice is fine; any other use afterwards raises `StoreError`."""
         self._committer.close()
         self._readers.close()
 
@@ -200,6 +205,10 @@ class Store:
         """The highest number of a person, 0 where there is none. Numbers start at 1, grow in the order in which people were first
         heard of, and may have gaps."""
         return people.last_number(self._readers)
+
+    def subjects(self) -> Iterator[tuple[int, Subject]]:
+        """Everybody with the number that their events have, by number, in short reads."""
+        return people.subjects(self._readers)
 
     def read_span(self, *, after: int, upto: int) -> Iterator[tuple[Subject, PersonRead]]:
         """The people of `after` < number ≤ `upto`, by number, in short reads, so that several processes can share the walk over all."""

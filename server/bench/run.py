@@ -93,7 +93,7 @@ def measure(data: Path, plan: Plan, told: Callable[[str], None] = lambda sentenc
     settings = load_settings(data=data)
     generations = Generations(settings.generations_path)
     current = generations.current_id()
-    if current is None or not settings.store_path.exists():
+    if current is None or not settings.sqlite_file("recommender bench serve").exists():
         raise InvalidInput("data", str(data), "a folder with a store and an active generation")
     with _copied(data, current) as copy, ProcessPoolExecutor(1, get_context("spawn"), stay_on, (plan.client_processor,)) as pool:
         generation = generations.load(current)

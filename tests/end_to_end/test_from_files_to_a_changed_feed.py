@@ -8,9 +8,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+from postgres_cluster import SHOWN_PASSWORD
 from waiting import soon
 from worlds import WORDS, films, taste_of, watches
 
@@ -19,10 +23,40 @@ from recommender.events import Event, EventType, Subject
 from recommender.feeds import Basis
 
 
-def recommender(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "recommender", *arguments, "--data", str(data)], capture_output=True, text=True, timeout=120, check=False
-    )
+@dataclass(frozen=True)
+class Deployment:
+    """A data folder and the setting of its store, "" for SQLite."""
+
+    data: Path
+    store: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "RECOMMENDER_DATA": str(self.data), "RECOMMENDER_STORE": self.store, "PYTHONWARNINGS": "ignore"}
+
+    def run(self, *arguments: str) -> str:
+        """Standard output of a command that must succeed."""
+        command = [sys.executable, "-m", "recommender", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, env=self.environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    @contextmanager
+    def serving(self, name: str) -> Iterator[dict[str, str]]:
+        """The addresses of a server process."""
+        ready, log = self.data / f"{name}.json", self.data / f"{name}.log"
+        options = [word for name in ("listen", "admin-listen", "metrics-listen") for word in (f"--{name}", "127.0.0.1:0")]
+        command = [sys.executable, "-m", "recommender", "serve", *options, "--ready-file", str(ready)]
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=output, env=self.environment)
+        try:
+            assert soon(lambda: ready.exists() or process.poll() is not None)
+            assert ready.exists(), log.read_text(encoding="utf-8")
+            yield json.loads(ready.read_text(encoding="utf-8"))
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+        assert SHOWN_PASSWORD not in log.read_text(encoding="utf-8")
 
 
 def write_files(folder: Path) -> tuple[Path, Path]:
@@ -41,36 +75,25 @@ def write_files(folder: Path) -> tuple[Path, Path]:
     return items, events
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Path:
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def built(tmp_path_factory: pytest.TempPathFactory, model: Path, request: pytest.FixtureRequest) -> Deployment:
     folder = tmp_path_factory.mktemp("path")
     items, events = write_files(folder)
     data = folder / "data"
-    done = recommender("import", "items", str(items), data=data)
-    assert done.returncode == 0, done.stderr
+    deployment = Deployment(data, "" if request.param == "sqlite" else request.getfixturevalue("postgres").new())
+    deployment.run("import", "items", str(items))
     maps = [f"--map={ours}={theirs}" for ours, theirs in (("user_id", "member"), ("item_id", "film"), ("type", "kind"), ("at", "when"))]
-    done = recommender("import", "events", str(events), *maps, data=data)
-    assert done.returncode == 0, done.stderr
+    deployment.run("import", "events", str(events), *maps)
     assert "yesterday" in "".join(path.read_text(encoding="utf-8") for path in (data / "rejects").iterdir())
-    done = recommender("reindex", "--embedder", str(model), data=data)
-    assert done.returncode == 0, done.stderr
-    return data
+    deployment.run("reindex", "--embedder", str(model))
+    assert (data / "store.sqlite").exists() == (not deployment.store)
+    return deployment
 
 
 @pytest.fixture(scope="module")
-def address(built: Path) -> Iterator[dict[str, str]]:
-    ready = built / "ready.json"
-    options = [word for name in ("listen", "admin-listen", "metrics-listen") for word in (f"--{name}", "127.0.0.1:0")]
-    command = [sys.executable, "-m", "recommender", "serve", "--data", str(built), *options, "--ready-file", str(ready)]
-    with (built / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "PYTHONWARNINGS": "ignore"})
-    try:
-        assert soon(lambda: ready.exists() or process.poll() is not None)
-        assert ready.exists(), (built / "log").read_text(encoding="utf-8")
-        yield json.loads(ready.read_text(encoding="utf-8"))
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+def address(built: Deployment) -> Iterator[dict[str, str]]:
+    with built.serving("server") as addresses:
+        yield addresses
 
 
 def test_one_click_turns_a_new_session_to_its_taste(address: dict[str, str]) -> None:
@@ -105,3 +128,21 @@ def test_a_film_is_similar_to_films_of_its_taste(address: dict[str, str]) -> Non
     with Client(address["listen"]) as client:
         feed = client.get_similar(["film-10"], page_size=10)
     assert all(any(word in item.title for word in WORDS["space"]) for item in feed.items[:5])
+
+
+def test_a_click_on_one_server_is_in_the_next_feed_of_another(built: Deployment, address: dict[str, str]) -> None:
+    with built.serving("another") as other, Client(address["listen"]) as client, Client(other["listen"]) as second:
+        second.wait_until_serving()
+        for place, item in enumerate(second.get_feed(session="s2", page_size=5).items):
+            client.record([Event(f"both-{place}", EventType.CLICK, Subject.session("s2"), item.id)])
+            assert item.id not in {shown.id for shown in second.get_feed(session="s2", page_size=50).items}
+
+
+def test_what_reads_the_store_whole_finds_the_same_people_in_it(built: Deployment) -> None:
+    shown = dict(line.split("  ", 1) for line in built.run("store", "info").splitlines())
+    people = len({event.subject for event in watches()})
+    assert shown["people"].strip().startswith(f"{people} users")
+    feeds = built.data / "feeds.parquet"
+    built.run("export", "feeds", "--output", str(feeds), "--workers", "2")
+    assert len(set(pq.read_table(feeds)["id"].to_pylist())) == people
+    assert "blend" in built.run("eval")

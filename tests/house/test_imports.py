@@ -126,7 +126,7 @@ def test_generated_code_is_imported_from_one_place_only(package: str) -> None:
 
 @pytest.mark.parametrize(
     ("package", "extras"),
-    [("recommender", ()), ("server", ()), ("indexing", ("build", "demo")), ("eval", ("build", "demo", "evaluate"))],
+    [("recommender", ("postgres",)), ("server", ()), ("indexing", ("build", "demo")), ("eval", ("build", "demo", "evaluate"))],
 )
 def test_every_library_that_a_package_imports_is_one_that_its_install_names(package: str, extras: tuple[str, ...]) -> None:
     project = PYPROJECT["project"]

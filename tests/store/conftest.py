@@ -1,14 +1,17 @@
-"""A real store with a few items in it."""
+"""Real stores with a few items in them, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from shutil import copy
 
 import numpy as np
 import pytest
+from postgres_cluster import Cluster
+from stored import Place
 
 from recommender.events import Subject
 from recommender.items import Item, ItemKind
@@ -22,42 +25,83 @@ def now() -> datetime:
     return NOW
 
 
-@pytest.fixture
-def store_path(tmp_path: Path) -> Path:
-    """Where the test's store is, or is to be."""
-    return tmp_path / "store.sqlite"
+@pytest.fixture(params=["sqlite", "postgres"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """What the test's store lies in: every test of the store runs on both, unless it is about one of them."""
+    name: str = request.param
+    return name
 
 
 @pytest.fixture(scope="session")
-def made_empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A closed, empty store to be copied, since making one takes longer than most tests."""
-    path = tmp_path_factory.mktemp("empty") / "store.sqlite"
-    open_store(path, create=True).close()
-    return path
+def closed_stores(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Cluster | None], Place]:
+    """Closed stores to be copied, "empty" or "full" of 600 items, since making one takes longer than most tests."""
 
+    @cache
+    def made(held: str, cluster: Cluster | None) -> Place:
+        place: Place = tmp_path_factory.mktemp(held) / "store.sqlite" if cluster is None else cluster.new()
+        with open_store(place, create=True) as opened:
+            if held == "full":
+                opened.upsert_items([Item(f"i{number}", ItemKind.PRODUCT, title=f"item {number}") for number in range(1, 601)], now=NOW)
+        return place
 
-@pytest.fixture(scope="session")
-def made_full(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A closed store of 600 items to be copied."""
-    path = tmp_path_factory.mktemp("full") / "store.sqlite"
-    with open_store(path, create=True) as opened:
-        opened.upsert_items([Item(f"i{number}", ItemKind.PRODUCT, title=f"item {number}") for number in range(1, 601)], now=NOW)
-    return path
+    return made
 
 
 @pytest.fixture
-def store(made_empty: Path, store_path: Path) -> Iterator[Store]:
+def place(
+    backend: str, tmp_path: Path, request: pytest.FixtureRequest, closed_stores: Callable[[str, Cluster | None], Place]
+) -> Iterator[Place]:
+    """Where the test's store is, or is to be in a test that takes neither `store` nor `shop`."""
+    held = "full" if "shop" in request.fixturenames else "empty" if "store" in request.fixturenames else ""
+    if backend == "sqlite":
+        path = tmp_path / "store.sqlite"
+        if held:
+            copy(closed_stores(held, None), path)
+        yield path
+        return
+    cluster: Cluster = request.getfixturevalue("postgres")
+    url = cluster.new(str(closed_stores(held, cluster))) if held else cluster.new()
+    yield url
+    cluster.drop(url)
+
+
+@pytest.fixture
+def copied(
+    place: Place, tmp_path: Path, request: pytest.FixtureRequest, closed_stores: Callable[[str, Cluster | None], Place]
+) -> Iterator[Callable[[], Place]]:
+    """Makes another store that holds what `shop` held in the beginning."""
+    made: list[Place] = []
+    cluster: Cluster | None = None if isinstance(place, Path) else request.getfixturevalue("postgres")
+
+    def another() -> Place:
+        full = closed_stores("full", cluster)
+        made.append(copy(full, tmp_path / f"copy{len(made)}.sqlite") if cluster is None else cluster.new(str(full)))
+        return made[-1]
+
+    yield another
+    for each in made:
+        if cluster is not None:
+            cluster.drop(str(each))
+
+
+@pytest.fixture
+def store_path(place: Place) -> Path:
+    """The file of the test's store, for tests of SQLite alone."""
+    assert isinstance(place, Path), "a test that takes store_path is marked SQLITE_ONLY"
+    return place
+
+
+@pytest.fixture
+def store(place: Place) -> Iterator[Store]:
     """An empty store."""
-    copy(made_empty, store_path)
-    with open_store(store_path) as opened:
+    with open_store(place) as opened:
         yield opened
 
 
 @pytest.fixture
-def shop(made_full: Path, store_path: Path) -> Iterator[Store]:
+def shop(place: Place) -> Iterator[Store]:
     """A store with the items i1 … i600, whose numbers are 1 … 600."""
-    copy(made_full, store_path)
-    with open_store(store_path) as opened:
+    with open_store(place) as opened:
         yield opened
 
 

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import sqlite3
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from stored import Place, rows
 
 from recommender.errors import InvalidInput
 from recommender.events import Consent, Event, EventType, Subject
@@ -126,7 +125,7 @@ def test_a_hidden_item_stays_hidden_when_it_is_sent_again(store: Store, now: dat
     assert store.get_items(["film/1"])[0].state is ItemState.HIDDEN
 
 
-def test_a_deleted_item_is_unknown_and_its_content_is_gone_from_the_file(store: Store, store_path: Path, now: datetime) -> None:
+def test_a_deleted_item_is_unknown_and_its_content_is_gone_from_its_row(store: Store, place: Place, now: datetime) -> None:
     store.upsert_items([a_film()], now=now)
     assert store.delete_items(["film/1"], now=now) == (1, [])
     assert store.get_items(["film/1"]) == []
@@ -134,9 +133,7 @@ def test_a_deleted_item_is_unknown_and_its_content_is_gone_from_the_file(store: 
     assert store.item_numbers(["film/1"]) == {}
     assert store.set_state(["film/1"], ItemState.LIVE, now=now) == (0, ["film/1"])
     assert store.delete_items(["film/1"], now=now) == (0, ["film/1"])
-    with sqlite3.connect(store_path) as connection:
-        (row,) = connection.execute("SELECT * FROM items").fetchall()
-    connection.close()
+    (row,) = rows(place, "SELECT * FROM items")
     kept = {value for value in row if value not in (None, "", b"", "[]", "{}", 0)}
     assert kept == {1, "film/1", int(ItemState.DELETED), 2, to_micros(now)}
 

@@ -7,12 +7,15 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from stored import SQLITE_ONLY
 from waiting import soon
 
 from recommender.events import Consent, Event, EventType, Subject
 from recommender.store import Store, checkpointing
 from recommender.store.checkpointing import Checkpointer
-from recommender.store.connection import connect
+from recommender.store.sqlite_connection import connect
+
+pytestmark = SQLITE_ONLY
 
 
 def write(store: Store, now: datetime, call: int) -> None:

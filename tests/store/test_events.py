@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from datetime import UTC, date, datetime, timedelta, timezone
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from stored import Place, rows
 
 from recommender.errors import InvalidInput
 from recommender.events import Consent, Event, EventType, Subject
@@ -41,10 +40,10 @@ def test_an_event_id_counts_once_in_a_call_and_over_calls(shop: Store, now: date
     assert len(shop.read_person(ANN).person.history) == 3
 
 
-def test_an_event_id_counts_once_over_a_restart(shop: Store, store_path: Path, now: datetime) -> None:
+def test_an_event_id_counts_once_over_a_restart(shop: Store, place: Place, now: datetime) -> None:
     recorded(shop, click("a"), now=now)
     shop.close()
-    with open_store(store_path) as reopened:
+    with open_store(place) as reopened:
         assert recorded(reopened, click("a"), now=now) == [DUPLICATE]
 
 
@@ -67,9 +66,9 @@ def test_before_the_window_an_id_is_recognised_on_its_own_day_only(shop: Store, 
     assert recorded(shop, click("a", at=old + timedelta(days=1)), now=now) == [ACCEPTED]
 
 
-def test_the_window_is_as_long_as_the_store_was_opened_with(shop: Store, store_path: Path, now: datetime) -> None:
+def test_the_window_is_as_long_as_the_store_was_opened_with(shop: Store, place: Place, now: datetime) -> None:
     recorded(shop, click("a", at=now - timedelta(days=3)), now=now)
-    with open_store(store_path, dedup_days=2) as short, open_store(store_path, dedup_days=3) as long:
+    with open_store(place, dedup_days=2) as short, open_store(place, dedup_days=3) as long:
         assert recorded(long, click("a"), now=now) == [DUPLICATE]
         assert recorded(short, click("a"), now=now) == [ACCEPTED]
 
@@ -211,12 +210,10 @@ def test_the_default_consent_is_kept_with_events_that_say_nothing(shop: Store, n
     assert everything(shop)["consent"].to_pylist() == [0, 6]
 
 
-def test_token_context_and_custom_name_are_kept(shop: Store, store_path: Path, now: datetime) -> None:
+def test_token_context_and_custom_name_are_kept(shop: Store, place: Place, now: datetime) -> None:
     event = Event("é", EventType.CUSTOM, ANN, "i1", custom="zoom", token="t0k3n", context={"page": "hömé", "ab": "1"})
     recorded(shop, event, now=now)
-    connection = sqlite3.connect(store_path)
-    row = connection.execute("SELECT id, custom, token, context FROM events_20260314").fetchone()
-    connection.close()
+    (row,) = rows(place, "SELECT id, custom, token, context FROM events_20260314")
     assert row[:3] == ("é", "zoom", "t0k3n")
     assert json.loads(row[3]) == {"ab": "1", "page": "hömé"}
 

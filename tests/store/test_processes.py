@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+
+from stored import SQLITE_ONLY, Place, contents
 
 import recommender
 from recommender.events import Consent, Event, EventType, Subject
@@ -16,9 +17,9 @@ PROGRAM = Path(__file__).with_name("writing_program.py")
 NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
 
 
-def started(store_path: Path, *arguments: object) -> subprocess.Popen[str]:
+def started(place: Place, *arguments: object) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(Path(recommender.__file__).parents[1])}
-    command = [sys.executable, str(PROGRAM), str(store_path), *map(str, arguments)]
+    command = [sys.executable, str(PROGRAM), str(place), *map(str, arguments)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
@@ -33,8 +34,8 @@ def again(store: Store, ids: list[str], user: str) -> set[EventStatus]:
     return {outcome.status for outcome in store.record_events(events, now=NOW, consent_default=Consent.ALL)}
 
 
-def test_two_processes_write_at_once_and_nothing_is_lost_or_counted_twice(shop: Store, store_path: Path) -> None:
-    both = [started(store_path, "events", prefix, 40, 5) for prefix in ("p", "q")]
+def test_two_processes_write_at_once_and_nothing_is_lost_or_counted_twice(shop: Store, place: Place) -> None:
+    both = [started(place, "events", prefix, 40, 5) for prefix in ("p", "q")]
     (mine,) = shop.record_events([Event("p-7", EventType.CLICK, Subject.user("me"), "i1")], now=NOW, consent_default=Consent.ALL)
     lines = [line.split() for process in both for line in printed(process)]
     assert len(lines) == 400
@@ -47,17 +48,29 @@ def test_two_processes_write_at_once_and_nothing_is_lost_or_counted_twice(shop: 
     assert shop.counts().events == shop.count_events(upto=upto) == 400
 
 
-def test_another_process_recognises_what_this_one_recorded(shop: Store, store_path: Path) -> None:
+def test_below_a_value_of_the_sequence_nothing_comes_later_while_others_write(shop: Store, place: Place) -> None:
+    both = [started(place, "events", prefix, 400, 3) for prefix in ("p", "q")]
+    marks = []
+    while any(process.poll() is None for process in both):
+        upto = shop.change_sequence()
+        values = sorted(value for batch in shop.iter_events(upto=upto) for value in batch["sequence"].to_pylist())
+        assert values == list(range(601, upto + 1))
+        marks.append(upto)
+    assert [len(printed(process)) for process in both] == [1_200, 1_200]
+    assert any(600 < mark < shop.change_sequence() for mark in marks)
+
+
+def test_another_process_recognises_what_this_one_recorded(shop: Store, place: Place) -> None:
     again(shop, ["p-0", "p-1"], "p")
-    assert printed(started(store_path, "events", "p", 1, 3)) == ["duplicate p-0", "duplicate p-1", "accepted p-2"]
+    assert printed(started(place, "events", "p", 1, 3)) == ["duplicate p-0", "duplicate p-1", "accepted p-2"]
     assert len(shop.read_person(Subject.user("p")).person.history) == 3
 
 
-def test_what_was_acknowledged_survives_a_killed_writer(shop: Store, store_path: Path) -> None:
+def test_what_was_acknowledged_survives_a_killed_writer(shop: Store, place: Place) -> None:
     before = 0
     for round_number, acknowledged in enumerate((3, 40, 90)):
         user = f"victim{round_number}"
-        process = started(store_path, "events", user, 100_000, 3)
+        process = started(place, "events", user, 100_000, 3)
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(acknowledged)]
         process.send_signal(signal.SIGKILL)
@@ -66,7 +79,7 @@ def test_what_was_acknowledged_survives_a_killed_writer(shop: Store, store_path:
         assert process.wait(timeout=60) == -signal.SIGKILL
         ids = [line.split()[1] for line in [*lines, *rest.splitlines(keepends=True)] if line.endswith("\n")]
         assert len(ids) >= acknowledged
-        with open_store(store_path) as reopened:
+        with open_store(place) as reopened:
             assert again(reopened, ids, user) == {EventStatus.DUPLICATE}
             person = reopened.read_person(Subject.user(user)).person
             stored = sum(batch.num_rows for batch in reopened.iter_events(upto=reopened.change_sequence()))
@@ -77,8 +90,9 @@ def test_what_was_acknowledged_survives_a_killed_writer(shop: Store, store_path:
         before = stored
 
 
-def test_a_full_disk_is_said_and_loses_nothing_acknowledged(shop: Store, store_path: Path) -> None:
-    lines = printed(started(store_path, "until-full"))
+@SQLITE_ONLY
+def test_a_full_disk_is_said_and_loses_nothing_acknowledged(shop: Store, place: Place) -> None:
+    lines = printed(started(place, "until-full"))
     ids = [line.split()[1] for line in lines if line.startswith("accepted")]
     (unwritable,) = [line for line in lines if line.startswith("unwritable")]
     assert "disk is full" in unwritable
@@ -89,29 +103,29 @@ def test_a_full_disk_is_said_and_loses_nothing_acknowledged(shop: Store, store_p
     assert shop.counts().events == len(ids) + 1
 
 
-def test_processes_that_start_together_agree_on_one_token_key(store: Store, store_path: Path) -> None:
-    both = [started(store_path, "keys") for _ in range(2)]
+def test_processes_that_start_together_agree_on_one_token_key(store: Store, place: Place) -> None:
+    both = [started(place, "keys") for _ in range(2)]
     keys = [printed(process) for process in both]
     assert keys[0] == keys[1] == [" ".join(f"{key_id}:{secret.hex()}" for key_id, secret in store.token_keys())]
     assert len(store.token_keys()) == 1
 
 
-def test_processes_that_migrate_together_make_one_store(store_path: Path) -> None:
-    both = [started(store_path, "migrate") for _ in range(2)]
+def test_processes_that_migrate_together_make_one_store(place: Place) -> None:
+    both = [started(place, "migrate") for _ in range(2)]
     versions = [printed(process) for process in both]
-    assert versions == [[migrate_store(store_path)]] * 2
-    with open_store(store_path) as store:
+    assert versions == [[migrate_store(place)]] * 2
+    with open_store(place) as store:
         assert store.change_sequence() == 0
 
 
-def test_a_migration_that_finds_the_disk_full_leaves_the_file_as_it_was(store_path: Path) -> None:
-    (line,) = printed(started(store_path, "migrate-full"))
+@SQLITE_ONLY
+def test_a_migration_that_finds_the_disk_full_leaves_the_file_as_it_was(place: Place) -> None:
+    (line,) = printed(started(place, "migrate-full"))
     assert line.startswith("unwritable")
-    connection = sqlite3.connect(store_path)
-    assert list(connection.iterdump()) == ["BEGIN TRANSACTION;", "COMMIT;"]
-    connection.close()
-    assert migrate_store(store_path) == SCHEMA_VERSION
+    assert contents(place) == ["BEGIN TRANSACTION;", "COMMIT;"]
+    assert migrate_store(place) == SCHEMA_VERSION
 
 
-def test_opening_and_reading_takes_no_migration_library(store: Store, store_path: Path) -> None:
-    assert printed(started(store_path, "modules")) == [""]
+def test_opening_and_reading_takes_no_migration_library(store: Store, place: Place) -> None:
+    driver = "" if isinstance(place, Path) else "psycopg"
+    assert printed(started(place, "modules")) == [driver]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
+from stored import Place, connected
 from xxhash import xxh3_128_digest
 
 from recommender.events import Consent, Event, EventType, Subject
 from recommender.store import EventStatus, Store, open_store, recent_keys
-from recommender.store.connection import connect
+from recommender.store.connection import Connection
 from recommender.store.recent_keys import RecentKeys
 
 
@@ -30,13 +29,13 @@ def write(store: Store, now: datetime, *events: Event) -> list[EventStatus]:
 
 
 @pytest.fixture
-def connection(shop: Store, store_path: Path) -> Iterator[sqlite3.Connection]:
-    opened = connect(store_path, writer=True)
+def connection(shop: Store, place: Place) -> Iterator[Connection]:
+    opened = connected(place)
     yield opened
     opened.close()
 
 
-def test_stored_ids_are_asked_for_and_almost_no_others(shop: Store, connection: sqlite3.Connection, now: datetime) -> None:
+def test_stored_ids_are_asked_for_and_almost_no_others(shop: Store, connection: Connection, now: datetime) -> None:
     stored = [f"e{place}" for place in range(2_000)]
     write(shop, now, *[click(event_id, now - timedelta(days=place % 4)) for place, event_id in enumerate(stored)])
     keys = RecentKeys()
@@ -48,17 +47,17 @@ def test_stored_ids_are_asked_for_and_almost_no_others(shop: Store, connection: 
         assert len(set(wanted) & set(new)) < 100
 
 
-def test_nothing_is_asked_where_nothing_is_known(connection: sqlite3.Connection) -> None:
+def test_nothing_is_asked_where_nothing_is_known(connection: Connection) -> None:
     assert RecentKeys().to_ask(connection, "20260301", [digest("a")]) == []
 
 
-def test_days_before_the_window_are_not_asked(shop: Store, connection: sqlite3.Connection, now: datetime) -> None:
+def test_days_before_the_window_are_not_asked(shop: Store, connection: Connection, now: datetime) -> None:
     write(shop, now, click("old", now - timedelta(days=9)), click("new", now))
     assert [day for day, _ in RecentKeys().to_ask(connection, "20260314", [digest("old"), digest("new")])] == ["20260314"]
 
 
 def test_a_day_that_is_not_read_to_its_end_is_asked_for_every_id(
-    shop: Store, connection: sqlite3.Connection, now: datetime, monkeypatch: pytest.MonkeyPatch
+    shop: Store, connection: Connection, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recent_keys, "LOADED_PER_KEY", 10)
     write(shop, now, *[click(f"today{place}", now) for place in range(15)])
@@ -68,21 +67,21 @@ def test_a_day_that_is_not_read_to_its_end_is_asked_for_every_id(
     assert keys.to_ask(connection, "20260301", new) == []
 
 
-def test_what_another_store_wrote_in_between_is_asked_for(shop: Store, store_path: Path, now: datetime) -> None:
+def test_what_another_store_wrote_in_between_is_asked_for(shop: Store, place: Place, now: datetime) -> None:
     write(shop, now, click("a", now))
-    with open_store(store_path) as other:
+    with open_store(place) as other:
         write(other, now, click("b", now), click("c", now - timedelta(days=3)))
         assert write(shop, now, click("b", now), click("c", now)) == [EventStatus.DUPLICATE] * 2
         assert write(other, now, click("a", now)) == [EventStatus.DUPLICATE]
 
 
-def test_what_was_rolled_back_may_come_again_and_what_took_its_place_is_known(shop: Store, store_path: Path, now: datetime) -> None:
-    keys, committed = RecentKeys(), connect(store_path, writer=True)
-    lost = connect(store_path, writer=True)
-    lost.execute("BEGIN IMMEDIATE")
+def test_what_was_rolled_back_may_come_again_and_what_took_its_place_is_known(shop: Store, place: Place, now: datetime) -> None:
+    keys, committed = RecentKeys(), connected(place)
+    lost = connected(place)
+    lost.execute("BEGIN")
     (sequence,) = lost.execute("SELECT value + 1 FROM counters WHERE name = 'sequence'").fetchone()
     lost.execute("INSERT INTO event_partitions VALUES ('20260314', 1, ?, ?)", (sequence, sequence))
-    lost.execute("CREATE TABLE events_20260314 (sequence INTEGER PRIMARY KEY, key BLOB)")
+    lost.execute(f"CREATE TABLE events_20260314 (sequence INTEGER PRIMARY KEY, key {lost.dialect.blob})")
     lost.execute("INSERT INTO events_20260314 VALUES (?, ?)", (sequence, digest("lost")))
     assert keys.to_ask(lost, "20260301", [digest("lost")]) == [("20260314", [digest("lost")])]
     lost.close()
@@ -91,7 +90,7 @@ def test_what_was_rolled_back_may_come_again_and_what_took_its_place_is_known(sh
     committed.close()
 
 
-def test_it_grows_with_what_it_holds(shop: Store, connection: sqlite3.Connection, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_grows_with_what_it_holds(shop: Store, connection: Connection, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recent_keys, "FEWEST_BITS", 1_024)
     keys, draw, stored = RecentKeys(), random.Random(1), []
     for call in range(40):
@@ -104,8 +103,8 @@ def test_it_grows_with_what_it_holds(shop: Store, connection: sqlite3.Connection
         assert all(len(set(wanted) & set(new)) < 15 for _, wanted in asked)
 
 
-def test_what_was_just_written_is_known_without_being_read(connection: sqlite3.Connection) -> None:
-    connection.execute("BEGIN IMMEDIATE")
+def test_what_was_just_written_is_known_without_being_read(connection: Connection) -> None:
+    connection.execute("BEGIN")
     keys, mine = RecentKeys(), digest("mine")
     assert keys.to_ask(connection, "20260301", [mine]) == []
     connection.execute("INSERT INTO event_partitions VALUES ('20260314', 1, 700, 700)")
@@ -116,7 +115,7 @@ def test_what_was_just_written_is_known_without_being_read(connection: sqlite3.C
 
 
 def test_what_was_written_to_a_day_that_is_read_in_part_is_read_in_its_turn(
-    shop: Store, connection: sqlite3.Connection, now: datetime, monkeypatch: pytest.MonkeyPatch
+    shop: Store, connection: Connection, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recent_keys, "LOADED_PER_KEY", 2)
     write(shop, now, *[click(f"e{place}", now) for place in range(5)])

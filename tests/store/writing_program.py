@@ -20,7 +20,7 @@ from recommender.events import Consent, Event, EventType, Subject
 from recommender.store import Store, migrate_store, open_store
 
 NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
-HEAVY = ("alembic", "sqlalchemy", "grpc", "pandas", "torch", "google.protobuf")
+HEAVY = ("psycopg", "alembic", "sqlalchemy", "grpc", "pandas", "torch", "google.protobuf")
 
 
 def say(*words: object) -> None:
@@ -57,24 +57,24 @@ def write_until_full(store: Store, path: Path) -> None:
     say("again", outcome.status.value)
 
 
-def main(path: Path, what: str, *arguments: str) -> None:
+def main(place: str, what: str, *arguments: str) -> None:
     if what == "migrate":
-        say(migrate_store(path))
+        say(migrate_store(place))
         return
     if what == "migrate-full":
         # Room for the shared memory file (32 kB) and for some of the tables.
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.RLIM_INFINITY))
         try:
-            say(migrate_store(path))
+            say(migrate_store(place))
         except StoreUnwritable as error:
             say("unwritable", error)
         return
-    with open_store(path) as store:
+    with open_store(place) as store:
         if what == "events":
             prefix, count, size = arguments
             write_events(store, prefix, int(count), int(size))
         elif what == "until-full":
-            write_until_full(store, path)
+            write_until_full(store, Path(place))
         elif what == "keys":
             say(*[f"{key_id}:{secret.hex()}" for key_id, secret in store.token_keys()])
         elif what == "modules":
@@ -83,4 +83,4 @@ def main(path: Path, what: str, *arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *sys.argv[2:])
+    main(*sys.argv[1:])

@@ -22,6 +22,7 @@ from recommender.event_table import EventTable
 from recommender.events import Consent
 from recommender.generation import Contents
 from recommender.generation.catalogue import Catalogue
+from recommender.generation.contents import not_counted
 from recommender.lists import Lists
 from recommender.profile import BuildSettings
 from recommender.ranking import Blend
@@ -72,6 +73,7 @@ def learn(
     with part("counts"):
         counted = counts(allowed, catalogue, settings)._asdict()
         first_at = first_events(allowed, catalogue)
+    days = settings.popularity.half_life_days, settings.popularity.recent_half_life_days
     return Contents(
         catalogue=catalogue,
         vectors=vectors,
@@ -86,5 +88,6 @@ def learn(
         sequence=beside.result(),
         **counted,
         first_at=first_at,
+        counting=np.array([*days, allowed.at.max()], dtype=np.float64) if len(allowed) else not_counted(),
         blend=blend,
     )

@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     grace_s: float = Field(default=10.0, ge=0, le=600, description="Seconds that running calls may take when the server stops.")
     generation_poll_s: float = Field(default=1.0, gt=0, le=60, description="Seconds between looks for a newly activated generation.")
     changes_poll_s: float = Field(default=0.25, gt=0, le=60, description="Seconds between looks for new and changed items.")
+    counts_poll_s: float = Field(default=15.0, gt=0, le=3600, description="Seconds between counts of what is popular.")
     embedding_patience_s: float = Field(
         default=10.0, gt=0, le=3600, description="Seconds after which answers tell that new items are not embedded yet."
     )

@@ -112,6 +112,7 @@ class Server:
             now=now,
             poll_s=settings.generation_poll_s,
             changes_poll_s=settings.changes_poll_s,
+            counts_poll_s=settings.counts_poll_s,
             deltas=settings.deltas_path,
             patience_s=settings.embedding_patience_s,
             on_serving=self._feeds_serve,

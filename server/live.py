@@ -23,6 +23,7 @@ from recommender.engine import Recommender
 from recommender.errors import CorruptGeneration, NoGeneration, RecommenderError
 from recommender.feeds import Degradation
 from recommender.generation import Generations
+from recommender.live_counts import LiveCounts
 from recommender.overlay.newer import Newer, Read
 from recommender.segments import Base, Segments
 from recommender.store import Store
@@ -71,6 +72,7 @@ class Live:
         now: Callable[[], datetime],
         poll_s: float,
         changes_poll_s: float,
+        counts_poll_s: float,
         deltas: Path,
         patience_s: float,
         on_serving: Callable[[], None],
@@ -81,6 +83,9 @@ class Live:
         self._now = now
         self._poll_s = poll_s
         self._changes_poll_s = changes_poll_s
+        self._counts_poll_s = counts_poll_s
+        self._counts: LiveCounts | None = None
+        self._counted_upto = 0
         self._deltas = deltas
         self._patience = timedelta(seconds=patience_s)
         self._newer: Newer | None = None
@@ -176,11 +181,28 @@ class Live:
             if read is None:
                 return
             self._tell(read)
-            with self._building:
-                engine = self._overlaid(self.at_least(0), read)
-                if engine.generation_id == newer.segments.base.generation:
-                    self._engine = engine
-                    self._metrics.live_items.set(_live_items(engine))
+            self._replace(lambda engine: self._overlaid(engine, read))
+
+    def _replace(self, made_of: Callable[[Recommender], Recommender]) -> None:
+        """Put another engine, made of the serving one, in its place. Requests that have to apply a change themselves wait for each other,
+        and hardly ever for this."""
+        before = self.at_least(0)
+        made = made_of(before)
+        with self._building:
+            # A request may have applied a change meanwhile.
+            self._engine = made if self._engine is before else made_of(self.at_least(0))
+            self._metrics.live_items.set(_live_items(self._engine))
+
+    def count(self) -> None:
+        """Let what people did since it was last counted move what is popular. Raises what the store raises."""
+        with self._refreshing:
+            counts, upto = self._counts, self._store.change_sequence()
+            if counts is None or upto == self._counted_upto:
+                return
+            for batch in self._store.iter_events(since=self._counted_upto, upto=upto):
+                counts.take(batch)
+            self._counted_upto = upto
+            self._replace(counts.over)
 
     def _overlaid(self, engine: Recommender, read: Read) -> Recommender:
         """The engine with what was `read` laid over it, and with all changes since."""
@@ -200,9 +222,14 @@ class Live:
 
     def _follow(self) -> None:
         failing: tuple[object, ...] = ()
+        stand_back()
+        count_at = time.monotonic()
         while not self._stop.wait(self._changes_poll_s):
             try:
                 self.refresh()
+                if time.monotonic() >= count_at:
+                    count_at = time.monotonic() + self._counts_poll_s
+                    self.count()
                 failing = ()
             except Exception as error:
                 # The store or the folder may be out of reach for a while; whatever serves goes on serving.
@@ -267,6 +294,8 @@ class Live:
             with self._building:
                 engine = self._with_changes(engine, engine.change) if read is None else self._overlaid(engine, read)
                 self._retired, self._engine, self._newer = self._engine, engine, newer
+                self._counts = LiveCounts(generation.contents, generation.settings.event_weights.table())
+                self._counted_upto = manifest.watermark
             if read is not None:
                 self._tell(read)
         self._metrics.serves(manifest.id, manifest.created_at, manifest.items)

@@ -6,7 +6,7 @@ The same object is made by a build and by loading, so that what is judged is wha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -45,11 +45,17 @@ ARRAYS = (
     "recent_popularity",
     "response",
     "first_at",
+    "counting",
     *(f"alike_{part}" for part in AlikeLists._fields),
     *blend_arrays(None),
 )
 
 NO_LISTS = AlikeLists.none(0)
+
+
+def not_counted() -> npt.NDArray[np.float64]:
+    """What stands for popularity that was not counted."""
+    return np.zeros(3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +68,9 @@ class Contents:
     `graph`: the items' spectrum. `sequence`: what says which item comes next. `popularity` and `recent_popularity`: shape (n,),
     float32, decayed sums of positive event weights, ≥ 0. `response`: shape (n,), float32, how often an item is taken up when it is
     shown, over all items' rate, 0 for never shown. `first_at`: shape (n,), int64, µs of an item's first event, `MISSING_TIME` for
-    none. `blend`: how sources are blended, None where none was learned. `alike`: what is like each item by all of that; left out, no
-    lists.
+    none. `counting`: shape (3,), float64: the half-lives of popularity and recent popularity in days, and the moment as of which both were
+    counted, µs; zeros where nothing was. `blend`: how sources are blended, None where
+    none was learned. `alike`: what is like each item by all of that; left out, no lists.
     """
 
     catalogue: Catalogue
@@ -81,6 +88,7 @@ class Contents:
     recent_popularity: npt.NDArray[np.float32]
     response: npt.NDArray[np.float32]
     first_at: npt.NDArray[np.int64]
+    counting: npt.NDArray[np.float64] = field(default_factory=not_counted)
     blend: Blend | None = None
     alike: AlikeLists = NO_LISTS
 
@@ -149,6 +157,7 @@ class Contents:
             "recent_popularity": self.recent_popularity,
             "response": self.response,
             "first_at": self.first_at,
+            "counting": self.counting,
             **{f"alike_{part}": array for part, array in self.alike._asdict().items()},
             **blend_arrays(self.blend),
         }
@@ -177,6 +186,7 @@ class Contents:
             recent_popularity=arrays["recent_popularity"],
             response=arrays["response"],
             first_at=arrays["first_at"],
+            counting=arrays["counting"],
             blend=blend_of(arrays),
             alike=AlikeLists(**{part: arrays[f"alike_{part}"] for part in AlikeLists._fields}),
         )

@@ -27,7 +27,7 @@ from recommender.lists import Lists
 from recommender.profile import BuildSettings
 from recommender.settings import Settings
 from recommender.store import Store, open_store
-from recommender.times import MISSING_TIME
+from recommender.times import MISSING_TIME, to_micros
 from recommender.vectors import VectorIndex
 from server.app import Server
 
@@ -150,6 +150,7 @@ def contents_of(items: list[Item], catalogue: Catalogue, unlearnt: Sequence[str]
         recent_popularity=np.arange(n, 0, -1, dtype=np.float32),
         response=np.linspace(2, 0.5, n, dtype=np.float32),
         first_at=np.full(n, MISSING_TIME),
+        counting=np.array([30.0, 3.0, to_micros(PUBLISHED)]),
     )
 
 

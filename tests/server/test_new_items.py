@@ -181,3 +181,17 @@ def test_a_damaged_segment_is_left_out_and_the_item_shown_without_it(serve: Serv
     live = serve()
 
     assert soon(lambda: "new" in shown(live))
+
+
+def test_what_people_take_up_is_popular_a_moment_later_on_every_server(serve: Serve, world: World) -> None:
+    world.publish()
+    live, other = serve(counts_poll_s=0.05), serve(counts_poll_s=0.05)
+    assert [item.id for item in live.client.get_popular(page_size=1).items] == ["comedy-00"]
+    live.client.upsert_items([film()])
+    assert soon(lambda: "new" in shown(other))
+
+    for person in range(60):
+        live.act("new", EventType.LIKE, user=f"person-{person}")
+
+    assert soon(lambda: [item.id for item in other.client.get_popular(page_size=1).items] == ["new"])
+    assert soon(lambda: [item.id for item in live.client.get_popular(page_size=1).items] == ["new"])

@@ -295,7 +295,8 @@ def usual(look: Look) -> object:
 
 
 def test_every_option_of_a_build_is_tried() -> None:
-    assert set(OPTIONS) == set(leaves(BASE))
+    # The gate's bounds change verdicts, not answers: tests/indexing/test_gate.py tries every one of them.
+    assert set(OPTIONS) == {path for path in leaves(BASE) if not path.startswith("gate.")}
 
 
 @pytest.mark.parametrize("path", LEARNT)

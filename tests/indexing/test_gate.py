@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -33,6 +33,7 @@ from indexing.gate import (
 from indexing.snapshot import Snapshot, read_snapshot
 from indexing.twin import TwinReport, judge_twin
 from recommender.engine import Recommender
+from recommender.event_table import EventTable
 from recommender.feeds import Feed, Query
 from recommender.generation import Contents, GateCheck, Generations, Manifest
 from recommender.generation.catalogue import Catalogue
@@ -350,3 +351,44 @@ def test_a_build_that_nobody_can_be_judged_on_passes_and_says_why() -> None:
     nobody = TwinReport("", None, "3 people took up something new", None)
     [check] = check_judgement(nobody, "there is no parent")
     assert (check.name, check.passed, check.message) == ("judged", True, "not judged: 3 people took up something new")
+
+
+Checked = Callable[[Contents, Recommender, EventTable, Manifest, Gate], Sequence[GateCheck]]
+
+OTHERWISE: Mapping[str, tuple[float, float, Checked]] = {
+    "least_kept": (0.4, 0.6, lambda contents, _, __, parent, gate: check_counts(contents, 500, parent, gate)),
+    "most_growth": (1_001, 999, lambda contents, _, __, parent, gate: check_counts(contents, 480_000, parent, gate)),
+    "growth_free": (480_000, 1_000, lambda contents, _, __, parent, gate: check_counts(contents, 480_000, parent, gate)),
+    "retrieval_recall": (0.1, 0.9, lambda contents, _, __, ___, gate: [check_recall(deaf(contents), gate)]),
+    "finds_itself": (0.01, 0.9, lambda contents, _, __, ___, gate: [check_finds_itself(deaf(contents), gate)]),
+    "reachable_from": (31, 30, lambda _, made, __, ___, gate: [check_categories(made, SILENT, NOW, gate)]),
+    "empty_feeds": (0.03, 0.02, lambda _, made, events, ___, gate: [check_empty_feeds(made, SILENT, events, NOW, gate, seed=0)]),
+    "latency_ms": (60, 40, lambda _, __, ___, ____, gate: [check_latency(Latencies(50, None), gate)]),
+    "latency_ratio": (3, 2, lambda _, __, ___, ____, gate: [check_latency(Latencies(50, 20), gate)]),
+}
+"""By name of a bound: a value with which what is checked passes, and one with which it does not, all else being the same."""
+
+
+def deaf(contents: Contents) -> Contents:
+    return replace(contents, vectors=Deaf(contents.vectors._index))
+
+
+def test_every_bound_of_the_gate_is_tried() -> None:
+    assert set(OTHERWISE) == set(Gate.model_fields)
+
+
+@pytest.mark.parametrize("bound", OTHERWISE)
+def test_every_bound_of_the_gate_changes_a_verdict(
+    contents: Contents, manifest: Manifest, snapshot: Snapshot, world: World, bound: str
+) -> None:
+    passing, failing, checked = OTHERWISE[bound]
+    # Twice as many items as are there now, and 960 events.
+    parent = manifest.model_copy(update={"items": 120, "events": 960}) if bound == "least_kept" else manifest
+    base = {"growth_free": 0} if bound == "most_growth" else {"most_growth": 10} if bound == "growth_free" else {}
+
+    def verdict(value: float) -> dict[str, str]:
+        bounds = Gate.model_validate({**base, bound: value})
+        return failed(checked(contents, engine(contents, world), snapshot.events, parent, bounds))
+
+    assert verdict(passing) == {}
+    assert verdict(failing)

@@ -13,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint proto wheel clean
+.PHONY: help demo test soak lint proto wheel clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ demo: $(INSTALLED) ## Import MovieLens-100K, build a generation, serve it and pr
 # Threads that wait for each other asleep instead of spinning, which costs a tenth of the time here and far more on a busy machine.
 test: $(INSTALLED) ## Run the tests, two at a time
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -q -n 2 --dist loadfile $(ARGS)
+
+soak: $(INSTALLED) ## Kill server, watcher and reindexer 200 times under load, and count what is lost
+	FAULTS=200 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -q -s tests/end_to_end/test_faults.py $(ARGS)
 
 lint: $(INSTALLED) ## Check style, format and types
 	$(BIN)/ruff check .

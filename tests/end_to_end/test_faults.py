@@ -1,0 +1,46 @@
+"""Server, watcher and reindexer are killed at random points under load: nothing that was acknowledged is lost or counted twice.
+
+`make soak` does it for long; FAULTS says how many kills, FAULTS_SEED where they begin.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from faults import NAMES, run
+from worlds import FILMS, World, film_id
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    with ExitStack() as opened:
+        sockets = [opened.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return tuple(each.getsockname()[1] for each in sockets)
+
+
+def test_killed_at_random_points_a_deployment_loses_nothing_and_serves_on(fresh_world: Callable[[], World], model: Path) -> None:
+    world = fresh_world()
+    kills, seed = int(os.environ.get("FAULTS", "10")), int(os.environ.get("FAULTS_SEED", "1"))
+
+    found = run(world.data, model, tuple(map(film_id, range(FILMS))), free_ports(3), kills=kills, seed=seed)  # type: ignore[arg-type]
+
+    print(found)
+    assert found.lost == []
+    assert found.doubled == 0
+    assert found.unloadable == []
+    assert found.missing_items == []
+    assert found.shown_though_hidden == 0
+    assert found.surprises == []
+    assert sum(found.kills.values()) == kills
+    assert set(found.kills) == set(NAMES)
+    assert found.acknowledged > 0
+    assert found.feeds > 0
+    # Killed, stopped in order, or published; never a failure of their own.
+    assert found.exits["server"] <= {-9}
+    assert found.exits["watcher"] <= {-9}
+    assert found.exits["reindexer"] <= {-9, 0}

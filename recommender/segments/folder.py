@@ -177,26 +177,6 @@ class Segments:
                     self._remove(name)
             return manifest
 
-    def carry_over(self, older: Segments, watermark: int) -> SegmentManifest | None:
-        """Write what segments of an `older` generation say after change `watermark`, up to which this one was built, as one segment.
-
-        None where they say nothing newer, or it is carried over already. A segment that holds the watermark is carried over whole: what
-        it says of an item is what held at its end, so it is no older than what the generation says. Raises the first `CorruptSegment`
-        where one is refused, `InvalidInput` where vectors come from another embedder, and what `add` raises.
-        """
-        for field in ("embedder", "dimension"):
-            given, allowed = getattr(older.base, field), getattr(self.base, field)
-            if given != allowed:
-                raise InvalidInput(field, given, f"{allowed!r}, that of generation {self.base.generation}")
-        loaded = older.load()
-        if loaded.refused:
-            raise loaded.refused[0]
-        newest = max([watermark, *(_range(name)[1] for name in self.names())])
-        newer = [segment for segment in loaded.segments if segment.manifest.last > newest]
-        if not newer:
-            return None
-        return self.add(merged([segment.delta for segment in newer]), max(newer[0].manifest.first, newest + 1), loaded.last)
-
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Hold the lock, which the kernel frees when its holder dies; what killed writers left behind is gone then."""

@@ -346,26 +346,3 @@ def test_overlapping_changes_are_refused(segments: Segments) -> None:
     loaded = segments.load()
     assert what(loaded) == ({1: "version 0"}, [])
     assert "changes: given from 3, allowed: from 5" in str(loaded.refused[0])
-
-
-def test_a_new_generation_takes_over_what_is_newer_than_it(segments: Segments) -> None:
-    segments.add(delta([(1, 0)]), 1, 3)
-    segments.add(delta([(2, 0)], [8]), 4, 7)
-    segments.add(delta([(2, 1)], [9]), 8, 8)
-    newer = Segments(segments.folder.parent, Base(generation="20260302T123015-11111111", embedder="by hand", dimension=D))
-    manifest = newer.carry_over(segments, 5)
-    assert manifest is not None
-    assert (manifest.first, manifest.last, manifest.base) == (6, 8, newer.base)
-    assert what(newer.load()) == ({2: "version 1"}, [8, 9])
-    assert newer.carry_over(segments, 5) is None
-    assert len(segments.load().segments) == 3
-    segments.add(delta([(3, 0)]), 9, 9)
-    newer.carry_over(segments, 5)
-    assert what(newer.load()) == ({2: "version 1", 3: "version 0"}, [8, 9])
-
-
-def test_vectors_of_another_embedder_are_not_carried_over(segments: Segments) -> None:
-    segments.add(delta([(1, 0)]), 1, 3)
-    newer = Segments(segments.folder.parent, Base(generation="20260302T123015-11111111", embedder="another", dimension=D))
-    with pytest.raises(InvalidInput, match="embedder: given 'by hand', allowed: 'another'"):
-        newer.carry_over(segments, 0)

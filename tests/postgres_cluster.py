@@ -20,6 +20,8 @@ SHOWN_PASSWORD = "p%3Aw%2Fd%40%23%25"
 UNPRIVILEGED = ("postgres", "nobody")
 """Whom the server runs as where the tests run as root, whom PostgreSQL refuses: the first that is there."""
 START_S = 60.0
+STOP_WITH_US = 'cat; kill -INT "$1"'
+"""A shell's line that waits for the end of its input, which comes when this process ends, however that comes about."""
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     # Nothing here has to survive this machine.
@@ -60,6 +62,7 @@ class Cluster:
         self._data = folder / "data"
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._watcher: subprocess.Popen[bytes] | None = None
         if self._owner is not None:
             os.chown(folder, self._owner.pw_uid, self._owner.pw_gid)
         password = folder / "password"
@@ -76,6 +79,8 @@ class Cluster:
         command = [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self.port)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._as_owner())  # type: ignore[call-overload]
+        watch = ["sh", "-c", STOP_WITH_US, "sh", str(self._process.pid)]
+        self._watcher = subprocess.Popen(watch, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, process_group=0)
         give_up = time.monotonic() + START_S
         while subprocess.run([self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False).returncode:
             if self._process.poll() is not None or time.monotonic() > give_up:
@@ -85,6 +90,10 @@ class Cluster:
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop the server: at SIGINT it cuts all connections, at SIGQUIT it stops as if it had crashed."""
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.kill()
+            watcher.communicate()
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(how)

@@ -34,6 +34,7 @@ SHORT_HELPS = MappingProxyType(
         "placements": "Check and show placement files.",
         "store": "Make, upgrade and look into the store.",
         "serve": "Serve feeds over gRPC until SIGTERM or SIGINT; then finish what is running and exit with 0.",
+        "health": "Ask a running server whether it serves; exit status 0 if it does.",
         "feed": "Ask a running server for a feed and print it.",
         "export": "Write everybody's feed to a file.",
         "eval": "Judge the engine on held-out time.",

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -42,7 +43,7 @@ def setting_options() -> list[click.Option]:
     return options
 
 
-def run_server(ready_file: Path | None, floor: bool, **flags: Any) -> None:
+def run_server(ready_file: Path | None, floor: bool, prepare: bool, **flags: Any) -> None:
     """Serve feeds over gRPC until SIGTERM or SIGINT; then finish what is running and exit with 0.
 
     RECOMMENDER_CONFIG may name a TOML file of settings; the environment goes over the file, and flags over both.
@@ -52,6 +53,10 @@ def run_server(ready_file: Path | None, floor: bool, **flags: Any) -> None:
     # Before the imports below load native libraries.
     single_threaded()
     keep_little()
+    if prepare:
+        from server.preparing import prepare as compile_all
+
+        return compile_all(datetime.now(UTC))
     sys.setswitchinterval(SWITCH_S)
     asked_to_stop = threading.Event()
     with _without_collections():
@@ -119,6 +124,11 @@ serve = click.Command(
             ["--ready-file"],
             type=click.Path(dir_okay=False, path_type=Path),
             help="File to write the bound addresses to, as JSON, once the server listens and has looked for a generation.",
+        ),
+        click.Option(
+            ["--prepare"],
+            is_flag=True,
+            help="Serve nobody: compile what serving needs for this processor, keep it where NUMBA_CACHE_DIR or the defaults say, and end.",
         ),
         click.Option(["--floor"], is_flag=True, help="Also offer an empty method and a canned reply, for benchmarks to compare with."),
     ],

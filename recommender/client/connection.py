@@ -105,6 +105,17 @@ class Client:
             time.sleep(min(HEALTH_PAUSE_S, left))
         raise Unavailable(grpc.StatusCode.UNAVAILABLE, f"no feeds are served after {timeout_s:g} s: {why}")
 
+    def serves(self, service: str = "") -> bool:
+        """Whether the server says that `service` serves, by its full name; "" asks whether feeds are made.
+
+        Asked once, without retries. Raises `Missing` where there is no such service and `Unavailable` where nobody listens.
+        """
+        try:
+            answer = self._check_health(health_pb2.HealthCheckRequest(service=service), timeout=self.timeout_s)
+        except grpc.RpcError as error:
+            raise failure_of(error) from error
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
     # Feeds
 
     def get_feed(

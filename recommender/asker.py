@@ -29,7 +29,8 @@ _BY_HISTORY = [int(name) - 1 for name in sorted(PERSONAL_SOURCES)]
 class Asker:
     """What may be used of one subject: `history`, oldest first, and the sets of item numbers to leave out.
 
-    All three are empty where `consent` lacks PERSONALISE. `subject` is None for an answer that is for nobody.
+    All three are empty where `consent` lacks PERSONALISE. `subject` is None for an answer that is for nobody. `is_user`: whether the
+    history is a user's, which that of a session is, too, once it was linked to one.
     """
 
     subject: Subject | None
@@ -37,6 +38,7 @@ class Asker:
     history: History
     consumed: BitMap
     dismissed: BitMap
+    is_user: bool = False
 
     @classmethod
     def nobody(cls, consent: Consent | None = None) -> Asker:
@@ -44,11 +46,11 @@ class Asker:
         return cls(None, Consent.ALL if consent is None else consent, empty_history(), BitMap(), BitMap())
 
     @classmethod
-    def of(cls, subject: Subject, person: Person, consent: Consent) -> Asker:
-        """`subject`, of whom the store knows `person`, under the `consent` that holds now."""
+    def of(cls, subject: Subject, person: Person, consent: Consent, *, linked: bool = False) -> Asker:
+        """`subject`, of whom the store knows `person`, a user's state where `linked`, under the `consent` that holds now."""
         if _PERSONALISE not in consent:
             return replace(cls.nobody(consent), subject=subject)
-        return cls(subject, consent, person.history, person.consumed, person.dismissed)
+        return cls(subject, consent, person.history, person.consumed, person.dismissed, linked or subject.kind is _USER)
 
     @property
     def recorded_as(self) -> Subject | None:
@@ -64,7 +66,7 @@ class Asker:
             return _CONTEXTUAL
         if not (brought or _speaks(self.history, engine)) or not _moved(feed):
             return _CONTEXTUAL
-        return _PERSONAL if self.subject.kind is _USER else _SESSION
+        return _PERSONAL if self.is_user else _SESSION
 
 
 def _speaks(history: History, engine: Recommender) -> bool:

@@ -13,6 +13,7 @@
     ├── RefusedGeneration        a generation did not pass its gate
     ├── ImportRefused            too many bad rows; nothing was changed
     ├── Locked                   another process holds the writer's lock
+    ├── AlreadyLinked            a session or user is another person's already
     ├── Unchanged                there is nothing to build that is not there already
     └── StoreError               the store cannot do it now
         ├── SchemaMismatch       the store's schema is newer or older than this program
@@ -101,6 +102,10 @@ class ImportRefused(RecommenderError):
 
 class Locked(RecommenderError):
     """Another process holds a lock; the message says who."""
+
+
+class AlreadyLinked(RecommenderError):
+    """A session or a user is part of another person already; the message says of whom."""
 
 
 class Unchanged(RecommenderError):

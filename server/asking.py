@@ -46,7 +46,7 @@ def meet(store: Store, live: Live, subject: Subject, consent: Consent | None, de
     engine = live.at_least(read.change)
     if consent is None:
         consent = read.person.consent if read.said else default
-    return Asker.of(subject, read.person, consent), engine
+    return Asker.of(subject, read.person, consent, linked=read.linked), engine
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,13 +19,11 @@ from recommender.v1 import generation_pb2, generation_pb2_grpc
 from server.live import NOTHING_ACTIVE, Live
 from server.logs import LOGGER_NAME
 from server.reading import reason_of
-from server.streams import STREAM_AGE_S
+from server.streams import ORDERLY_S
 from server.writing import build_message, diff_message, generation_message
 
 _LOG = logging.getLogger(f"{LOGGER_NAME}.generations")
 
-WATCHED_S = 0.8 * STREAM_AGE_S
-"""Seconds after which a watching call ends in good order, before it is cut off for its age."""
 LOOKS_S = 0.25
 """Seconds between two looks at how far a build is."""
 
@@ -113,7 +111,7 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
         # Called at once where the caller has gone already.
         if not context.add_callback(gone.set):
             return
-        seen, end = (request.build, request.after_sequence), time.monotonic() + WATCHED_S
+        seen, end = (request.build, request.after_sequence), time.monotonic() + ORDERLY_S
         while not gone.is_set() and time.monotonic() < end:
             progress = read_progress(self._generations.root)
             if progress is None:

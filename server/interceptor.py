@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import grpc
 from grpc_health.v1 import health
+from grpc_reflection.v1alpha import reflection
 
 from recommender.errors import RecommenderError, StoreError
 from server.deadlines import remaining_of
@@ -32,7 +33,7 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
 class CallInterceptor(grpc.ServerInterceptor):
-    """Wraps every unary call; of streaming calls it limits number and age, and counts those whose requests are none (not reflection).
+    """Wraps every call; of streaming calls it limits number and age, and counts all but reflection's.
 
     `lanes`: the lane of each service, by its full name, that has one; whoever finds it full is turned away before anything is read.
     A domain error becomes its status code with its message. Anything else becomes INTERNAL with nothing but a request id,
@@ -76,8 +77,9 @@ class CallInterceptor(grpc.ServerInterceptor):
             turned_away.inc()
 
         if handler.stream_stream is not None:
-            behaviour = self._streams.around(handler.stream_stream)
-            wrapped = grpc.stream_stream_rpc_method_handler(behaviour, handler.request_deserializer, handler.response_serializer)
+            plain = handler.stream_stream
+            streamed = self._streams.around(plain if service == reflection.SERVICE_NAME else self._around_stream(method, plain))
+            wrapped = grpc.stream_stream_rpc_method_handler(streamed, handler.request_deserializer, handler.response_serializer)
         elif handler.unary_stream is not None and service != health.SERVICE_NAME:
             streamed = self._streams.around(self._around_stream(method, handler.unary_stream))
             wrapped = grpc.unary_stream_rpc_method_handler(streamed, handler.request_deserializer, handler.response_serializer)
@@ -152,7 +154,7 @@ class CallInterceptor(grpc.ServerInterceptor):
     def _around_stream(
         self, method: str, behaviour: Callable[[Request, grpc.ServicerContext], Iterator[Response]]
     ) -> Callable[[Request, grpc.ServicerContext], Iterator[Response]]:
-        """A stream of answers to one request: counted when it ends, its errors told as those of other calls are."""
+        """A stream of answers, to one request or to a stream of them: counted when it ends, its errors told as those of other calls are."""
 
         def call(request: Request, context: grpc.ServicerContext) -> Iterator[Response]:
             code = grpc.StatusCode.OK
@@ -160,8 +162,12 @@ class CallInterceptor(grpc.ServerInterceptor):
                 yield from behaviour(request, context)
             except RecommenderError as error:
                 code = code_of(error, method)
+                if isinstance(error, StoreError):
+                    told = {"method": method, "code": code.name, "error": type(error).__name__, "why": str(error)}
+                    _LOG.error("store failed", extra=told)
                 _abort(context, code, message_of(error))
-            except GeneratorExit:
+            except (GeneratorExit, grpc.RpcError):
+                # The caller has gone, or the stream was ended for its age while it waited for a request.
                 code = grpc.StatusCode.CANCELLED
                 raise
             except Exception:

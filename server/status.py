@@ -5,6 +5,7 @@ from __future__ import annotations
 from grpc import StatusCode
 
 from recommender.errors import (
+    AlreadyLinked,
     CorruptGeneration,
     CorruptSegment,
     ImportRefused,
@@ -32,6 +33,7 @@ CODES: dict[type[RecommenderError], StatusCode] = {
     ImportRefused: StatusCode.INVALID_ARGUMENT,
     Locked: StatusCode.UNAVAILABLE,
     Unchanged: StatusCode.FAILED_PRECONDITION,
+    AlreadyLinked: StatusCode.FAILED_PRECONDITION,
     StoreError: StatusCode.UNAVAILABLE,
     SchemaMismatch: StatusCode.FAILED_PRECONDITION,
     StoreBusy: StatusCode.UNAVAILABLE,
@@ -39,7 +41,7 @@ CODES: dict[type[RecommenderError], StatusCode] = {
 }
 """A class that is not listed takes the code of its nearest listed ancestor. UNAVAILABLE is what clients retry."""
 
-WRITES = frozenset({"RecordEvents", "UpsertItems", "SetState", "DeleteItems"})
+WRITES = frozenset({"RecordEvents", "StreamEvents", "LinkSession", "MergeUsers", "UpsertItems", "SetState", "DeleteItems"})
 """The methods that write to the store."""
 
 MESSAGE_BYTES = 4_096

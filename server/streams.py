@@ -11,6 +11,9 @@ import grpc
 STREAM_AGE_S = 10.0
 """How long a streaming call may take; reflection needs a fraction of a second."""
 
+ORDERLY_S = 0.8 * STREAM_AGE_S
+"""Seconds after which a call that streams ends in good order, before it is cut off for its age."""
+
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 

@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from recommender.client.answers import Feed, feed_of
 from recommender.client.failures import Unavailable, failure_of, retry_after_of
 from recommender.client.messages import consent_message, event_message, item_message, kind_numbers, subject_of
+from recommender.client.streaming import STREAM_S, recorded
 from recommender.events import Consent, Event
 from recommender.items import Item, ItemKind, ItemState
 from recommender.v1 import (
@@ -30,14 +31,12 @@ from recommender.v1 import (
 
 TIMEOUT_S = 5.0
 HEALTH_PAUSE_S = 0.05
-WATCH_S = 60.0
-"""Seconds that one stream may take; a server ends it long before."""
 TRIES = 4
 """How often a call is sent, at the most, that the server turns away and asks to be tried again."""
 RETRY_SPREAD = 0.25
 """The delay that a server asks for is lengthened at random by up to this share, so that clients do not come back in step."""
 
-# Every method but activation may be repeated: reads change nothing, events count once, and an upsert of the same is no change.
+# Every method but activation may be repeated: reads change nothing, events count once, and the same item or link again is no change.
 _RETRIED = ("FeedService", "EventService", "CatalogService")
 _SERVICE_CONFIG = {
     "methodConfig": [
@@ -247,6 +246,29 @@ class Client:
         request = event_pb2.RecordEventsRequest(events=[event_message(event) for event in events])
         return self._call(self._events.RecordEvents, request)
 
+    def record_stream(self, batches: Iterable[Iterable[Event]]) -> Iterator[event_pb2.StreamEventsResponse]:
+        """Record many batches of up to 1,000 events each over one stream, and give the answer of each once it is durable, in order.
+
+        Batches are taken as answers are asked for, a few ahead, so that `batches` may go on for as long as it likes. A server ends
+        streams after some seconds: the next one is opened then, and batches that were not answered are sent again, whose events may be
+        answered as duplicates. Raises `ClientError`; what was answered before is safe, and everything may be sent again.
+        """
+        return recorded(self._events.StreamEvents, batches)
+
+    def link_session(self, session: str, user: str) -> event_pb2.LinkSessionResponse:
+        """Have a `session` be the `user`'s, for good: its profile joins theirs, and its feeds are theirs. May be repeated.
+
+        Raises `Refused` where it is another user's already.
+        """
+        return self._call(self._events.LinkSession, event_pb2.LinkSessionRequest(session_id=session, user_id=user))
+
+    def merge_users(self, from_user: str, into_user: str) -> event_pb2.MergeUsersResponse:
+        """Have the user `from_user` be the user `into_user`, for good, with all sessions of the former. May be repeated.
+
+        Raises `Refused` where the former was merged into another one already, or the latter into the former.
+        """
+        return self._call(self._events.MergeUsers, event_pb2.MergeUsersRequest(from_user_id=from_user, into_user_id=into_user))
+
     # Catalogue and generations, on the operators' address
 
     def upsert_items(self, items: Iterable[Item]) -> catalog_pb2.UpsertItemsResponse:
@@ -305,7 +327,7 @@ class Client:
         request = generation_pb2.WatchBuildRequest()
         while True:
             try:
-                for seen in self._generations.WatchBuild(request, timeout=WATCH_S):
+                for seen in self._generations.WatchBuild(request, timeout=STREAM_S):
                     yield seen
                     if seen.state != generation_pb2.BUILD_STATE_RUNNING:
                         return

@@ -5,7 +5,7 @@
     ClientError                a call failed; `code` is the gRPC status code
     ├── InvalidArgument        a value is not allowed; the message names the field
     ├── Missing                the placement or generation does not exist
-    ├── Refused                the server's state does not allow it, such as a corrupt generation
+    ├── Refused                the server's state does not allow it, such as a corrupt generation or another link
     ├── Unavailable            nobody serves there, or not yet; also after retries
     ├── Overloaded             the server has more calls than it can take, or no room to store what was sent
     └── DeadlinePassed         no answer in time

@@ -37,6 +37,7 @@ def counts(readers: Readers) -> StoreCounts:
     """How much the store holds."""
     states: dict[int, int] = dict(readers.all(f"SELECT state, count(*) FROM items {readers.dialect.by_change} GROUP BY state"))
     kinds: dict[int, int] = dict(readers.all("SELECT kind, count(*) FROM people GROUP BY kind"))
+    linked: dict[int, int] = dict(readers.all("SELECT kind, count(*) FROM people WHERE same_as IS NOT NULL GROUP BY kind"))
     (event_rows,) = readers.one(_EVENTS) or (0,)
     (decision_rows,) = readers.one(_DECISIONS) or (0,)
     return StoreCounts(
@@ -44,7 +45,7 @@ def counts(readers: Readers) -> StoreCounts:
         items_hidden=states.get(ItemState.HIDDEN, 0),
         items_deleted=states.get(ItemState.DELETED, 0),
         events=event_rows,
-        users=kinds.get(SubjectKind.USER, 0),
-        sessions=kinds.get(SubjectKind.SESSION, 0),
+        users=kinds.get(SubjectKind.USER, 0) - linked.get(SubjectKind.USER, 0),
+        sessions=kinds.get(SubjectKind.SESSION, 0) - linked.get(SubjectKind.SESSION, 0),
         decisions=decision_rows,
     )

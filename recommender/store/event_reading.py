@@ -8,6 +8,7 @@ from datetime import date
 import pyarrow as pa
 
 from recommender.store.connection import Readers, Row
+from recommender.store.links import Links
 from recommender.store.partitions import date_of
 
 SCHEMA = pa.schema(
@@ -30,7 +31,11 @@ _ROWS = "SELECT {columns} FROM events_{day} WHERE sequence > ? AND sequence <= ?
 
 
 def walk(readers: Readers, *, since: int, upto: int, batch: int) -> Iterator[pa.RecordBatch]:
-    """Events with `since` < sequence ≤ `upto`, by day, then sequence, at most `batch` to a record batch."""
+    """Events with `since` < sequence ≤ `upto`, by day, then sequence, at most `batch` to a record batch.
+
+    The events of people who were linked up to `upto` are all those of one person.
+    """
+    links = Links.read(readers, upto=upto)
     columns = ", ".join(SCHEMA.names)
     waiting: list[Row] = []
     for (day,) in readers.all(_PARTITIONS, (since, upto)):
@@ -40,10 +45,10 @@ def walk(readers: Readers, *, since: int, upto: int, batch: int) -> Iterator[pa.
             last = rows[-1][0]
             waiting.extend(rows)
             if len(waiting) == batch:
-                yield _record_batch(waiting)
+                yield _record_batch(waiting, links)
                 waiting = []
     if waiting:
-        yield _record_batch(waiting)
+        yield _record_batch(waiting, links)
 
 
 def count(readers: Readers, upto: int) -> int:
@@ -63,9 +68,11 @@ def days(readers: Readers) -> list[date]:
     return [date_of(day) for (day,) in readers.all("SELECT day FROM event_partitions ORDER BY day")]
 
 
-def _record_batch(rows: list[Row]) -> pa.RecordBatch:
+def _record_batch(rows: list[Row], links: Links) -> pa.RecordBatch:
     arrays = []
     for field, values in zip(SCHEMA, zip(*rows, strict=True), strict=True):
         array = pa.array(values, type=field.type)
+        if field.name == "person":
+            array = pa.array(links.whose(array.to_numpy()))
         arrays.append(array.fill_null(float("nan")) if array.null_count else array)
     return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)

@@ -179,14 +179,16 @@ def _keep(connection: Connection, accepted: Sequence[Arrival], items: Mapping[st
     for arrival in accepted:
         row = arrival.row
         by_person[row.kind, row.subject].append(arrival)
-    known = people.found_or_new(connection, by_person)
+    known, own_numbers = people.found_or_new(connection, by_person)
+    if own_numbers:
+        by_person = _by_whole_person(by_person, known)
     changed, told = [], dict[int, tuple[int, int]]()
     for key, arrivals in by_person.items():
         before = known[key]
         number, state = before.number, before.state
         consents, word = _consented(before, arrivals, consent_default)
-        for (place, _, _, _), consent in zip(arrivals, consents, strict=True):
-            told[place] = number, consent
+        for (place, row, _, _), consent in zip(arrivals, consents, strict=True):
+            told[place] = own_numbers.get((row.kind, row.subject), number) if own_numbers else number, consent
         personal = [
             _history_row(row, items[row.item]) for (_, row, _, _), consent in zip(arrivals, consents, strict=True) if consent & _PERSONALISE
         ]
@@ -222,6 +224,19 @@ def _keep(connection: Connection, accepted: Sequence[Arrival], items: Mapping[st
     connection.executemany(_COUNT, [(day, len(rows), rows[0][0], rows[-1][0]) for day, rows in rows_by_day.items()])
     people.write(connection, changed)
     return [(day, rows[-1][0]) for day, rows in rows_by_day.items()]
+
+
+def _by_whole_person(
+    by_key: Mapping[people.Key, Sequence[Arrival]], known: Mapping[people.Key, people.Known]
+) -> defaultdict[people.Key, list[Arrival]]:
+    """The arrivals of all who are one person together, by a key that leads to that person, in the order of the call."""
+    keys: dict[int, people.Key] = {}
+    together: defaultdict[people.Key, list[Arrival]] = defaultdict(list)
+    for key, arrivals in by_key.items():
+        together[keys.setdefault(known[key].number, key)].extend(arrivals)
+    for arrivals in together.values():
+        arrivals.sort(key=lambda arrival: arrival.place)
+    return together
 
 
 def _history_row(row: EventRow, item: int) -> HistoryRow:

@@ -17,11 +17,21 @@ from recommender.store.records import PersonRead
 from recommender.times import MISSING_TIME
 
 _STATE = "consent, history, consumed, dismissed, seen"
-_READ = f"SELECT (SELECT max(change) FROM items), consent_at, {_STATE} FROM (SELECT 1) AS one LEFT JOIN people ON kind = ? AND id = ?"
-_KNOWN = f"SELECT id, number, consent_at, consent_floor, {_STATE} FROM people WHERE kind = ? AND id IN ({{}})"
-_WALK = f"SELECT number, kind, id, {_STATE} FROM people WHERE number > ? ORDER BY number LIMIT ?"
-_WALK_KIND = f"SELECT number, kind, id, {_STATE} FROM people WHERE number > ? AND kind = ? ORDER BY number LIMIT ?"
-_SPAN = f"SELECT number, kind, id, consent_at, {_STATE} FROM people WHERE number > ? AND number <= ? ORDER BY number LIMIT ?"
+# Mostly `same_as` is NULL, and no second row is looked for.
+_READ = """
+    SELECT (SELECT max(change) FROM items), own.same_as, coalesce(whole.consent_at, own.consent_at), coalesce(whole.consent, own.consent),
+        coalesce(whole.history, own.history), coalesce(whole.consumed, own.consumed),
+        coalesce(whole.dismissed, own.dismissed), coalesce(whole.seen, own.seen)
+    FROM (SELECT 1) AS one LEFT JOIN people AS own ON own.kind = ? AND own.id = ? LEFT JOIN people AS whole ON whole.number = own.same_as
+"""
+_KNOWN = f"SELECT id, same_as, number, consent_at, consent_floor, {_STATE} FROM people WHERE kind = ? AND id IN ({{}})"
+_NUMBERED = f"SELECT number, consent_at, consent_floor, {_STATE} FROM people WHERE number IN ({{}})"
+_WALK = f"SELECT number, kind, id, {_STATE} FROM people WHERE number > ? AND same_as IS NULL ORDER BY number LIMIT ?"
+_WALK_KIND = f"SELECT number, kind, id, {_STATE} FROM people WHERE number > ? AND kind = ? AND same_as IS NULL ORDER BY number LIMIT ?"
+_SPAN = f"""
+    SELECT number, kind, id, consent_at, {_STATE} FROM people
+    WHERE number > ? AND number <= ? AND same_as IS NULL ORDER BY number LIMIT ?
+"""
 _SUBJECTS = "SELECT number, kind, id FROM people WHERE number > ? ORDER BY number LIMIT ?"
 _ADD = """
     INSERT INTO people (consent, consent_at, consent_floor, history, consumed, dismissed, seen, kind, id, number)
@@ -59,14 +69,15 @@ class Known(NamedTuple):
 def read(readers: Readers, subject: Subject) -> PersonRead:
     """State of `subject` and the newest catalogue change, in one statement."""
     row = readers.one(_READ, (int(subject.kind), subject.id))
-    change, consent_at, *state = (None, None) if row is None else row
+    change, same_as, consent_at, *state = (None, None, None) if row is None else row
     known = consent_at is not None
     person = _person(tuple(state)) if known else Person.unknown()
-    return PersonRead(person=person, known=known, said=known and consent_at != MISSING_TIME, change=change or 0)
+    said = known and consent_at != MISSING_TIME
+    return PersonRead(person=person, known=known, said=said, change=change or 0, linked=same_as is not None)
 
 
 def walk(readers: Readers, *, kind: SubjectKind | None, limit: int | None) -> Iterator[tuple[Subject, Person]]:
-    """All people by number, in short reads."""
+    """All people by number, in short reads; nobody who was linked to another."""
     last, left = 0, limit
     while left is None or left > 0:
         batch = WALK_BATCH if left is None else min(WALK_BATCH, left)
@@ -80,7 +91,7 @@ def walk(readers: Readers, *, kind: SubjectKind | None, limit: int | None) -> It
 
 
 def span(readers: Readers, *, after: int, upto: int) -> Iterator[tuple[Subject, PersonRead]]:
-    """The people of `after` < number ≤ `upto` by number, in short reads; `change` of each is 0."""
+    """The people of `after` < number ≤ `upto` by number, in short reads, nobody who was linked to another; `change` of each is 0."""
     last = after
     while rows := readers.all(_SPAN, (last, upto, WALK_BATCH)):
         for _, kind, subject_id, consent_at, *state in rows:
@@ -90,7 +101,7 @@ def span(readers: Readers, *, after: int, upto: int) -> Iterator[tuple[Subject, 
 
 
 def subjects(readers: Readers) -> Iterator[tuple[int, Subject]]:
-    """Everybody by number, in short reads."""
+    """Everybody by number, in short reads, also who was linked to another."""
     last = 0
     while rows := readers.all(_SUBJECTS, (last, SUBJECTS_BATCH)):
         for number, kind, subject_id in rows:
@@ -104,18 +115,30 @@ def last_number(readers: Readers) -> int:
     return 0 if row is None or row[0] is None else int(row[0])
 
 
-def found_or_new(connection: Connection, keys: Iterable[Key]) -> dict[Key, Known]:
-    """Rows of the people with the different `keys`; those not heard of before get a number, and are not written yet."""
+def found_or_new(connection: Connection, keys: Iterable[Key]) -> tuple[dict[Key, Known], dict[Key, int]]:
+    """Rows of the people with the different `keys`; those not heard of before get a number, and are not written yet.
+
+    Of somebody who was linked to another it is the other's row, so that several keys may lead to one. Their own numbers are the second
+    answer.
+    """
     wanted = list(keys)
     found: dict[Key, Known] = {}
+    linked: dict[Key, tuple[int, int]] = {}
     for kind in map(int, SubjectKind):
         ids = [key[1] for key in wanted if key[0] == kind]
-        for person_id, number, consent_at, consent_floor, consent, *state in rows_in(executing(connection), _KNOWN, ids, before=(kind,)):
-            found[kind, person_id] = Known(number, consent_at, consent_floor, consent, State(*state))
+        for person_id, same_as, number, *row in rows_in(executing(connection), _KNOWN, ids, before=(kind,)):
+            if same_as is None:
+                found[kind, person_id] = _known(number, *row)
+            else:
+                linked[kind, person_id] = number, same_as
+    if linked:
+        numbers = list({same_as for _, same_as in linked.values()})
+        others = {number: _known(number, *row) for number, *row in rows_in(executing(connection), _NUMBERED, numbers)}
+        found.update((key, others[same_as]) for key, (_, same_as) in linked.items())
     new = [key for key in wanted if key not in found]
     for key, number in zip(new, take(connection, "person", len(new)), strict=True):
         found[key] = Known(number, MISSING_TIME, int(Consent.ALL), int(Consent.ALL), State(), new=True)
-    return found
+    return found, {key: number for key, (number, _) in linked.items()}
 
 
 def write(connection: Connection, people: Iterable[tuple[Key, Known]]) -> None:
@@ -127,6 +150,10 @@ def write(connection: Connection, people: Iterable[tuple[Key, Known]]) -> None:
         connection.executemany(_ADD, added)
     if changed:
         connection.executemany(_CHANGE, changed)
+
+
+def _known(number: int, consent_at: int, consent_floor: int, consent: int, *state: bytes) -> Known:
+    return Known(number, consent_at, consent_floor, consent, State(*state))
 
 
 def _columns(known: Known) -> tuple[object, ...]:

@@ -71,14 +71,24 @@ class EventOutcome(NamedTuple):
 class PersonRead:
     """A person's state, and the newest catalogue change's sequence value in the same snapshot (0 before the first).
 
-    `known`: there is an event of theirs. `said`: they once said something about consent; where they never did, the
-    deployment's default of today holds for them, whatever `person.consent` was when their last event came.
+    `known`: there is an event of theirs, or somebody was linked to them. `said`: they once said something about consent; where they
+    never did, the deployment's default of today holds for them, whatever `person.consent` was when their last event came.
+    `linked`: who was asked for is a session that was linked to a user, or a user who was merged into another, and all this is that user's.
     """
 
     person: Person
     known: bool
     said: bool
     change: int
+    linked: bool = False
+
+
+@dataclass(frozen=True)
+class Linked:
+    """What linking somebody came to: `person` is who they are now, at the end of all links; `new` is off where they were before."""
+
+    person: Subject
+    new: bool
 
 
 @dataclass(frozen=True)
@@ -138,7 +148,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class StoreCounts:
-    """How much the store holds."""
+    """How much the store holds. Whoever was linked to a user is not counted beside that user."""
 
     items_live: int
     items_hidden: int

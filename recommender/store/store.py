@@ -10,17 +10,17 @@ from types import TracebackType
 
 import pyarrow as pa
 
-from recommender.errors import NotFound
+from recommender.errors import InvalidInput, NotFound
 from recommender.events import Consent, Event, Subject, SubjectKind
-from recommender.items import Item, ItemState
+from recommender.items import Item, ItemState, check_id
 from recommender.people import Person
-from recommender.store import counting, decisions, event_reading, events, item_reading, items, keys, people
+from recommender.store import counting, decisions, event_reading, events, item_reading, items, keys, linking, people
 from recommender.store.committer import Committer
 from recommender.store.connection import Readers
 from recommender.store.database import Database
 from recommender.store.event_rows import EventRow
 from recommender.store.places import database_at
-from recommender.store.records import Change, Decision, EventOutcome, PersonRead, StoreCounts, StoredItem, Upserted
+from recommender.store.records import Change, Decision, EventOutcome, Linked, PersonRead, StoreCounts, StoredItem, Upserted
 from recommender.store.schema import SCHEMA_VERSION, check_current, check_not_newer
 
 
@@ -164,6 +164,7 @@ class Store:
 
         Columns: sequence int64, person uint32 (number), item uint32 (number), type uint8, value, portion and dwell_s float32
         (NaN where absent), at int64 (µs since 1970), consent uint8. Each batch takes short reads of its own. None are empty.
+        Whoever was linked to a user up to the sequence value `upto` has that user's number.
         """
         return event_reading.walk(self._readers, since=since, upto=upto, batch=batch)
 
@@ -194,11 +195,15 @@ class Store:
     # People
 
     def read_person(self, subject: Subject) -> PersonRead:
-        """State of `subject` and the newest catalogue change, in one statement; `Person.unknown()` for someone without events."""
+        """State of `subject`, or of the user whom they were linked to, and the newest catalogue change, in one statement;
+        `Person.unknown()` for someone without events."""
         return people.read(self._readers, subject)
 
     def read_people(self, *, kind: SubjectKind | None = None, limit: int | None = None) -> Iterator[tuple[Subject, Person]]:
-        """All people (of one `kind`; at most `limit`) in the order in which they were first heard of, in short reads."""
+        """All people (of one `kind`; at most `limit`) in the order in which they were first heard of, in short reads.
+
+        Whoever was linked to a user is not there beside that user.
+        """
         return people.walk(self._readers, kind=kind, limit=limit)
 
     def last_person(self) -> int:
@@ -207,12 +212,39 @@ class Store:
         return people.last_number(self._readers)
 
     def subjects(self) -> Iterator[tuple[int, Subject]]:
-        """Everybody with the number that their events have, by number, in short reads."""
+        """Everybody with their number, by number, in short reads; also who was linked to a user, whose number their events have."""
         return people.subjects(self._readers)
 
     def read_span(self, *, after: int, upto: int) -> Iterator[tuple[Subject, PersonRead]]:
-        """The people of `after` < number ≤ `upto`, by number, in short reads, so that several processes can share the walk over all."""
+        """The people of `after` < number ≤ `upto`, by number, in short reads, so that several processes can share the walk over all.
+
+        Whoever was linked to a user is not there beside that user.
+        """
         return people.span(self._readers, after=after, upto=upto)
+
+    def link_session(self, session_id: str, user_id: str) -> Linked:
+        """Have a session be a user's: what it did joins the user's profile, and what it will do goes there, in one transaction.
+
+        Histories become one by event time; of both, what was last said about consent holds, and what both ever said is the least that
+        events from before get. Events that did not allow to personalise are in nobody's profile, and do not get into the user's.
+        Events keep their number; `iter_events` gives all of them as one person's. A session or user not heard of before is made.
+        Doing the same again changes nothing. Raises `InvalidInput`, and `AlreadyLinked` where the session is another user's.
+        """
+        session, user = Subject.session(session_id), Subject.user(user_id)
+        return self._committer.run(lambda connection: linking.link(connection, session, user), weight=1)
+
+    def merge_users(self, from_user_id: str, into_user_id: str) -> Linked:
+        """Have the user `from_user_id` be the user `into_user_id`, whom the former's sessions follow; else as `link_session`.
+
+        Raises `InvalidInput`, also where both are one id, and `AlreadyLinked` where `from` was merged into another one, or `into` is
+        `from` already.
+        """
+        check_id(from_user_id, "from_user_id")
+        check_id(into_user_id, "into_user_id")
+        if from_user_id == into_user_id:
+            raise InvalidInput("into_user_id", into_user_id, "another id than from_user_id")
+        leaving, user = Subject.user(from_user_id), Subject.user(into_user_id)
+        return self._committer.run(lambda connection: linking.link(connection, leaving, user), weight=1)
 
     # The served record
 

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from recommender.v1 import types_pb2 as recommender_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1arecommender/v1/event.proto\x12\x0erecommender.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1arecommender/v1/types.proto\"\xaf\x03\n\x05\x45vent\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x04type\x18\x02 \x01(\x0e\x32\x19.recommender.v1.EventType\x12(\n\x07subject\x18\x03 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x0f\n\x07item_id\x18\x04 \x01(\t\x12&\n\x02\x61t\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05value\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07portion\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07\x64well_s\x18\x08 \x01(\x01H\x02\x88\x01\x01\x12\x0e\n\x06\x63ustom\x18\t \x01(\t\x12\r\n\x05token\x18\n \x01(\t\x12\x33\n\x07\x63ontext\x18\x0b \x03(\x0b\x32\".recommender.v1.Event.ContextEntry\x12(\n\x07\x63onsent\x18\x0c \x01(\x0b\x32\x17.recommender.v1.Consent\x1a.\n\x0c\x43ontextEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06_valueB\n\n\x08_portionB\n\n\x08_dwell_s\"<\n\x13RecordEventsRequest\x12%\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x15.recommender.v1.Event\"]\n\x0b\x45ventResult\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12+\n\x06status\x18\x02 \x01(\x0e\x32\x1b.recommender.v1.EventStatus\x12\x0f\n\x07message\x18\x03 \x01(\t\"|\n\x14RecordEventsResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.recommender.v1.EventResult\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x05\x12\x12\n\nduplicates\x18\x03 \x01(\x05\x12\x10\n\x08rejected\x18\x04 \x01(\x05*\xca\x02\n\tEventType\x12\x1a\n\x16\x45VENT_TYPE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45VENT_TYPE_IMPRESSION\x10\x01\x12\x13\n\x0f\x45VENT_TYPE_VIEW\x10\x02\x12\x14\n\x10\x45VENT_TYPE_CLICK\x10\x03\x12\x13\n\x0f\x45VENT_TYPE_READ\x10\x04\x12\x14\n\x10\x45VENT_TYPE_WATCH\x10\x05\x12\x13\n\x0f\x45VENT_TYPE_LIKE\x10\x06\x12\x16\n\x12\x45VENT_TYPE_DISLIKE\x10\x07\x12\x13\n\x0f\x45VENT_TYPE_HIDE\x10\x08\x12\x13\n\x0f\x45VENT_TYPE_SAVE\x10\t\x12\x14\n\x10\x45VENT_TYPE_SHARE\x10\n\x12\x13\n\x0f\x45VENT_TYPE_CART\x10\x0b\x12\x17\n\x13\x45VENT_TYPE_PURCHASE\x10\x0c\x12\x15\n\x11\x45VENT_TYPE_CUSTOM\x10\r*}\n\x0b\x45ventStatus\x12\x1c\n\x18\x45VENT_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45VENT_STATUS_ACCEPTED\x10\x01\x12\x1a\n\x16\x45VENT_STATUS_DUPLICATE\x10\x02\x12\x19\n\x15\x45VENT_STATUS_REJECTED\x10\x03\x32i\n\x0c\x45ventService\x12Y\n\x0cRecordEvents\x12#.recommender.v1.RecordEventsRequest\x1a$.recommender.v1.RecordEventsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1arecommender/v1/event.proto\x12\x0erecommender.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1arecommender/v1/types.proto\"\xaf\x03\n\x05\x45vent\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x04type\x18\x02 \x01(\x0e\x32\x19.recommender.v1.EventType\x12(\n\x07subject\x18\x03 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x0f\n\x07item_id\x18\x04 \x01(\t\x12&\n\x02\x61t\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05value\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07portion\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07\x64well_s\x18\x08 \x01(\x01H\x02\x88\x01\x01\x12\x0e\n\x06\x63ustom\x18\t \x01(\t\x12\r\n\x05token\x18\n \x01(\t\x12\x33\n\x07\x63ontext\x18\x0b \x03(\x0b\x32\".recommender.v1.Event.ContextEntry\x12(\n\x07\x63onsent\x18\x0c \x01(\x0b\x32\x17.recommender.v1.Consent\x1a.\n\x0c\x43ontextEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06_valueB\n\n\x08_portionB\n\n\x08_dwell_s\"<\n\x13RecordEventsRequest\x12%\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x15.recommender.v1.Event\"]\n\x0b\x45ventResult\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12+\n\x06status\x18\x02 \x01(\x0e\x32\x1b.recommender.v1.EventStatus\x12\x0f\n\x07message\x18\x03 \x01(\t\"|\n\x14RecordEventsResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.recommender.v1.EventResult\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x05\x12\x12\n\nduplicates\x18\x03 \x01(\x05\x12\x10\n\x08rejected\x18\x04 \x01(\x05\"<\n\x13StreamEventsRequest\x12%\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x15.recommender.v1.Event\"|\n\x14StreamEventsResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.recommender.v1.EventResult\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x05\x12\x12\n\nduplicates\x18\x03 \x01(\x05\x12\x10\n\x08rejected\x18\x04 \x01(\x05\"9\n\x12LinkSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\">\n\x13LinkSessionResponse\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61lready_linked\x18\x02 \x01(\x08\"?\n\x11MergeUsersRequest\x12\x14\n\x0c\x66rom_user_id\x18\x01 \x01(\t\x12\x14\n\x0cinto_user_id\x18\x02 \x01(\t\"=\n\x12MergeUsersResponse\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61lready_merged\x18\x02 \x01(\x08*\xca\x02\n\tEventType\x12\x1a\n\x16\x45VENT_TYPE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45VENT_TYPE_IMPRESSION\x10\x01\x12\x13\n\x0f\x45VENT_TYPE_VIEW\x10\x02\x12\x14\n\x10\x45VENT_TYPE_CLICK\x10\x03\x12\x13\n\x0f\x45VENT_TYPE_READ\x10\x04\x12\x14\n\x10\x45VENT_TYPE_WATCH\x10\x05\x12\x13\n\x0f\x45VENT_TYPE_LIKE\x10\x06\x12\x16\n\x12\x45VENT_TYPE_DISLIKE\x10\x07\x12\x13\n\x0f\x45VENT_TYPE_HIDE\x10\x08\x12\x13\n\x0f\x45VENT_TYPE_SAVE\x10\t\x12\x14\n\x10\x45VENT_TYPE_SHARE\x10\n\x12\x13\n\x0f\x45VENT_TYPE_CART\x10\x0b\x12\x17\n\x13\x45VENT_TYPE_PURCHASE\x10\x0c\x12\x15\n\x11\x45VENT_TYPE_CUSTOM\x10\r*}\n\x0b\x45ventStatus\x12\x1c\n\x18\x45VENT_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45VENT_STATUS_ACCEPTED\x10\x01\x12\x1a\n\x16\x45VENT_STATUS_DUPLICATE\x10\x02\x12\x19\n\x15\x45VENT_STATUS_REJECTED\x10\x03\x32\xf5\x02\n\x0c\x45ventService\x12Y\n\x0cRecordEvents\x12#.recommender.v1.RecordEventsRequest\x1a$.recommender.v1.RecordEventsResponse\x12]\n\x0cStreamEvents\x12#.recommender.v1.StreamEventsRequest\x1a$.recommender.v1.StreamEventsResponse(\x01\x30\x01\x12V\n\x0bLinkSession\x12\".recommender.v1.LinkSessionRequest\x1a#.recommender.v1.LinkSessionResponse\x12S\n\nMergeUsers\x12!.recommender.v1.MergeUsersRequest\x1a\".recommender.v1.MergeUsersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,10 +35,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EVENT_CONTEXTENTRY']._loaded_options = None
   _globals['_EVENT_CONTEXTENTRY']._serialized_options = b'8\001'
-  _globals['_EVENTTYPE']._serialized_start=825
-  _globals['_EVENTTYPE']._serialized_end=1155
-  _globals['_EVENTSTATUS']._serialized_start=1157
-  _globals['_EVENTSTATUS']._serialized_end=1282
+  _globals['_EVENTTYPE']._serialized_start=1264
+  _globals['_EVENTTYPE']._serialized_end=1594
+  _globals['_EVENTSTATUS']._serialized_start=1596
+  _globals['_EVENTSTATUS']._serialized_end=1721
   _globals['_EVENT']._serialized_start=108
   _globals['_EVENT']._serialized_end=539
   _globals['_EVENT_CONTEXTENTRY']._serialized_start=459
@@ -49,6 +49,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENTRESULT']._serialized_end=696
   _globals['_RECORDEVENTSRESPONSE']._serialized_start=698
   _globals['_RECORDEVENTSRESPONSE']._serialized_end=822
-  _globals['_EVENTSERVICE']._serialized_start=1284
-  _globals['_EVENTSERVICE']._serialized_end=1389
+  _globals['_STREAMEVENTSREQUEST']._serialized_start=824
+  _globals['_STREAMEVENTSREQUEST']._serialized_end=884
+  _globals['_STREAMEVENTSRESPONSE']._serialized_start=886
+  _globals['_STREAMEVENTSRESPONSE']._serialized_end=1010
+  _globals['_LINKSESSIONREQUEST']._serialized_start=1012
+  _globals['_LINKSESSIONREQUEST']._serialized_end=1069
+  _globals['_LINKSESSIONRESPONSE']._serialized_start=1071
+  _globals['_LINKSESSIONRESPONSE']._serialized_end=1133
+  _globals['_MERGEUSERSREQUEST']._serialized_start=1135
+  _globals['_MERGEUSERSREQUEST']._serialized_end=1198
+  _globals['_MERGEUSERSRESPONSE']._serialized_start=1200
+  _globals['_MERGEUSERSRESPONSE']._serialized_end=1261
+  _globals['_EVENTSERVICE']._serialized_start=1724
+  _globals['_EVENTSERVICE']._serialized_end=2097
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,21 @@ class EventServiceStub:
                 request_serializer=recommender_dot_v1_dot_event__pb2.RecordEventsRequest.SerializeToString,
                 response_deserializer=recommender_dot_v1_dot_event__pb2.RecordEventsResponse.FromString,
                 _registered_method=True)
+        self.StreamEvents = channel.stream_stream(
+                '/recommender.v1.EventService/StreamEvents',
+                request_serializer=recommender_dot_v1_dot_event__pb2.StreamEventsRequest.SerializeToString,
+                response_deserializer=recommender_dot_v1_dot_event__pb2.StreamEventsResponse.FromString,
+                _registered_method=True)
+        self.LinkSession = channel.unary_unary(
+                '/recommender.v1.EventService/LinkSession',
+                request_serializer=recommender_dot_v1_dot_event__pb2.LinkSessionRequest.SerializeToString,
+                response_deserializer=recommender_dot_v1_dot_event__pb2.LinkSessionResponse.FromString,
+                _registered_method=True)
+        self.MergeUsers = channel.unary_unary(
+                '/recommender.v1.EventService/MergeUsers',
+                request_serializer=recommender_dot_v1_dot_event__pb2.MergeUsersRequest.SerializeToString,
+                response_deserializer=recommender_dot_v1_dot_event__pb2.MergeUsersResponse.FromString,
+                _registered_method=True)
 
 
 class EventServiceServicer:
@@ -53,6 +68,38 @@ class EventServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamEvents(self, request_iterator, context):
+        """Records many batches of events over one stream, each as RecordEvents does, and answers each one as soon as it is durable,
+        in the order in which they came. Answers stream as well, and do not come as one in the end: so the sender knows at any
+        moment what is safe, keeps few batches on the way, and after a broken stream sends again what was not answered, which
+        counts once. A batch that RecordEvents would refuse as a whole ends the stream with that error, behind the answers to
+        all before it. Streams are few and are ended after seconds, in good order where batches come, CANCELLED where none do:
+        open the next one, and send again what was not answered. Beyond the limit a stream is RESOURCE_EXHAUSTED: send by
+        RecordEvents, or later.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LinkSession(self, request, context):
+        """Has a session be a user's, as when somebody signs in: what the session did joins the user's profile, and what it will do
+        goes there, as its feeds come from there. What was last said about consent holds, of both; what the session did
+        without consent to personalise does not shape the user's feeds. Durable when answered; for good; safe to retry.
+        FAILED_PRECONDITION where the session is another user's already: after signing out, begin another session.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MergeUsers(self, request, context):
+        """Has one user be another, as when somebody turns out to have two accounts; like LinkSession. Sessions of the former and
+        users who were merged into them follow. FAILED_PRECONDITION where the former was merged into another one already, or
+        the latter into the former.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EventServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +107,21 @@ def add_EventServiceServicer_to_server(servicer, server):
                     servicer.RecordEvents,
                     request_deserializer=recommender_dot_v1_dot_event__pb2.RecordEventsRequest.FromString,
                     response_serializer=recommender_dot_v1_dot_event__pb2.RecordEventsResponse.SerializeToString,
+            ),
+            'StreamEvents': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamEvents,
+                    request_deserializer=recommender_dot_v1_dot_event__pb2.StreamEventsRequest.FromString,
+                    response_serializer=recommender_dot_v1_dot_event__pb2.StreamEventsResponse.SerializeToString,
+            ),
+            'LinkSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.LinkSession,
+                    request_deserializer=recommender_dot_v1_dot_event__pb2.LinkSessionRequest.FromString,
+                    response_serializer=recommender_dot_v1_dot_event__pb2.LinkSessionResponse.SerializeToString,
+            ),
+            'MergeUsers': grpc.unary_unary_rpc_method_handler(
+                    servicer.MergeUsers,
+                    request_deserializer=recommender_dot_v1_dot_event__pb2.MergeUsersRequest.FromString,
+                    response_serializer=recommender_dot_v1_dot_event__pb2.MergeUsersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +152,87 @@ class EventService:
             '/recommender.v1.EventService/RecordEvents',
             recommender_dot_v1_dot_event__pb2.RecordEventsRequest.SerializeToString,
             recommender_dot_v1_dot_event__pb2.RecordEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamEvents(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/recommender.v1.EventService/StreamEvents',
+            recommender_dot_v1_dot_event__pb2.StreamEventsRequest.SerializeToString,
+            recommender_dot_v1_dot_event__pb2.StreamEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LinkSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/recommender.v1.EventService/LinkSession',
+            recommender_dot_v1_dot_event__pb2.LinkSessionRequest.SerializeToString,
+            recommender_dot_v1_dot_event__pb2.LinkSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MergeUsers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/recommender.v1.EventService/MergeUsers',
+            recommender_dot_v1_dot_event__pb2.MergeUsersRequest.SerializeToString,
+            recommender_dot_v1_dot_event__pb2.MergeUsersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,26 @@ class EventServiceStub:
     def __new__(cls, channel: _aio.Channel) -> EventServiceAsyncStub: ...
     RecordEvents: _grpc.UnaryUnaryMultiCallable[_event_pb2.RecordEventsRequest, _event_pb2.RecordEventsResponse]
     """Records events. What is acknowledged is durable. Safe to retry: an event id counts once."""
+    StreamEvents: _grpc.StreamStreamMultiCallable[_event_pb2.StreamEventsRequest, _event_pb2.StreamEventsResponse]
+    """Records many batches of events over one stream, each as RecordEvents does, and answers each one as soon as it is durable,
+    in the order in which they came. Answers stream as well, and do not come as one in the end: so the sender knows at any
+    moment what is safe, keeps few batches on the way, and after a broken stream sends again what was not answered, which
+    counts once. A batch that RecordEvents would refuse as a whole ends the stream with that error, behind the answers to
+    all before it. Streams are few and are ended after seconds, in good order where batches come, CANCELLED where none do:
+    open the next one, and send again what was not answered. Beyond the limit a stream is RESOURCE_EXHAUSTED: send by
+    RecordEvents, or later.
+    """
+    LinkSession: _grpc.UnaryUnaryMultiCallable[_event_pb2.LinkSessionRequest, _event_pb2.LinkSessionResponse]
+    """Has a session be a user's, as when somebody signs in: what the session did joins the user's profile, and what it will do
+    goes there, as its feeds come from there. What was last said about consent holds, of both; what the session did
+    without consent to personalise does not shape the user's feeds. Durable when answered; for good; safe to retry.
+    FAILED_PRECONDITION where the session is another user's already: after signing out, begin another session.
+    """
+    MergeUsers: _grpc.UnaryUnaryMultiCallable[_event_pb2.MergeUsersRequest, _event_pb2.MergeUsersResponse]
+    """Has one user be another, as when somebody turns out to have two accounts; like LinkSession. Sessions of the former and
+    users who were merged into them follow. FAILED_PRECONDITION where the former was merged into another one already, or
+    the latter into the former.
+    """
 
 @_typing.type_check_only
 class EventServiceAsyncStub(EventServiceStub):
@@ -43,6 +63,26 @@ class EventServiceAsyncStub(EventServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     RecordEvents: _aio.UnaryUnaryMultiCallable[_event_pb2.RecordEventsRequest, _event_pb2.RecordEventsResponse]  # type: ignore[assignment]
     """Records events. What is acknowledged is durable. Safe to retry: an event id counts once."""
+    StreamEvents: _aio.StreamStreamMultiCallable[_event_pb2.StreamEventsRequest, _event_pb2.StreamEventsResponse]  # type: ignore[assignment]
+    """Records many batches of events over one stream, each as RecordEvents does, and answers each one as soon as it is durable,
+    in the order in which they came. Answers stream as well, and do not come as one in the end: so the sender knows at any
+    moment what is safe, keeps few batches on the way, and after a broken stream sends again what was not answered, which
+    counts once. A batch that RecordEvents would refuse as a whole ends the stream with that error, behind the answers to
+    all before it. Streams are few and are ended after seconds, in good order where batches come, CANCELLED where none do:
+    open the next one, and send again what was not answered. Beyond the limit a stream is RESOURCE_EXHAUSTED: send by
+    RecordEvents, or later.
+    """
+    LinkSession: _aio.UnaryUnaryMultiCallable[_event_pb2.LinkSessionRequest, _event_pb2.LinkSessionResponse]  # type: ignore[assignment]
+    """Has a session be a user's, as when somebody signs in: what the session did joins the user's profile, and what it will do
+    goes there, as its feeds come from there. What was last said about consent holds, of both; what the session did
+    without consent to personalise does not shape the user's feeds. Durable when answered; for good; safe to retry.
+    FAILED_PRECONDITION where the session is another user's already: after signing out, begin another session.
+    """
+    MergeUsers: _aio.UnaryUnaryMultiCallable[_event_pb2.MergeUsersRequest, _event_pb2.MergeUsersResponse]  # type: ignore[assignment]
+    """Has one user be another, as when somebody turns out to have two accounts; like LinkSession. Sessions of the former and
+    users who were merged into them follow. FAILED_PRECONDITION where the former was merged into another one already, or
+    the latter into the former.
+    """
 
 class EventServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes events. A person's next feed reflects what was acknowledged."""
@@ -54,5 +94,43 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_event_pb2.RecordEventsResponse, _abc.Awaitable[_event_pb2.RecordEventsResponse]]:
         """Records events. What is acknowledged is durable. Safe to retry: an event id counts once."""
+
+    @_abc_1.abstractmethod
+    def StreamEvents(
+        self,
+        request_iterator: _MaybeAsyncIterator[_event_pb2.StreamEventsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_event_pb2.StreamEventsResponse], _abc.AsyncIterator[_event_pb2.StreamEventsResponse]]:
+        """Records many batches of events over one stream, each as RecordEvents does, and answers each one as soon as it is durable,
+        in the order in which they came. Answers stream as well, and do not come as one in the end: so the sender knows at any
+        moment what is safe, keeps few batches on the way, and after a broken stream sends again what was not answered, which
+        counts once. A batch that RecordEvents would refuse as a whole ends the stream with that error, behind the answers to
+        all before it. Streams are few and are ended after seconds, in good order where batches come, CANCELLED where none do:
+        open the next one, and send again what was not answered. Beyond the limit a stream is RESOURCE_EXHAUSTED: send by
+        RecordEvents, or later.
+        """
+
+    @_abc_1.abstractmethod
+    def LinkSession(
+        self,
+        request: _event_pb2.LinkSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_event_pb2.LinkSessionResponse, _abc.Awaitable[_event_pb2.LinkSessionResponse]]:
+        """Has a session be a user's, as when somebody signs in: what the session did joins the user's profile, and what it will do
+        goes there, as its feeds come from there. What was last said about consent holds, of both; what the session did
+        without consent to personalise does not shape the user's feeds. Durable when answered; for good; safe to retry.
+        FAILED_PRECONDITION where the session is another user's already: after signing out, begin another session.
+        """
+
+    @_abc_1.abstractmethod
+    def MergeUsers(
+        self,
+        request: _event_pb2.MergeUsersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_event_pb2.MergeUsersResponse, _abc.Awaitable[_event_pb2.MergeUsersResponse]]:
+        """Has one user be another, as when somebody turns out to have two accounts; like LinkSession. Sessions of the former and
+        users who were merged into them follow. FAILED_PRECONDITION where the former was merged into another one already, or
+        the latter into the former.
+        """
 
 def add_EventServiceServicer_to_server(servicer: EventServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

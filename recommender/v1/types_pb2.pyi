@@ -145,7 +145,7 @@ class _BasisEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Basis.ValueType
     BASIS_UNSPECIFIED: _Basis.ValueType  # 0
     """Not given."""
     BASIS_PERSONAL: _Basis.ValueType  # 1
-    """A user's own history."""
+    """A user's own history, also for a session that was linked to the user."""
     BASIS_SESSION: _Basis.ValueType  # 2
     """An anonymous session's history."""
     BASIS_CONTEXTUAL: _Basis.ValueType  # 3
@@ -157,7 +157,7 @@ class Basis(_Basis, metaclass=_BasisEnumTypeWrapper):
 BASIS_UNSPECIFIED: Basis.ValueType  # 0
 """Not given."""
 BASIS_PERSONAL: Basis.ValueType  # 1
-"""A user's own history."""
+"""A user's own history, also for a session that was linked to the user."""
 BASIS_SESSION: Basis.ValueType  # 2
 """An anonymous session's history."""
 BASIS_CONTEXTUAL: Basis.ValueType  # 3

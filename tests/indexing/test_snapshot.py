@@ -56,3 +56,25 @@ def test_the_value_of_a_read_weighs_nothing_in_or_out_and_its_portion_does(tmp_p
     with open_store(fill_store(tmp_path, [Item("a", ItemKind.ARTICLE)], events).store_path) as store:
         table = read_snapshot(store).events
     assert table.weights(weights).tolist() == [2.0, 2.0, 2.0, 2.0, 0.5, 0.0]
+
+
+def test_a_build_sees_linked_people_as_the_one_whom_their_feeds_are_made_for(tmp_path: Path) -> None:
+    who = [Subject.session("visit"), ANN, Subject.user("ann's other account")]
+    events = [
+        Event(f"e{place}", EventType.CLICK, who[place % 3], f"i{place % 5}", at=NOW - timedelta(minutes=7 * place % 31))
+        for place in range(30)
+    ]
+    items = [Item(f"i{place}", ItemKind.ARTICLE) for place in range(5)]
+    with open_store(fill_store(tmp_path, items, events).store_path) as store:
+        before = store.change_sequence()
+        store.link_session("visit", "ann")
+        store.merge_users("ann's other account", "ann")
+        table = read_snapshot(store).events
+        history = store.read_person(ANN).person.history
+        apart = read_snapshot(store, upto=before).events
+    ((_, read),) = table.by_person().items()
+    assert len(read) == 30
+    np.testing.assert_array_equal(np.sort(read, order=["at", "item"]), np.sort(history, order=["at", "item"]))
+    assert np.all(np.diff(read["at"]) >= 0)
+    # A build that goes on as of an earlier point of the store sees what it saw then.
+    assert len(apart.by_person()) == 3

@@ -104,7 +104,7 @@ def test_a_build_that_was_killed_is_said_to_have_died(live: Deployment, root: Pa
 
 
 def test_a_watcher_is_asked_again_where_the_server_ended_its_stream(live: Deployment, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generation_service, "WATCHED_S", 0.3)
+    monkeypatch.setattr(generation_service, "ORDERLY_S", 0.3)
     seen: list[int] = []
     with writer_lock(root, now=NOW), ThreadPoolExecutor(1) as pool:
         write_progress(root, look(1))

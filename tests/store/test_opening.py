@@ -4,15 +4,19 @@ import stat
 from datetime import datetime
 from pathlib import Path
 
+import alembic.command
+import numpy as np
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from click.testing import CliRunner
+from pyroaring import BitMap
 from stored import SQLITE_ONLY, Place, contents, rows
 
 from recommender.errors import NotFound, SchemaMismatch, StoreError, StoreUnwritable
-from recommender.events import Consent, Event, EventType, Subject
+from recommender.events import Consent, Event, EventType, Subject, SubjectKind
 from recommender.items import Item, ItemKind
+from recommender.people import HISTORY_DTYPE
 from recommender.store import SCHEMA_VERSION, Store, migrate_store, open_store, store_exists
 from recommender.store.command import store_group
 from recommender.store.migration import SCRIPTS
@@ -82,6 +86,31 @@ def test_migrating_again_changes_nothing(shop: Store, place: Place, now: datetim
     before = contents(place)
     assert migrate_store(place) == SCHEMA_VERSION
     assert contents(place) == before
+
+
+def test_a_store_of_the_first_schema_is_upgraded_with_all_that_it_holds(
+    place: Place, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        newest = alembic.command.upgrade
+        earlier.setattr(alembic.command, "upgrade", lambda config, _: newest(config, "0001"))
+        migrate_store(place)
+    assert rows(place, "SELECT version_num FROM alembic_version") == [("0001",)]
+    history = np.array([(7, EventType.CLICK, np.nan, 5)], dtype=HISTORY_DTYPE).tobytes()
+    columns = "number, kind, id, consent, consent_at, consent_floor, history, consumed, dismissed, seen"
+    person = (1, int(SubjectKind.SESSION), "s", 7, 5, 7, history, BitMap([7]).serialize(), b"", b"")
+    rows(place, f"INSERT INTO people ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *person)
+    rows(place, "UPDATE counters SET value = 1 WHERE name = 'person'")
+    with pytest.raises(SchemaMismatch, match=f"0001, but this program needs {SCHEMA_VERSION}; run: recommender store migrate"):
+        open_store(place)
+
+    assert migrate_store(place) == SCHEMA_VERSION
+
+    with open_store(place) as store:
+        assert store.read_person(Subject.session("s")).person.history["item"].tolist() == [7]
+        assert store.link_session("s", "ann").new
+        assert store.read_person(Subject.user("ann")).person.history["item"].tolist() == [7]
+        assert list(store.read_person(Subject.session("s")).person.consumed) == [7]
 
 
 def test_the_schema_version_is_the_newest_migration() -> None:

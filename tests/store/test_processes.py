@@ -90,6 +90,47 @@ def test_what_was_acknowledged_survives_a_killed_writer(shop: Store, place: Plac
         before = stored
 
 
+def test_a_killed_writer_leaves_every_link_whole_or_not_made(shop: Store, place: Place) -> None:
+    for acknowledged in (1, 30):
+        user = f"user{acknowledged}"
+        process = started(place, "links", user, user)
+        assert process.stdout is not None
+        for linked in range(acknowledged):
+            assert process.stdout.readline() == f"linked {linked}\n"
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=60)
+        with open_store(place) as reopened:
+            whole = reopened.read_person(Subject.user(user)).person
+            upto = reopened.change_sequence()
+            persons = {row["item"]: row["person"] for batch in reopened.iter_events(upto=upto) for row in batch.to_pylist()}
+            mine = {subject.id: number for number, subject in reopened.subjects()}
+            links = 0
+            for session in (session for session in mine if session.startswith(f"{user}-")):
+                number = int(session.removeprefix(f"{user}-")) + 1
+                read = reopened.read_person(Subject.session(session))
+                links += read.linked
+                assert (number in whole.consumed) == read.linked
+                assert read.person.history["item"].tolist() == (whole.history["item"].tolist() if read.linked else [number])
+                if user == "user1":
+                    assert persons[number] == mine[user if read.linked else session]
+            assert links == len(whole.consumed) == len(whole.history) >= acknowledged
+            # And it goes on from there.
+            assert not reopened.link_session(f"{user}-0", user).new
+
+
+def test_processes_that_link_the_same_sessions_at_once_give_each_to_one_of_their_users(shop: Store, place: Place) -> None:
+    both = [started(place, "links", "s", user, 60) for user in ("ann", "bob")]
+    lines = [[line.split()[0] for line in printed(process)] for process in both]
+    assert [sorted(pair) for pair in zip(*lines, strict=True)] == [["linked", "refused"]] * 60
+    for user, told in zip(("ann", "bob"), lines, strict=True):
+        person = shop.read_person(Subject.user(user)).person
+        theirs = [place + 1 for place, what in enumerate(told) if what == "linked"]
+        assert list(person.consumed) == theirs
+        assert sorted(person.history["item"].tolist()) == sorted(2 * theirs)
+    assert shop.counts().events == 120
+    assert shop.counts().sessions == 0
+
+
 @SQLITE_ONLY
 def test_a_full_disk_is_said_and_loses_nothing_acknowledged(shop: Store, place: Place) -> None:
     lines = printed(started(place, "until-full"))

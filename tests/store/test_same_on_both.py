@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from postgres_cluster import Cluster
 
+from recommender.errors import AlreadyLinked
 from recommender.events import WITH_PORTION, Consent, Event, EventType, Subject
 from recommender.items import Item, ItemKind, ItemState
 from recommender.store import Decision, Store, open_store
@@ -67,6 +68,14 @@ def everything(store: Store) -> str:
     return str(pa.Table.from_batches(batches).to_pydict())
 
 
+def linked(store: Store, merging: bool, ids: list[str]) -> object:
+    """What linking a session, or merging users, comes to."""
+    try:
+        return store.merge_users(*ids) if merging else store.link_session(*ids)
+    except AlreadyLinked as error:
+        return str(error)
+
+
 def catalogue(store: Store) -> list[tuple[object, ...]]:
     walk = store.iter_items(upto=store.change_sequence(), batch=7)
     return [(*whole(stored.item), stored.number, stored.state, stored.updated_at, stored.change) for batch in walk for stored in batch]
@@ -91,6 +100,9 @@ def test_whatever_is_written_both_answer_and_hold_the_same(both: tuple[Store, St
         elif what < 0.55:
             ids = draw.sample(IDS, 3)
             answers = [store.delete_items(ids, now=moment) for store in both]
+        elif what < 0.65:
+            pair, merging = draw.sample(IDS, 2), draw.random() < 0.5
+            answers = [linked(store, merging, pair) for store in both]
         else:
             events = [an_event(draw, moment) for _ in range(draw.choice([1, 3, 900]))]
             answers = [store.record_events(events, now=moment, consent_default=Consent.MEASURE) for store in both]
@@ -100,6 +112,7 @@ def test_whatever_is_written_both_answer_and_hold_the_same(both: tuple[Store, St
         store.record_decisions([decision])
     assert sqlite.counts() == postgres.counts()
     assert min(sqlite.counts().events, sqlite.counts().sessions, sqlite.counts().items_deleted) > 0
+    assert any(store_read.linked for store_read in (sqlite.read_person(subject) for _, subject in sqlite.subjects()))
     assert sqlite.change_sequence() == postgres.change_sequence()
     assert sqlite.catalogue_changes(0) == postgres.catalogue_changes(0)
     assert sqlite.event_days() == postgres.event_days()
@@ -108,7 +121,8 @@ def test_whatever_is_written_both_answer_and_hold_the_same(both: tuple[Store, St
     assert list(sqlite.subjects()) == list(postgres.subjects())
     for subject in (subject for _, subject in sqlite.subjects()):
         one, other = (store.read_person(subject) for store in both)
-        assert (one.known, one.said, one.change, one.person.consent) == (other.known, other.said, other.change, other.person.consent)
+        told = [(read.known, read.said, read.change, read.linked, read.person.consent) for read in (one, other)]
+        assert told[0] == told[1]
         assert one.person.history.tobytes() == other.person.history.tobytes()
         assert one.person.seen.tobytes() == other.person.seen.tobytes()
         assert (one.person.consumed, one.person.dismissed) == (other.person.consumed, other.person.dismissed)

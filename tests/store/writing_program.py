@@ -1,6 +1,8 @@
 """A process of its own that writes into a store, for the tests: prints a line for each thing that was acknowledged.
 
 writing_program.py STORE events PREFIX COUNT SIZE   COUNT calls of SIZE events with the ids PREFIX-0, PREFIX-1, …
+writing_program.py STORE links PREFIX USER          for the sessions PREFIX-0, PREFIX-1, … an event each, on item after item, then a link to
+                                                    USER, until COUNT where that follows
 writing_program.py STORE until-full                 calls of big events until the file may not grow; then again with room
 writing_program.py STORE keys                       the token keys, in hex
 writing_program.py STORE migrate                    the schema version after migrating
@@ -13,9 +15,10 @@ from __future__ import annotations
 import resource
 import sys
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
-from recommender.errors import StoreUnwritable
+from recommender.errors import AlreadyLinked, StoreUnwritable
 from recommender.events import Consent, Event, EventType, Subject
 from recommender.store import Store, migrate_store, open_store
 
@@ -27,12 +30,23 @@ def say(*words: object) -> None:
     print(*words, flush=True)
 
 
-def write_events(store: Store, prefix: str, count: int, size: int) -> None:
-    for call in range(count):
+def write_events(store: Store, prefix: str, calls: int, size: int) -> None:
+    for call in range(calls):
         ids = [f"{prefix}-{place}" for place in range(call * size, (call + 1) * size)]
         events = [Event(event_id, EventType.CLICK, Subject.user(prefix), "i1") for event_id in ids]
         for outcome in store.record_events(events, now=NOW, consent_default=Consent.ALL):
             say(outcome.status.value, outcome.event_id)
+
+
+def link_sessions(store: Store, prefix: str, user: str, most: int | None) -> None:
+    for place in count() if most is None else range(most):
+        session = f"{prefix}-{place}"
+        event = Event(f"{user}-{session}", EventType.CLICK, Subject.session(session), f"i{place % 600 + 1}")
+        store.record_events([event], now=NOW, consent_default=Consent.ALL)
+        try:
+            say("linked" if store.link_session(session, user).new else "known", place)
+        except AlreadyLinked:
+            say("refused", place)
 
 
 def big_event(place: int) -> Event:
@@ -71,8 +85,11 @@ def main(place: str, what: str, *arguments: str) -> None:
         return
     with open_store(place) as store:
         if what == "events":
-            prefix, count, size = arguments
-            write_events(store, prefix, int(count), int(size))
+            prefix, calls, size = arguments
+            write_events(store, prefix, int(calls), int(size))
+        elif what == "links":
+            prefix, user, *most = arguments
+            link_sessions(store, prefix, user, int(most[0]) if most else None)
         elif what == "until-full":
             write_until_full(store, Path(place))
         elif what == "keys":

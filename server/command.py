@@ -21,6 +21,7 @@ import click
 from recommender.settings import ENVIRONMENT_PREFIX, Settings, load_settings
 from server.heap import keep_little
 from server.native_threads import single_threaded
+from server.no_pandas import do_without_pandas
 
 SWITCH_S = 0.001
 """Seconds after which a thread that computes in Python makes room for another one: the one that takes calls in should not wait for long."""
@@ -52,6 +53,7 @@ def run_server(ready_file: Path | None, floor: bool, prepare: bool, **flags: Any
     settings = load_settings(**flags)
     # Before the imports below load native libraries.
     single_threaded()
+    do_without_pandas()
     keep_little()
     if prepare:
         from server.preparing import prepare as compile_all

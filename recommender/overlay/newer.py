@@ -54,7 +54,7 @@ class Newer:
         loaded = self.segments.load(self._loaded.segments)
         changes = self.store.catalogue_changes(max(self.watermark, loaded.last))
         seen = (tuple(segment.manifest.name for segment in loaded.segments), changes[-1].sequence if changes else 0)
-        if seen == self._seen:
+        if seen == self._seen or (not self._seen and seen == ((), 0)):
             return None
         dimension = self.segments.base.dimension
         if self._of_segments is None or loaded.segments != self._loaded.segments:

@@ -18,6 +18,7 @@ from waiting import soon
 from recommender.client import Client
 from recommender.errors import InvalidInput
 from recommender.events import Event, EventType, Subject
+from recommender.items import Item, ItemKind
 from recommender.settings import Settings
 from server.command import serve as serve_command
 
@@ -33,7 +34,8 @@ from recommender.cli import run
 from server.command import serve
 code = run(sys.argv[2:], serve)
 import faiss
-facts = {"modules": sorted(sys.modules), "threads": os.environ.get("OMP_NUM_THREADS"), "faiss": faiss.omp_get_max_threads()}
+facts = {"modules": sorted(name for name, module in sys.modules.items() if module is not None)}
+facts |= {"threads": os.environ.get("OMP_NUM_THREADS"), "faiss": faiss.omp_get_max_threads()}
 open(sys.argv[1], "w").write(json.dumps(facts))
 sys.exit(code)
 """
@@ -99,6 +101,22 @@ def test_a_process_serves_without_anything_that_only_building_needs_and_stops_in
     assert (facts["threads"], facts["faiss"]) == ("1", 1)
     with world.open() as store:
         assert (store.counts().decisions, store.counts().events) == (2, 1)
+
+
+def test_new_items_are_served_without_it_as_well(world: World, tmp_path: Path, processes: list[Process]) -> None:
+    world.publish()
+    processes.append(Process(tmp_path, "--data", str(world.data), "--log-level", "info", "--counts-poll-s", "0.05"))
+    addresses = processes[0].addresses()
+
+    with Client(addresses["listen"], addresses["admin_listen"]) as client:
+        client.upsert_items([Item(id="new", kind=ItemKind.MEDIA, title="New")])
+        assert soon(lambda: "new" in {item.id for item in client.get_feed(user="ann", page_size=60).items})
+        client.record([Event(id=f"e{n}", type=EventType.LIKE, subject=Subject.user(f"u{n}"), item_id="new") for n in range(60)])
+        assert soon(lambda: client.get_popular(page_size=1).items[0].id == "new")
+    code, written = processes[0].end(signal.SIGTERM)
+
+    assert code == 0, written
+    assert {"pandas", "torch", "indexing"} & set(json.loads(processes[0].facts_path.read_text())["modules"]) == set()
 
 
 def test_a_process_without_a_generation_says_it_is_ready_and_ends_on_interrupt(tmp_path: Path, processes: list[Process]) -> None:

@@ -13,6 +13,7 @@ from indexing.pace import paced
 from recommender.event_table import EventTable
 from recommender.events import Consent
 from recommender.generation.catalogue import Catalogue
+from recommender.generation.contents import not_counted
 from recommender.profile import BuildSettings
 
 Floats = npt.NDArray[np.float32]
@@ -37,3 +38,12 @@ def counts(events: EventTable, catalogue: Catalogue, settings: BuildSettings) ->
         recent_popularity=item_popularity(allowed, catalogue, settings, half_life_days=days.recent_half_life_days),
         response=item_response(allowed, catalogue, settings),
     )
+
+
+def counting(events: EventTable, catalogue: Catalogue, settings: BuildSettings) -> npt.NDArray[np.float64]:
+    """How `counts` counted and as of when, as `Contents.counting` keeps it."""
+    allowed = events.consenting(Consent.TRAIN)
+    if not len(allowed):
+        return not_counted()
+    days = paced(allowed, catalogue, settings).popularity
+    return np.array([days.half_life_days, days.recent_half_life_days, allowed.at.max()], dtype=np.float64)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexing.beside import Beside
-from indexing.counting import counts
+from indexing.counting import counting, counts
 from indexing.interactions import interaction_matrix
 from indexing.learn.als import confidence_of, served_factors
 from indexing.learn.co_occurrence import co_occurrence_weights
@@ -22,7 +22,6 @@ from recommender.event_table import EventTable
 from recommender.events import Consent
 from recommender.generation import Contents
 from recommender.generation.catalogue import Catalogue
-from recommender.generation.contents import not_counted
 from recommender.lists import Lists
 from recommender.profile import BuildSettings
 from recommender.ranking import Blend
@@ -73,7 +72,6 @@ def learn(
     with part("counts"):
         counted = counts(allowed, catalogue, settings)._asdict()
         first_at = first_events(allowed, catalogue)
-    days = settings.popularity.half_life_days, settings.popularity.recent_half_life_days
     return Contents(
         catalogue=catalogue,
         vectors=vectors,
@@ -88,6 +86,6 @@ def learn(
         sequence=beside.result(),
         **counted,
         first_at=first_at,
-        counting=np.array([*days, allowed.at.max()], dtype=np.float64) if len(allowed) else not_counted(),
+        counting=counting(allowed, catalogue, settings),
         blend=blend,
     )

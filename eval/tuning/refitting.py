@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from indexing.counting import counts
+from indexing.counting import counting, counts
 from indexing.interactions import interaction_matrix
 from indexing.learn.als import confidence_of, served_factors
 from indexing.learn.co_occurrence import co_occurrence_weights
@@ -110,7 +110,8 @@ def _transfer(learning: Learning, contents: Contents, settings: BuildSettings) -
 
 def _popularity(learning: Learning, contents: Contents, settings: BuildSettings) -> Contents:
     taken = counts(learning.events, learning.catalogue, settings)
-    return replace(contents, popularity=taken.popularity, recent_popularity=taken.recent_popularity)
+    how = counting(learning.events, learning.catalogue, settings)
+    return replace(contents, popularity=taken.popularity, recent_popularity=taken.recent_popularity, counting=how)
 
 
 LEARNERS: Mapping[str, Callable[[Learning, Contents, BuildSettings], Contents]] = {

@@ -124,6 +124,7 @@ def _wanted(
             language=language,
             changes=changes,
             change=max([watermark, *(change.sequence for change in changes)]),
+            upto=store.change_sequence(),
             now=now,
         )
         return wanted, store.last_person()

@@ -23,6 +23,7 @@ from recommender.events import Consent, SubjectKind
 from recommender.export.rows import SCHEMA, rows_of
 from recommender.feeds import Feed, Query
 from recommender.generation import Generations
+from recommender.live_counts import LiveCounts
 from recommender.overlay.newer import Newer
 from recommender.placements import Placement
 from recommender.segments import Base, Segments
@@ -35,7 +36,7 @@ BATCH = 256
 @dataclass(frozen=True)
 class Wanted:
     """What is exported: feeds of `size` items for people of one `kind` (None for all), by the generation `generation_id` with the
-    catalogue's `changes` up to sequence `change`, all as of `now`.
+    catalogue's `changes` up to sequence `change` and events up to `upto`, all as of `now`.
 
     `consent_default` holds for who never said anything. Who does not allow to be personalised gets what everybody gets, or no row where
     `consenting_only`. `filter` and `language` as in a `Query`.
@@ -54,6 +55,7 @@ class Wanted:
     language: str
     changes: tuple[Change, ...]
     change: int
+    upto: int
     now: datetime
 
 
@@ -76,7 +78,11 @@ class Worker:
         engine = Recommender.of(generation).with_changes(wanted.changes, wanted.change)
         manifest = generation.manifest
         read = Newer(Segments(wanted.deltas, Base.of(manifest)), self._store, manifest.watermark).read(engine)
-        self.engine = engine if read is None else engine.with_overlay(read.delta, read.change, wanted.changes)
+        engine = engine if read is None else engine.with_overlay(read.delta, read.change, wanted.changes)
+        counts = LiveCounts(generation.contents, generation.settings.event_weights.table())
+        for batch in self._store.iter_events(since=manifest.watermark, upto=wanted.upto):
+            counts.take(batch)
+        self.engine = counts.over(engine)
         self._for_all: Feed | None = None
 
     def close(self) -> None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from deployed import COMMAND, DEPLOY, VARIABLES, parsed, variables_in
 
-from indexing.writer_lock import LOCK
 from recommender.generation import Generations
+from recommender.generation.writer_lock import LOCK
 
 if TYPE_CHECKING:
     from tests.worlds import World

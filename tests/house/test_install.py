@@ -108,7 +108,7 @@ def test_make_with_an_older_python_says_which_it_is_and_which_is_needed(checkout
 
 def test_make_alone_lists_its_targets(checkout: Path) -> None:
     listed = [line.split()[1] for line in make(checkout).stdout.splitlines()]
-    assert listed == ["help", "demo", "test", "lint", "proto", "wheel", "clean"]
+    assert listed == ["help", "demo", "test", "soak", "lint", "proto", "wheel", "clean"]
 
 
 def test_an_install_is_done_again_when_its_inputs_change_and_only_then(checkout: Path) -> None:

@@ -48,6 +48,8 @@ def act(live: Deployment, people: int = 7) -> None:
     live.act("comedy-03", user=UNUSUAL)
     live.act("drama-05", user="private", consent=Consent.TRAIN)
     live.act("news-02", session="visitor")
+    # By now popular is what they took up, here as in an export.
+    live.server.live.count()
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -10,8 +10,6 @@ import pytest
 from deployed import DEPLOY, ROOT, VARIABLES, VERSION, parsed, variables_in
 
 README = (DEPLOY / "README.md").read_text(encoding="utf-8")
-TO_COME = {"RECOMMENDER_STORE"}
-"""Named as what a later release has."""
 PROGRAM = re.compile(r"(?:^|\s)(?:\S+/bin/recommender|recommender-(?:serve|index):\S+) (.+)$")
 
 
@@ -56,5 +54,5 @@ def test_every_file_that_a_line_names_exists() -> None:
 
 
 def test_variables_and_the_release_are_the_real_ones() -> None:
-    assert variables_in(README) - VARIABLES <= TO_COME
+    assert variables_in(README) <= VARIABLES
     assert set(re.findall(r"recommender-(?:serve|index):(\S+)", README)) == {VERSION}

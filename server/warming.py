@@ -46,9 +46,15 @@ def warm(engine: Recommender, now: datetime, recent: Sequence[Query] = (), pause
     catalogue.category_members  # noqa: B018
     for history in (empty_history(), _most_popular(engine, now)):
         pause()
-        [feed] = engine.feeds([Query(PLACEMENT, PLACEMENT.page_size, history=history, reasons=PLACEMENT.page_size)], now=now)
+        query = Query(PLACEMENT, PLACEMENT.page_size, history=history, reasons=PLACEMENT.page_size)
+        [feed] = engine.feeds([query], now=now)
         decided = Decided(bytes(DIGEST_SIZE), PLACEMENT.name, "", engine.generation_id, Basis.CONTEXTUAL)
         ranked_items(engine, SIGNER, decided, Shown.first(feed, PLACEMENT.page_size), explain=False)
+        # Reasons come from the sources that lead in this feed; in the first real one others may.
+        pool = engine.pool(query, now=now)
+        for scorer in pool.scorers.values():
+            pause()
+            scorer.causes(pool.rows[:1].copy())
     for query in recent:
         pause()
         # A filter may name an attribute that the new generation does not have.

@@ -18,6 +18,9 @@ from recommender.settings import load_settings
 from server.demo.scenes import FILTER, KNOWN_USER, judged_table, play
 from server.launching import command_path, published, run, serving
 
+TIMEOUT_S = 60.0
+"""Seconds that an answer may take: right after an install, some loops are compiled for it."""
+
 
 @click.command(short_help="Import MovieLens-100K, build a generation, serve it and print feeds.")
 @click.option(
@@ -56,7 +59,7 @@ def demo(data: Path, keep: bool, rebuild: bool, listen: str) -> None:
     starting = time.monotonic()
     log = data / "server.log"
     with serving(data, listen=listen, admin_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0", log=log) as server:
-        with Client(server.addresses["listen"], server.addresses["admin_listen"]) as client:
+        with Client(server.addresses["listen"], server.addresses["admin_listen"], timeout_s=TIMEOUT_S) as client:
             client.wait_until_serving()
             console.print(f"serving after {time.monotonic() - starting:.1f} s; log in {log}", soft_wrap=True)
             console.print(f"feeds and events: {server.addresses['listen']}")

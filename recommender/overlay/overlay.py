@@ -62,7 +62,8 @@ class Overlay:
         """Where the delta has the items of `rows`, any shape, 0 to n + m − 1: rows of it, the same shape; -1 for what did not change."""
         found = np.full(rows.shape, -1, dtype=np.int32)
         new = rows >= self.n
-        found[new] = self.added[rows[new] - self.n]
+        if new.any():
+            found[new] = self.added[rows[new] - self.n]
         if len(self.revised_rows):
             at = np.minimum(np.searchsorted(self.revised_rows, rows), len(self.revised_rows) - 1)
             hit = self.revised_rows[at] == rows

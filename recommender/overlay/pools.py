@@ -154,12 +154,12 @@ class Known:
         return self._scorer.further(allowed[: self._n], limit)
 
     def score(self, rows: Rows) -> Floats:
-        """See `Scorer`."""
-        known = rows < self._n
-        if known.all():
+        """See `Scorer`; of `rows` that ascend, as those of a pool do."""
+        count = int(rows.searchsorted(self._n))
+        if count == len(rows):
             return self._scorer.score(rows)
-        made = np.full(len(rows), NO_OPINION)
-        made[known] = self._scorer.score(rows[known])
+        made = np.empty(len(rows), dtype=np.float32)
+        made[:count], made[count:] = self._scorer.score(rows[:count]), NO_OPINION
         return made
 
     def causes(self, rows: Rows) -> Causes:

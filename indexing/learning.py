@@ -14,7 +14,7 @@ from indexing.learn.graph_filter import graph_filter
 from indexing.learn.item_item import item_item_weights, penalty_of
 from indexing.learn.popularity import first_events
 from indexing.learn.sequence import sequence_model
-from indexing.learn.transfer import transfer_weights
+from indexing.learn.transfer import lending_of
 from indexing.learn.transitions import transition_weights
 from indexing.pace import paced
 from indexing.progress import Part, untold
@@ -66,7 +66,7 @@ def learn(
     with part("co_occurrence"):
         co_occurrence = co_occurrence_weights(matrix, settings.co_occurrence)
     with part("transfer"):
-        transfer = transfer_weights(catalogue, vectors, has_vector, matrix, settings.transfer, seed=settings.seed)
+        lending = lending_of(catalogue, vectors, has_vector, matrix, settings.transfer, seed=settings.seed)
     with part("graph"):
         spectrum = graph_filter(matrix, settings.graph, seed=settings.seed)
     with part("counts"):
@@ -81,7 +81,9 @@ def learn(
         item_item=Lists.of(item_item),
         transitions=Lists.of(transitions),
         co_occurrence=Lists.of(co_occurrence),
-        transfer=Lists.of(transfer),
+        transfer=Lists.of(lending.weights),
+        lender_worth=lending.worth,
+        label_share=lending.label_share,
         graph=spectrum,
         sequence=beside.result(),
         **counted,

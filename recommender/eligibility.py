@@ -156,10 +156,7 @@ class Eligibility:
         np.logical_and(known, self.live[: base.n], out=mask[: base.n])
         if overlaid is not None:
             changed = overlaid.masks.mask(key, lambda: limits(overlaid.overlay.delta.catalogue, overlaid.changed_columns))
-            overlaid.overlay.put(mask, changed)
-            np.logical_and(mask[base.n :], self.live[base.n :], out=mask[base.n :])
-            revised = overlaid.overlay.revised_rows
-            mask[revised] &= self.live[revised]
+            overlaid.overlay.put(mask, changed, self.live)
         return mask
 
     def _blocked(self, query: Query) -> Iterator[Numbers]:

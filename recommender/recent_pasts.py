@@ -7,9 +7,9 @@ from threading import Lock
 from typing import Protocol
 
 from recommender.feeds import Query
-from recommender.generation.catalogue import Catalogue
 from recommender.profile import BuildSettings
 from recommender.sources import Past
+from recommender.sources.past import RowsByNumber
 
 KEPT, KEPT_OF_ONCE = 64, 16
 """Histories that are kept, of those that asked more than once and of others: so whoever asks but once does not drive regulars out."""
@@ -62,7 +62,7 @@ class Pasts(Protocol):
 class RecentPasts:
     """The last different histories of one generation, by what they hold and not by whose they are. Safe for many threads."""
 
-    def __init__(self, catalogue: Catalogue, settings: BuildSettings) -> None:
+    def __init__(self, catalogue: RowsByNumber, settings: BuildSettings) -> None:
         self._catalogue, self._settings = catalogue, settings
         self._once, self._again = _Newest(KEPT_OF_ONCE, EVENTS_OF_ONCE), _Newest(KEPT, EVENTS)
         # Also of those whose histories are too long to be kept all: whoever comes again is known by it for longer.

@@ -15,7 +15,7 @@ from indexing.learn.co_occurrence import co_occurrence_weights
 from indexing.learn.graph_filter import graph_filter
 from indexing.learn.item_item import item_item_weights, penalty_of
 from indexing.learn.sequence import sequence_model
-from indexing.learn.transfer import transfer_weights
+from indexing.learn.transfer import lending_of
 from indexing.learn.transitions import transition_weights
 from indexing.learning import learn
 from indexing.pace import paced
@@ -104,8 +104,8 @@ def _sequence(learning: Learning, contents: Contents, settings: BuildSettings) -
 
 def _transfer(learning: Learning, contents: Contents, settings: BuildSettings) -> Contents:
     matrix = interaction_matrix(learning.events.consenting(Consent.TRAIN), learning.catalogue, settings)
-    weights = transfer_weights(learning.catalogue, learning.vectors, learning.has_vector, matrix, settings.transfer, seed=settings.seed)
-    return replace(contents, transfer=Lists.of(weights))
+    lending = lending_of(learning.catalogue, learning.vectors, learning.has_vector, matrix, settings.transfer, seed=settings.seed)
+    return replace(contents, transfer=Lists.of(lending.weights), lender_worth=lending.worth, label_share=lending.label_share)
 
 
 def _popularity(learning: Learning, contents: Contents, settings: BuildSettings) -> Contents:

@@ -8,6 +8,7 @@ in place of a learnt map, which keep what is particular to each).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -79,10 +80,22 @@ def label_vectors(catalogue: Catalogue) -> sp.csr_array:
     return labels
 
 
-def transfer_weights(
+class Lending(NamedTuple):
+    """What some of n items lend to others, and what is needed to tell what they lend to more.
+
+    `weights`: shape (n, n), CSR, float32: row w holds what lender w gives to each borrower. `worth`: shape (n,), float32, what a share of
+    a lender is multiplied by, 0 for what does not lend. `label_share`: what likeness in labels counts beside that in meaning.
+    """
+
+    weights: sp.csr_array
+    worth: Floats
+    label_share: float
+
+
+def lending_of(
     catalogue: Catalogue, vectors: VectorIndex, has_vector: Mask, matrix: sp.csr_array, settings: Transfer, *, seed: int = 0
-) -> sp.csr_array:
-    """What item–item scores of some items lend to others, shape (n, n), CSR, float32: row w holds what lender w gives to each borrower.
+) -> Lending:
+    """What item–item scores of some items lend to others.
 
     `matrix`: people by items, from which items with less than `fewest` of weight borrow and the others lend. A lender's share of a
     borrower is its likeness above that of the first neighbour left out; shares sum to 1 and are divided by the lender's degree to
@@ -92,17 +105,28 @@ def transfer_weights(
     degrees = column_sums(matrix)
     lends = degrees >= settings.fewest
     borrowers, lenders = np.flatnonzero(~lends), np.flatnonzero(lends)
-    if not len(borrowers) or not len(lenders):
-        return sp.csr_array((n, n), dtype=np.float32)
+    worth = np.zeros(n, dtype=np.float32)
+    worth[lenders] = degrees[lenders] ** -settings.degree_exponent
+    if not len(lenders):
+        return Lending(sp.csr_array((n, n), dtype=np.float32), worth, settings.label_share)
     content = Content(vectors, has_vector, label_vectors(catalogue))
     share = settings.label_share * label_weight(content, lenders, settings.neighbours)
+    if not len(borrowers):
+        return Lending(sp.csr_array((n, n), dtype=np.float32), worth, share)
     near = neighbours(content, borrowers, lends, settings.neighbours + 1, share, seed)
     shares = above_last(near, settings.neighbours)
-    shares.data *= (degrees[shares.indices] ** -settings.degree_exponent).astype(np.float32)
+    shares.data *= worth[shares.indices]
     coo = shares.tocoo()
     weights = sp.csr_array((coo.data, (coo.col, borrowers[coo.row].astype(np.int32))), shape=(n, n))
     weights.sort_indices()
-    return weights
+    return Lending(weights, worth, share)
+
+
+def transfer_weights(
+    catalogue: Catalogue, vectors: VectorIndex, has_vector: Mask, matrix: sp.csr_array, settings: Transfer, *, seed: int = 0
+) -> sp.csr_array:
+    """The weights of `lending_of` alone."""
+    return lending_of(catalogue, vectors, has_vector, matrix, settings, seed=seed).weights
 
 
 def label_weight(content: Content, lenders: npt.NDArray[np.int64], most: int) -> float:

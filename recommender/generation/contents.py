@@ -46,6 +46,8 @@ ARRAYS = (
     "response",
     "first_at",
     "counting",
+    "lender_worth",
+    "label_share",
     *(f"alike_{part}" for part in AlikeLists._fields),
     *blend_arrays(None),
 )
@@ -56,6 +58,11 @@ NO_LISTS = AlikeLists.none(0)
 def not_counted() -> npt.NDArray[np.float64]:
     """What stands for popularity that was not counted."""
     return np.zeros(3)
+
+
+def nothing_lent() -> npt.NDArray[np.float32]:
+    """What stands for items of which none lends, however many there are."""
+    return np.zeros(0, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +77,9 @@ class Contents:
     shown, over all items' rate, 0 for never shown. `first_at`: shape (n,), int64, µs of an item's first event, `MISSING_TIME` for
     none. `counting`: shape (3,), float64: the half-lives of popularity and recent popularity in days, and the moment as of which both were
     counted, µs; zeros where nothing was. `blend`: how sources are blended, None where
-    none was learned. `alike`: what is like each item by all of that; left out, no lists.
+    none was learned. `alike`: what is like each item by all of that; left out, no lists. `lender_worth`: shape (n,), float32, what an item
+    that lends by `transfer` is worth to whatever is like it, 0 for what does not lend, and `label_share`, what likeness in labels counts
+    beside that in meaning: by these items that come after a build borrow too.
     """
 
     catalogue: Catalogue
@@ -91,11 +100,15 @@ class Contents:
     counting: npt.NDArray[np.float64] = field(default_factory=not_counted)
     blend: Blend | None = None
     alike: AlikeLists = NO_LISTS
+    lender_worth: npt.NDArray[np.float32] = field(default_factory=nothing_lent)
+    label_share: float = 1.0
 
     def __post_init__(self) -> None:
         n = self.catalogue.n
         if self.alike is NO_LISTS:
             object.__setattr__(self, "alike", AlikeLists.none(n))
+        if not len(self.lender_worth):
+            object.__setattr__(self, "lender_worth", np.zeros(n, dtype=np.float32))
         for name, shape in (
             ("vectors", (self.vectors.size,)),
             ("has_vector", self.has_vector.shape),
@@ -107,6 +120,7 @@ class Contents:
             ("recent_popularity", self.recent_popularity.shape),
             ("response", self.response.shape),
             ("first_at", self.first_at.shape),
+            ("lender_worth", self.lender_worth.shape),
             *((f"alike {part}", array.shape[:1]) for part, array in self.alike._asdict().items()),
         ):
             if shape != (n,):
@@ -158,6 +172,8 @@ class Contents:
             "response": self.response,
             "first_at": self.first_at,
             "counting": self.counting,
+            "lender_worth": self.lender_worth,
+            "label_share": np.array([self.label_share], dtype=np.float64),
             **{f"alike_{part}": array for part, array in self.alike._asdict().items()},
             **blend_arrays(self.blend),
         }
@@ -188,6 +204,8 @@ class Contents:
             first_at=arrays["first_at"],
             counting=arrays["counting"],
             blend=blend_of(arrays),
+            lender_worth=arrays["lender_worth"],
+            label_share=float(arrays["label_share"][0]),
             alike=AlikeLists(**{part: arrays[f"alike_{part}"] for part in AlikeLists._fields}),
         )
 

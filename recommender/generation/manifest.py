@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from recommender.durable_files import FileEntry
 
-FORMAT_VERSION = 10
+FORMAT_VERSION = 11
 
 
 class _Record(BaseModel):

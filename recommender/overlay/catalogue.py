@@ -13,6 +13,7 @@ from recommender.columns import BoolColumn, Column, Columns, NumberColumn, Strin
 from recommender.generation.catalogue import Card, CardColumns, Catalogue
 from recommender.mask_cache import MaskCache
 from recommender.overlay.overlay import Overlay
+from recommender.overlay.overlay_kernels import names_new, numbers_of
 from recommender.read_only import read_only
 from recommender.times import MISSING_TIME
 
@@ -27,7 +28,7 @@ class OverlaidCatalogue:
         self.overlay = overlay
         self.masks = MaskCache(len(overlay.delta.numbers))
         self.n: int = base.n + overlay.m
-        numbers = overlay.delta.numbers[overlay.added]
+        numbers = self._added = read_only(overlay.delta.numbers[overlay.added])
         size = max(len(base.row_of_number), int(numbers[-1]) + 2 if len(numbers) else 0)
         # The last place is that of a number which nothing has, here as in the generation.
         self.row_of_number: Rows = np.full(size, -1, dtype=np.int32)
@@ -38,13 +39,13 @@ class OverlaidCatalogue:
         """Rows of item `numbers`, the same shape, int32; -1 for numbers that nothing has."""
         return self.row_of_number.take(np.asarray(numbers, dtype=np.int64), mode="clip")
 
+    def any_added(self, numbers: npt.NDArray[np.uint32]) -> bool:
+        """Whether any of item `numbers`, shape (r,), is one that the overlay adds."""
+        return names_new(np.ascontiguousarray(numbers), self.row_of_number, self.base.n)
+
     def numbers_at(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.uint32]:
-        """Item numbers of `rows`, all ≥ 0, the same shape."""
-        n, overlay = self.base.n, self.overlay
-        found = self.base.numbers_at(np.minimum(rows, max(n - 1, 0))) if n else np.zeros(rows.shape, dtype=np.uint32)
-        new = rows >= n
-        found[new] = overlay.delta.numbers[overlay.added[rows[new] - n]]
-        return found
+        """Item numbers of `rows`, shape (r,), all ≥ 0, the same shape."""
+        return numbers_of(np.asarray(rows, dtype=np.int32), self.base.numbers, self._added)
 
     def ids_at(self, rows: npt.NDArray[np.integer]) -> pa.Array:
         """External ids of `rows`, shape (r,): r strings."""
@@ -70,7 +71,7 @@ class OverlaidCatalogue:
         cards.update(zip(changed.tolist(), self.overlay.delta.catalogue.cards(places[changed]), strict=True))
         return [cards[place] for place in range(len(rows))]
 
-    @property
+    @cached_property
     def card_columns(self) -> CardColumns:
         """What the cards of the generation are made of; `changed_cards` says which of them hold no more."""
         return self.base.card_columns._replace(row_of_number=read_only(self.row_of_number))

@@ -50,10 +50,10 @@ class OverlaidContent(ContentSource):
 
     def gather(self, rows: Rows) -> Floats:
         """See `ContentSource`."""
+        if self.overlay.leaves(rows):
+            return self.vectors.gather(rows)
         places = self.overlay.places(rows)
         same = places < 0
-        if same.all():
-            return self.vectors.gather(rows)
         made = np.empty((len(rows), self.vectors.dimension), dtype=np.float32)
         made[same] = self.vectors.gather(rows[same])
         made[~same] = self.overlay.delta.vectors(places[~same])
@@ -61,13 +61,13 @@ class OverlaidContent(ContentSource):
 
     def vectors_of(self, past: Past) -> Floats:
         """See `ContentSource`. Those of a history without any changed item are kept with it."""
-        return past_vectors(past, self.vectors) if (self.overlay.places(past.rows) < 0).all() else self.gather(past.rows)
+        return past_vectors(past, self.vectors) if self.overlay.leaves(past.rows) else self.gather(past.rows)
 
     def near_to(self, past: Past) -> tuple[Rows, Rows]:
         """See `ContentSource`. Lists of the generation, and for items that it has not, or as they were, what a search finds there."""
-        places = self.overlay.places(past.rows)
-        if (places < 0).all():
+        if self.overlay.leaves(past.rows):
             return self.near, past.rows
+        places = self.overlay.places(past.rows)
         near = self.near[np.minimum(past.rows, self.overlay.n - 1)]
         for at in np.flatnonzero(places >= 0).tolist():
             near[at] = self._lists.of(self, int(past.numbers[at]), int(places[at]))
@@ -134,10 +134,11 @@ class OverlaidInterests(Interests):
 
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`."""
-        places = self._overlaid.overlay.places(rows)
-        same = places < 0
-        if same.all() or not len(self.vectors):
+        overlay = self._overlaid.overlay
+        if not len(self.vectors) or overlay.leaves(rows):
             return super().score(rows)
+        places = overlay.places(rows)
+        same = places < 0
         made = np.full(len(rows), NO_OPINION)
         made[same] = super().score(rows[same])
         made[~same] = self._fits(places[~same])

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.generation.catalogue import Catalogue
+from recommender.overlay.overlay_kernels import all_as_built, places_of, put_changed
 from recommender.segments.delta import Delta
 
 Value = TypeVar("Value", bound=np.generic)
@@ -59,21 +60,17 @@ class Overlay:
         return self.delta.has_vector[self.added]
 
     def places(self, rows: npt.NDArray[np.integer]) -> Rows:
-        """Where the delta has the items of `rows`, any shape, 0 to n + m − 1: rows of it, the same shape; -1 for what did not change."""
-        found = np.full(rows.shape, -1, dtype=np.int32)
-        new = rows >= self.n
-        if new.any():
-            found[new] = self.added[rows[new] - self.n]
-        if len(self.revised_rows):
-            at = np.minimum(np.searchsorted(self.revised_rows, rows), len(self.revised_rows) - 1)
-            hit = self.revised_rows[at] == rows
-            found[hit] = self.revised[at[hit]]
-        return found
+        """Where the delta has the items of `rows`, shape (r,), 0 to n + m − 1: rows of it, the same shape; -1 for what did not change."""
+        return places_of(np.asarray(rows, dtype=np.int32), self.n, self.added, self.revised_rows, self.revised)
 
-    def put(self, values: npt.NDArray[Value], changed: npt.NDArray[Value]) -> None:
-        """Write those of the delta's items, shape (m + r, …), over the `values` of all, shape (n + m, …)."""
-        values[self.n :] = changed[self.added]
-        values[self.revised_rows] = changed[self.revised]
+    def leaves(self, rows: npt.NDArray[np.integer]) -> bool:
+        """Whether all of `rows` are of the generation, and as it was built."""
+        return all_as_built(np.asarray(rows, dtype=np.int32), self.n, self.revised_rows)
+
+    def put(self, mask: Mask, changed: Mask, live: Mask) -> None:
+        """Write over the `mask` of all, shape (n + m,), what `changed`, shape (m + r,), says of the delta's items, as far as they are
+        `live`, shape (n + m,)."""
+        put_changed(mask, live, changed, self.n, self.added, self.revised_rows, self.revised)
 
     def beside(self, base: npt.NDArray[Value], added: npt.NDArray[Value]) -> npt.NDArray[Value]:
         """Values of the generation, shape (n, …), then those of the added items, shape (m, …): shape (n + m, …)."""

@@ -10,9 +10,10 @@ from recommender.alike_lists import Alike
 from recommender.feeds import Query, SourceName
 from recommender.overlay.catalogue import OverlaidCatalogue
 from recommender.overlay.content import NearLists, OverlaidContent
+from recommender.overlay.overlay_kernels import all_below
 from recommender.pools import CONTENT, FRESH, Pools
 from recommender.profile import BuildSettings
-from recommender.recent_pasts import Pasts
+from recommender.recent_pasts import Pasts, RecentPasts
 from recommender.sources import NO_OPINION, ContentSource, FreshSource, Past, PopularSource, Scorer, Source
 from recommender.sources.source import Causes, Floats, Mask, Rows
 
@@ -54,7 +55,7 @@ class OverlaidPools(Pools):
 
     def is_as_built(self, row: int) -> bool:
         """See `Pools`: not, where the item is new or has changed."""
-        return bool(self.overlay.places(np.array([row]))[0] < 0)
+        return self.overlay.leaves(np.array([row], dtype=np.int32))
 
     def with_newer(self, found: Alike, query: Query, allowed: Mask) -> Alike:
         """See `Pools`. New items have nothing but their content to be like anything by."""
@@ -98,18 +99,19 @@ class OverlaidPasts:
     """Histories in which items may occur that an overlay adds; all others are those of the generation. See `RecentPasts`."""
 
     def __init__(self, base: Pasts, catalogue: OverlaidCatalogue, settings: BuildSettings) -> None:
-        self._base, self._catalogue, self._settings = base, catalogue, settings
+        self._base, self._catalogue = base, catalogue
+        self._newer = RecentPasts(catalogue, settings)
 
     def of(self, query: Query) -> Past:
         """The history of `query`."""
-        rows = self._catalogue.rows_of(query.history["item"])
-        if not len(rows) or rows.max() < self._catalogue.base.n:
-            return self._base.of(query)
-        return Past.of(query, self._catalogue, self._settings)
+        return self._knowing(query).of(query)
 
     def is_of_a_regular(self, query: Query) -> bool:
         """Whether the history of `query` asked more than once."""
-        return self._base.is_of_a_regular(query)
+        return self._knowing(query).is_of_a_regular(query)
+
+    def _knowing(self, query: Query) -> Pasts:
+        return self._newer if self._catalogue.any_added(query.history["item"]) else self._base
 
 
 @dataclass(eq=False)
@@ -155,19 +157,19 @@ class Known:
 
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`; of `rows` that ascend, as those of a pool do."""
-        count = int(rows.searchsorted(self._n))
-        if count == len(rows):
+        if not len(rows) or rows[-1] < self._n:
             return self._scorer.score(rows)
+        count = int(rows.searchsorted(self._n))
         made = np.empty(len(rows), dtype=np.float32)
         made[:count], made[count:] = self._scorer.score(rows[:count]), NO_OPINION
         return made
 
     def causes(self, rows: Rows) -> Causes:
         """See `Scorer`."""
-        known = rows < self._n
-        if known.all():
+        if all_below(rows, self._n):
             causes = self._scorer.causes(rows)
         else:
+            known = rows < self._n
             causes, found = Causes.none(len(rows)), self._scorer.causes(rows[known])
             for every, some in zip(causes, found, strict=True):
                 every[known] = some

@@ -64,7 +64,8 @@ class Past:
         if not len(history):
             return cls.empty(catalogue.n)
         table = _OF_SEEDS if query.seeds_are_items else settings.weight_table
-        items, types, values, at = (np.ascontiguousarray(history[name]) for name in ("item", "type", "value", "at"))
+        # Copied in any case: a column of a single event is in one piece already, and may be read-only where others are not.
+        items, types, values, at = (history[name].copy() for name in ("item", "type", "value", "at"))
         return cls(catalogue.n, *_standing(catalogue.rows_of(items), types, values, at, items, table))
 
     @classmethod
@@ -86,14 +87,19 @@ class Past:
         """The rows that events speak for."""
         return self.rows[self.positive]
 
+    @cached_property
+    def _highest(self) -> int:
+        """The highest row, -1 for none."""
+        return int(_highest_of(self.rows))
+
     def within(self, n: int) -> tuple[Past, Rows | None]:
         """What a generation of `n` items knows of a history that may hold newer ones, and the places of that in the whole, int32; None
         where it knows all."""
-        kept = self.rows < n
-        if kept.all():
+        if self._highest < n:
             return self, None
         made = self.worked_out.get(n)
         if made is None:
+            kept = self.rows < n
             part = Past(n, self.rows[kept], self.weights[kept], self.age[kept], self.numbers[kept], self.types[kept])
             made = self.worked_out[n] = part, np.flatnonzero(kept).astype(np.int32)
         return cast(tuple[Past, Rows], made)
@@ -139,6 +145,14 @@ def _standing(
     """The fields of a `Past` from `rows` to `types`, of events by their columns; `table`: the weight of each type."""
     places, weights, back = standing_events(rows, weights_of(types, values, table), at)
     return rows[places], weights, back, numbers[places], types[places]
+
+
+@compiled
+def _highest_of(rows: Rows) -> np.int32:
+    highest = np.int32(-1)
+    for row in rows:
+        highest = max(highest, row)
+    return highest
 
 
 @compiled

@@ -74,7 +74,11 @@ def test_what_is_brought_to_other_settings_is_what_is_learnt_with_them(
 
 
 def test_one_learner_is_fitted_without_the_others(learning: Learning, learnt: Contents, present: BuildSettings) -> None:
-    touched = {"collaborative": {"factors"}, "popularity": {"popularity", "recent_popularity", "counting"}}
+    touched = {
+        "collaborative": {"factors"},
+        "popularity": {"popularity", "recent_popularity", "counting"},
+        "transfer": {"transfer", "lender_worth", "label_share"},
+    }
     for learner in LEARNERS:
         settings = with_values(present, CHANGES[learner])
         changed = different(learning.refitted(learnt, learner, settings), learnt)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexing.embedding import Embedder, EmbeddingModel, embed_items, find_embedder
+from indexing.learn.loans import Lenders
 from recommender.errors import RecommenderError
 from recommender.generation import Generations
 from recommender.generation.writer_lock import writer_lock
@@ -97,7 +98,9 @@ class Watcher:
         removed = [change.number for change in changes if change.is_deletion]
         stored = self._store.get_items_by_number([change.number for change in changes if not change.is_deletion])
         vectors, embedded = self._vectors([each.item for each in stored], on)
-        delta = Delta.of([(each.number, each.state, each.item) for each in stored], vectors, removed, dimension=on.base.dimension)
+        items = [(each.number, each.state, each.item) for each in stored]
+        bare = Delta.of(items, vectors, removed, dimension=on.base.dimension)
+        delta = bare if on.lenders is None else replace(bare, loans=on.lenders.loans(bare))
         on.segments.add(delta, on.last + 1, changes[-1].sequence)
         on.last = changes[-1].sequence
         if len(on.segments.names()) > MOST_SEGMENTS:
@@ -115,9 +118,15 @@ class Watcher:
             embedder = None if manifest.embedder in UNEMBEDDED else self._embedder(BuildSettings.model_validate(manifest.profile), base)
             segments = Segments(self._settings.deltas_path, base)
             segments.drop_damaged()
-            self._on = _On(base, segments, embedder, max(manifest.watermark, segments.last))
+            self._on = _On(base, segments, embedder, self._lenders(current), max(manifest.watermark, segments.last))
             self._forget(current)
         return self._on
+
+    def _lenders(self, current: str) -> Lenders | None:
+        """What lends to new items in a generation; None where nothing does."""
+        generation = self._generations.load(current, verify=False)
+        contents = generation.contents
+        return Lenders.of(contents, generation.settings.transfer) if contents.lender_worth.any() else None
 
     def _embedder(self, build: BuildSettings, base: Base) -> KeptEmbedder:
         found = self._find(build)
@@ -147,11 +156,13 @@ class Watcher:
 
 @dataclass
 class _On:
-    """What a watcher is on: the segments on top of `base`, which reach to the change `last`. `embedder`: None where no text is embedded."""
+    """What a watcher is on: the segments on top of `base`, which reach to the change `last`. `embedder`: None where no text is embedded.
+    `lenders`: None where nothing lends."""
 
     base: Base
     segments: Segments
     embedder: KeptEmbedder | None
+    lenders: Lenders | None
     last: int
 
 

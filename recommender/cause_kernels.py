@@ -215,7 +215,16 @@ def causes_of_loans(
     lent = np.zeros((len(lenders), len(rows)), dtype=np.float32)
     alike = np.ones(len(lenders), dtype=np.float32)
     _add_lists(lending_offsets, lending_lows, lending_weights, lending_sections, lenders, alike, rows, firsts, nexts, lent)
-    # Few lend anything to these rows.
+    return causes_through(offsets, lows, weights, sections, history, strengths, lenders, lent, parts)
+
+
+@compiled
+def causes_through(
+    offsets: Rows, lows: Lows, weights: Halves, sections: int, history: Rows, strengths: Floats, lenders: Rows, lent: Floats, parts: Floats
+) -> tuple[Rows, Rows, Floats]:
+    """The same for r items, where each event adds its strength times what its row of `Lists` has for `lenders` times what these have
+    `lent`, shape (l, r), to what it adds by itself, `parts`, shape (h, r), which are changed."""
+    # Few lend anything to these items.
     lending = np.empty(len(lenders), dtype=np.int32)
     count = 0
     for lender in range(len(lenders)):
@@ -229,9 +238,9 @@ def causes_of_loans(
     for event in range(len(history)):
         for place in range(count):
             if scores[event, place] != 0:
-                for row in range(len(rows)):
+                for row in range(parts.shape[1]):
                     parts[event, row] += scores[event, place] * lent[lending[place], row]
-    return strongest_of_each(np.ascontiguousarray(parts.T), np.ones((len(rows), len(history)), dtype=np.bool_))
+    return strongest_of_each(np.ascontiguousarray(parts.T), np.ones((parts.shape[1], len(history)), dtype=np.bool_))
 
 
 @reordered

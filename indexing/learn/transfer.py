@@ -16,9 +16,9 @@ import scipy.sparse as sp
 
 from indexing.learn.blocks import runs
 from indexing.learn.degrees import column_sums
+from indexing.learn.labels import Labels
 from indexing.learn.strongest import strongest_of_dense, strongest_per_row
 from indexing.learn.sums import strongest_product
-from recommender.columns import StringColumn, StringListColumn
 from recommender.compiling import compiled
 from recommender.cores import shared
 from recommender.generation.catalogue import Catalogue
@@ -32,7 +32,6 @@ Rows = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 Pairs = tuple[npt.NDArray[np.int64], Rows]
 
-LABELS = ("categories", "tags", "author", "brand")
 CHUNK = 2_048
 PAIRS = 2**16
 """Pairs of items whose likenesses are taken at a time."""
@@ -57,27 +56,19 @@ class Content:
     labels: sp.csr_array
 
 
-def label_vectors(catalogue: Catalogue) -> sp.csr_array:
-    """Labels of each item as TF-IDF vectors of length 1, shape (n, labels), CSR, float32; a label of one item alone says nothing."""
-    blocks = []
-    for name in LABELS:
-        column = catalogue.column(name)
-        if isinstance(column, StringListColumn):
-            codes, offsets, count = column.codes, column.offsets, len(column.values)
-        else:
-            assert isinstance(column, StringColumn)
-            codes, count = column.codes[column.codes >= 0], len(column.values)
-            offsets = np.concatenate([[0], np.cumsum(column.codes >= 0)])
-        blocks.append(sp.csr_array((np.ones(len(codes), dtype=np.float32), codes, offsets), shape=(catalogue.n, count)))
-    labels = sp.csr_array(sp.hstack(blocks))
-    labels.sum_duplicates()
-    holders = np.bincount(labels.indices, minlength=labels.shape[1])
-    rarity = np.where(holders > 1, np.log((catalogue.n + 1) / (holders + 0.5)), 0)
-    labels.data = rarity[labels.indices].astype(np.float32)
-    labels.eliminate_zeros()
-    lengths = np.sqrt(np.asarray(labels.power(2).sum(axis=1)).ravel())
-    labels.data /= np.repeat(lengths, np.diff(labels.indptr)).astype(np.float32)
-    return labels
+class Compared(NamedTuple):
+    """What items are compared by, as compiled loops take it: vectors in half precision, and labels as a CSR matrix, indices sorted."""
+
+    halves: npt.NDArray[np.int16]
+    has_vector: Mask
+    offsets: Rows
+    labels: Rows
+    weights: Floats
+
+    @classmethod
+    def of(cls, halves: npt.NDArray[np.int16], has_vector: Mask, labels: sp.csr_array) -> Compared:
+        """Items by `halves`, shape (n, d), of those in `has_vector`, shape (n,), and `labels`, shape (n, l)."""
+        return cls(halves, has_vector, labels.indptr, labels.indices, labels.data)
 
 
 class Lending(NamedTuple):
@@ -109,7 +100,7 @@ def lending_of(
     worth[lenders] = degrees[lenders] ** -settings.degree_exponent
     if not len(lenders):
         return Lending(sp.csr_array((n, n), dtype=np.float32), worth, settings.label_share)
-    content = Content(vectors, has_vector, label_vectors(catalogue))
+    content = Content(vectors, has_vector, Labels.of(catalogue).vectors)
     share = settings.label_share * label_weight(content, lenders, settings.neighbours)
     if not len(borrowers):
         return Lending(sp.csr_array((n, n), dtype=np.float32), worth, share)
@@ -181,15 +172,10 @@ def neighbours(content: Content, rows: npt.NDArray[np.int64], lends: Mask, most:
     lenders = np.flatnonzero(lends)
     if len(rows) * len(lenders) <= ALL_COMPARED:
         return _among_all(content, rows, lenders, most, label_share)
-    by_label = sp.csr_array((sp.diags_array(lends.astype(np.float32)) @ content.labels).T)
-    by_label.eliminate_zeros()
-    by_label.data *= np.float32(label_share)
-    holders = np.diff(by_label.indptr)
-    # What many have says little, and to look at all of them for each row is most of the work.
-    by_rare_label = sp.csr_array(sp.diags_array((holders <= COMMON).astype(np.float32)) @ by_label)
-    by_rare_label.eliminate_zeros()
+    by_label, by_rare_label = holders_of(content.labels, lends, label_share)
     with_vector = np.flatnonzero(lends & content.has_vector).astype(np.int32)
     cells = Cells(content.vectors.halves, with_vector, seed) if len(with_vector) else None
+    own = Compared.of(content.vectors.halves, content.has_vector, content.labels)
 
     def found(part: slice) -> sp.csr_array:
         chosen = rows[part].astype(np.int32)
@@ -199,16 +185,27 @@ def neighbours(content: Content, rows: npt.NDArray[np.int64], lends: Mask, most:
         has_vector = content.has_vector[chosen]
         pairs = []
         for rows_of, proposing in ((np.flatnonzero(has_vector), by_rare_label), (np.flatnonzero(~has_vector), by_label)):
-            place, others = _pairs_of(strongest_product(sp.csr_array(labels[rows_of]), proposing, LOOKED_AT * most))
+            place, others = pairs_of(strongest_product(sp.csr_array(labels[rows_of]), proposing, LOOKED_AT * most))
             pairs.append((rows_of[place], others))
         there = np.flatnonzero(has_vector)
         place, at = np.nonzero((near := cells.nearest(chosen[there], LOOKED_AT * most)) >= 0)
         pairs.append((there[place], near[place, at]))
-        return strongest_per_row(_likenesses(content, chosen, pairs, label_share), most)
+        return strongest_per_row(likenesses(own, chosen, own, pairs, label_share), most)
 
     # One after the other: searches and products share the cores among themselves.
     parts = [found(part) for part in runs(len(rows), CHUNK)]
     return sp.csr_array(sp.vstack(parts)) if parts else sp.csr_array((0, len(lends)), dtype=np.float32)
+
+
+def holders_of(labels: sp.csr_array, lends: Mask, label_share: float) -> tuple[sp.csr_array, sp.csr_array]:
+    """The lenders of each label, by its weight in their `labels`, shape (n, l), times `label_share`: shape (l, n), CSR, float32; and those
+    of rare ones alone. What many have says little, and to look at all of them for each item is most of the work."""
+    by_label = sp.csr_array((sp.diags_array(lends.astype(np.float32)) @ labels).T)
+    by_label.eliminate_zeros()
+    by_label.data *= np.float32(label_share)
+    by_rare_label = sp.csr_array(sp.diags_array((np.diff(by_label.indptr) <= COMMON).astype(np.float32)) @ by_label)
+    by_rare_label.eliminate_zeros()
+    return by_label, by_rare_label
 
 
 def _among_all(
@@ -240,29 +237,34 @@ def _among_all(
     return sp.csr_array(sp.vstack(parts)) if parts else sp.csr_array((0, n), dtype=np.float32)
 
 
-def _pairs_of(alike: sp.csr_array) -> Pairs:
+def pairs_of(alike: sp.csr_array) -> Pairs:
     return np.repeat(np.arange(alike.shape[0]), np.diff(alike.indptr)), alike.indices
 
 
-def _likenesses(content: Content, rows: Rows, pairs: list[Pairs], label_share: float) -> sp.csr_array:
-    """Both likenesses of `rows`, shape (r,), with others in `pairs` of a place among `rows` and a row, each counted once: shape (r, n)."""
-    n = len(content.has_vector)
+def likenesses(own: Compared, rows: Rows, others: Compared, pairs: list[Pairs], label_share: float) -> sp.csr_array:
+    """Both likenesses of `rows`, shape (r,), of what is `own`, with `others` in `pairs` of a place among `rows` and a row of theirs, each
+    counted once: shape (r, n)."""
+    n = len(others.has_vector)
     keys = np.concatenate([place * np.int64(n) + other for place, other in pairs])
     # Sorted by the processor's widest registers, where `np.unique` would look each up in a table.
     keys.sort()
     keys = keys[np.append(True, keys[1:] != keys[:-1])[: len(keys)]]
-    place, others = keys // n, (keys % n).astype(np.int32)
-    labels = (content.labels.indptr, content.labels.indices, content.labels.data)
+    place, theirs = keys // n, (keys % n).astype(np.int32)
 
     def alike(part: slice) -> Floats:
-        return _alike(content.vectors.halves, content.has_vector, *labels, rows[place[part]], others[part], np.float32(label_share))
+        return _alike(*own, *others, rows[place[part]], theirs[part], np.float32(label_share))
 
     found = np.concatenate([np.zeros(0, dtype=np.float32), *shared(alike, runs(len(keys), PAIRS))])
-    return sp.csr_array((found, others, np.searchsorted(place, np.arange(len(rows) + 1)).astype(np.int32)), shape=(len(rows), n))
+    return sp.csr_array((found, theirs, np.searchsorted(place, np.arange(len(rows) + 1)).astype(np.int32)), shape=(len(rows), n))
 
 
 @compiled
 def _alike(
+    own_halves: npt.NDArray[np.int16],
+    own_has_vector: Mask,
+    own_offsets: npt.NDArray[np.int32],
+    own_labels: Rows,
+    own_weights: Floats,
     halves: npt.NDArray[np.int16],
     has_vector: Mask,
     offsets: npt.NDArray[np.int32],
@@ -277,17 +279,17 @@ def _alike(
     widened, vector = np.int32(-1), np.zeros(halves.shape[1], dtype=np.float32)
     for pair in range(len(mine)):
         row, other = mine[pair], theirs[pair]
-        if has_vector[row] and has_vector[other]:
+        if own_has_vector[row] and has_vector[other]:
             if row != widened:
-                widened, vector = row, widened_rows(halves, mine[pair : pair + 1])[0]
+                widened, vector = row, widened_rows(own_halves, mine[pair : pair + 1])[0]
             fetch_ahead(halves, theirs, pair)
             found[pair] = max(dot(halves[other], vector), np.float32(0))
-        at, there, total = offsets[row], offsets[other], np.float32(0)
-        while at < offsets[row + 1] and there < offsets[other + 1]:
-            if labels[at] == labels[there]:
-                total += weights[at] * weights[there]
+        at, there, total = own_offsets[row], offsets[other], np.float32(0)
+        while at < own_offsets[row + 1] and there < offsets[other + 1]:
+            if own_labels[at] == labels[there]:
+                total += own_weights[at] * weights[there]
                 at, there = at + 1, there + 1
-            elif labels[at] < labels[there]:
+            elif own_labels[at] < labels[there]:
                 at += 1
             else:
                 there += 1

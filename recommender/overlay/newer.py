@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from recommender.engine import Recommender
 from recommender.errors import RecommenderError
-from recommender.segments import Delta, Loaded, Segments, merged
+from recommender.segments import Delta, Loaded, Loans, Segments, merged
 from recommender.store import Change, Store, StoredItem
 
 MOST_UNEMBEDDED = 2_000
@@ -62,9 +62,9 @@ class Newer:
         self._loaded = loaded
         newest = [change for change in changes if not change.is_deletion][-MOST_UNEMBEDDED:]
         stored = self._items(newest)
-        vectors, waiting = self._vectors(stored, newest, engine, dimension)
+        vectors, loans, waiting = self._vectors(stored, newest, engine, dimension)
         removed = [change.number for change in changes if change.is_deletion]
-        bare = Delta.of([(each.number, each.state, each.item) for each in stored], vectors, removed, dimension=dimension)
+        bare = Delta.of([(each.number, each.state, each.item) for each in stored], vectors, removed, dimension=dimension, loans=loans)
         self._seen = seen
         left_out = sum(not change.is_deletion for change in changes) - len(newest)
         return Read(merged([self._of_segments, bare]), max(upto, loaded.last), waiting, loaded.refused, left_out)
@@ -81,24 +81,27 @@ class Newer:
 
     def _vectors(
         self, stored: Sequence[StoredItem], changes: Sequence[Change], engine: Recommender, dimension: int
-    ) -> tuple[npt.NDArray[np.float32], dict[int, datetime]]:
-        """The vectors of what no segment holds as it is now, zeros for none: an item's own, or those that it had in its present life. And
-        when those were stored that have none, though they have words."""
+    ) -> tuple[npt.NDArray[np.float32], Loans, dict[int, datetime]]:
+        """The vectors of what no segment holds as it is now, zeros for none: an item's own, or those that it had in its present life. What
+        was lent to it in a segment. And when those were stored that have no vector, though they have words."""
         assert self._of_segments is not None
         first = {change.number: change.first_change for change in changes}
         vectors, waiting = np.zeros((len(stored), dimension), dtype=np.float32), dict[int, datetime]()
         numbers = np.array([each.number for each in stored], dtype=np.uint32)
         rows = engine.contents.catalogue.rows_of(numbers)
         places = np.searchsorted(self._of_segments.numbers, numbers)
+        lent = np.full(len(stored), -1)
         for at, each in enumerate(stored):
             own, place = each.item.embedding, int(places[at])
             in_segment = place < len(self._of_segments.numbers) and self._of_segments.numbers[place] == each.number
+            if in_segment and first[each.number] <= self._loaded.last:
+                lent[at] = place
             if own is not None and len(own) == dimension and np.any(own):
                 vectors[at] = np.asarray(own, dtype=np.float32) / np.linalg.norm(own)
-            elif in_segment and first[each.number] <= self._loaded.last:
+            elif lent[at] >= 0:
                 vectors[at] = self._of_segments.vectors(np.array([place]))[0]
             elif rows[at] >= 0 and first[each.number] <= self.watermark:
                 vectors[at] = engine.contents.vectors.gather(rows[at : at + 1])[0]
             elif own is None and (each.item.title.strip() or each.item.text.strip()):
                 waiting[each.number] = each.updated_at
-        return vectors, waiting
+        return vectors, self._of_segments.loans.at(lent), waiting

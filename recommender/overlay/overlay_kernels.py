@@ -6,23 +6,26 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.compiling import compiled
+from recommender.instructions import single
 
 Rows = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+Halves = npt.NDArray[np.int16]
 Numbers = npt.NDArray[np.uint32]
 Mask = npt.NDArray[np.bool_]
 
 
 @compiled
-def revised_at(row: int, revised_rows: Rows) -> int:
-    """Where `row` stands among `revised_rows`, ascending; -1 where it does not."""
-    low, high = 0, len(revised_rows)
+def place_among(row: int, rows: Rows) -> int:
+    """Where `row` stands among different `rows`, ascending; -1 where it does not."""
+    low, high = 0, len(rows)
     while low < high:
         middle = (low + high) // 2
-        if revised_rows[middle] < row:
+        if rows[middle] < row:
             low = middle + 1
         else:
             high = middle
-    return low if low < len(revised_rows) and revised_rows[low] == row else -1
+    return low if low < len(rows) and rows[low] == row else -1
 
 
 @compiled
@@ -38,7 +41,7 @@ def all_below(rows: Rows, n: int) -> bool:
 def all_as_built(rows: Rows, n: int, revised_rows: Rows) -> bool:
     """Whether all `rows` are those of a generation of `n` items, and none is among `revised_rows`, ascending."""
     place = 0
-    while place < len(rows) and rows[place] < n and revised_at(rows[place], revised_rows) < 0:
+    while place < len(rows) and rows[place] < n and place_among(rows[place], revised_rows) < 0:
         place += 1
     return place == len(rows)
 
@@ -52,7 +55,7 @@ def places_of(rows: Rows, n: int, added: Rows, revised_rows: Rows, revised: Rows
         if row >= n:
             found[place] = added[row - n]
         else:
-            at = revised_at(row, revised_rows)
+            at = place_among(row, revised_rows)
             found[place] = revised[at] if at >= 0 else np.int32(-1)
     return found
 
@@ -84,3 +87,35 @@ def put_changed(mask: Mask, live: Mask, changed: Mask, n: int, added: Rows, revi
         mask[n + place] = changed[added[place]] and live[n + place]
     for place in range(len(revised_rows)):
         mask[revised_rows[place]] = changed[revised[place]] and live[revised_rows[place]]
+
+
+@compiled
+def lent_to(rows: Rows, strengths: Floats, lenders: Rows, starts: Rows, items: Rows, weights: Halves, m: int) -> Floats:
+    """What `rows` lend by their `strengths`, both of shape (l,), to each of m items, shape (m,).
+
+    `lenders`: shape (u,), ascending: of these the place p lends to `items` from `starts[p]` to `starts[p + 1]`, by the `weights` there, in
+    half precision, both of shape (z,).
+    """
+    lent = np.zeros(m, dtype=np.float32)
+    for at in range(len(rows)):
+        place = place_among(rows[at], lenders)
+        if place >= 0:
+            for loan in range(starts[place], starts[place + 1]):
+                lent[items[loan]] += strengths[at] * single(weights[loan])
+    return lent
+
+
+@compiled
+def lent_by(rows: Rows, wanted: Rows, lenders: Rows, weights: Halves) -> Floats:
+    """What one unit of each of `rows`, shape (l,), lends to each of the items that are `wanted`, shape (r,): shape (l, r).
+
+    `lenders`, `weights`: shape (m, k), who lends to an item, -1 for nobody, and how much, in half precision.
+    """
+    lent = np.zeros((len(rows), len(wanted)), dtype=np.float32)
+    for item in range(len(wanted)):
+        line = lenders[wanted[item]]
+        for place in range(len(line)):
+            for at in range(len(rows)):
+                if line[place] >= 0 and rows[at] == line[place]:
+                    lent[at, item] += single(weights[wanted[item], place])
+    return lent

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from recommender.alike_lists import Alike
 from recommender.feeds import Query, SourceName
 from recommender.overlay.catalogue import OverlaidCatalogue
 from recommender.overlay.content import NearLists, OverlaidContent
-from recommender.overlay.overlay_kernels import all_below
+from recommender.overlay.known import BorrowedTransfer, OfGeneration
 from recommender.pools import CONTENT, FRESH, Pools
 from recommender.profile import BuildSettings
 from recommender.recent_pasts import Pasts, RecentPasts
-from recommender.sources import NO_OPINION, ContentSource, FreshSource, Past, PopularSource, Scorer, Source
-from recommender.sources.source import Causes, Floats, Mask, Rows
+from recommender.sources import ContentSource, FreshSource, Past, PopularSource, Scorer, Source, TransferSource
+from recommender.sources.source import Floats, Mask
 
 
 class OverlaidPools(Pools):
     """`base`, the pools of a generation of n items, with what an overlay changes: m items more, which the content source, the fresh one and
-    those that count know, the others not. `counts`: popularity and response of the added items, each of shape (m,)."""
+    those that count know, and which borrow; other sources do not know them. `counts`: popularity and response of the added items, each of
+    shape (m,)."""
 
     def __init__(
         self,
@@ -51,6 +50,8 @@ class OverlaidPools(Pools):
             return source.changed(overlay.revised_rows, published_at[overlay.revised], published_at[overlay.added])
         if isinstance(source, PopularSource):
             return source.beside(counts[source.name])
+        if isinstance(source, TransferSource):
+            return BorrowedTransfer(source, self.overlay)
         return OfGeneration(source, self.overlay.n)
 
     def is_as_built(self, row: int) -> bool:
@@ -78,7 +79,7 @@ class OverlaidPools(Pools):
             return super().prepared(source, past, moment)
         # What is made of the history by the source itself is kept, whatever is laid over the generation.
         known, places = past.within(source.n)
-        return Known(super().prepared(source.source, known, moment), source.n, places)
+        return source.over(super().prepared(source.source, known, moment), places)
 
     @property
     def content(self) -> OverlaidContent:
@@ -112,65 +113,3 @@ class OverlaidPasts:
 
     def _knowing(self, query: Query) -> Pasts:
         return self._newer if self._catalogue.any_added(query.history["item"]) else self._base
-
-
-@dataclass(eq=False)
-class OfGeneration:
-    """A `source` that knows the `n` items of a generation, among more: of those it has no opinion."""
-
-    source: Source
-    n: int
-
-    def __post_init__(self) -> None:
-        self.name: SourceName = self.source.name
-        self.scans: bool = self.source.scans
-
-    @property
-    def known(self) -> Mask | None:
-        """See `Source`; of the generation's items alone, shape (n,)."""
-        return self.source.known
-
-    def prepare(self, past: Past, now: int) -> Known:
-        """See `Source`."""
-        known, places = past.within(self.n)
-        return Known(self.source.prepare(known, now), self.n, places)
-
-    def has_opinion(self, past: Past) -> bool:
-        """See `Source`."""
-        return self.source.has_opinion(past.within(self.n)[0])
-
-
-class Known:
-    """A `scorer` of `n` items among more. `places`: where the part of the history that it was made ready for stands in the whole, shape
-    (h',), None where it is the whole."""
-
-    def __init__(self, scorer: Scorer, n: int, places: Rows | None) -> None:
-        self._scorer, self._n, self._places = scorer, n, places
-
-    def candidates(self, allowed: Mask, limit: int) -> Rows:
-        """See `Scorer`."""
-        return self._scorer.candidates(allowed[: self._n], limit)
-
-    def further(self, allowed: Mask, limit: int) -> Rows:
-        """See `Scorer`."""
-        return self._scorer.further(allowed[: self._n], limit)
-
-    def score(self, rows: Rows) -> Floats:
-        """See `Scorer`; of `rows` that ascend, as those of a pool do."""
-        if not len(rows) or rows[-1] < self._n:
-            return self._scorer.score(rows)
-        count = int(rows.searchsorted(self._n))
-        made = np.empty(len(rows), dtype=np.float32)
-        made[:count], made[count:] = self._scorer.score(rows[:count]), NO_OPINION
-        return made
-
-    def causes(self, rows: Rows) -> Causes:
-        """See `Scorer`."""
-        if all_below(rows, self._n):
-            causes = self._scorer.causes(rows)
-        else:
-            known = rows < self._n
-            causes, found = Causes.none(len(rows)), self._scorer.causes(rows[known])
-            for every, some in zip(causes, found, strict=True):
-                every[known] = some
-        return causes if self._places is None else causes._replace(places=self._places[causes.places])

@@ -14,6 +14,7 @@ from recommender.errors import InvalidInput
 from recommender.generation.catalogue import Catalogue
 from recommender.halves import widened
 from recommender.items import Item, ItemState
+from recommender.segments.loans import Loans, joined
 
 Numbers = npt.NDArray[np.uint32]
 
@@ -26,7 +27,8 @@ class Delta:
     """m items in order of their `numbers`, shape (m,), uint32, and the numbers `removed`, shape (g,), uint32, ascending; none is in both.
 
     `table`: the items as the catalogue of a generation holds them. `id_hashes`: shape (m,), uint64, of their ids, row by row.
-    `halves`: shape (m, d), int16, the bits of their vectors in half precision, zeros where `has_vector`, shape (m,), is False.
+    `halves`: shape (m, d), int16, the bits of their vectors in half precision, zeros where `has_vector`, shape (m,), is False. `loans`:
+    what items of the generation lend to them.
     """
 
     table: pa.Table
@@ -35,12 +37,19 @@ class Delta:
     halves: npt.NDArray[np.int16]
     has_vector: npt.NDArray[np.bool_]
     removed: Numbers
+    loans: Loans
 
     @classmethod
     def of(
-        cls, items: Sequence[tuple[int, ItemState, Item]], vectors: npt.NDArray[np.float32], removed: npt.ArrayLike = (), *, dimension: int
+        cls,
+        items: Sequence[tuple[int, ItemState, Item]],
+        vectors: npt.NDArray[np.float32],
+        removed: npt.ArrayLike = (),
+        *,
+        dimension: int,
+        loans: Loans | None = None,
     ) -> Delta:
-        """The delta of (number, state, item) triples, in any order, with the vector of each, and of `removed` numbers.
+        """The delta of (number, state, item) triples, in any order, with the vector of each and its `loans`, and of `removed` numbers.
 
         `vectors`: shape (m, `dimension`), float32, unit rows, or zeros for items without one. Raises `InvalidInput` for other vectors,
         an item that comes twice or is removed too, and a deleted one, whose number belongs among those removed.
@@ -64,7 +73,8 @@ class Delta:
         hashes[catalogue.id_rows] = catalogue.id_hashes
         order = np.argsort(numbers, kind="stable")
         halves = np.ascontiguousarray(vectors[order].astype(np.float16)).view(np.int16)
-        return cls(catalogue.table, catalogue.numbers, hashes, halves, lengths[order] > 0, gone.astype(np.uint32))
+        lent = Loans.none(len(items)) if loans is None else loans.at(order)
+        return cls(catalogue.table, catalogue.numbers, hashes, halves, lengths[order] > 0, gone.astype(np.uint32), lent)
 
     @classmethod
     def empty(cls, dimension: int) -> Delta:
@@ -109,6 +119,7 @@ def merged(deltas: Sequence[Delta]) -> Delta:
         halves=np.concatenate([delta.halves for delta in deltas])[rows],
         has_vector=np.concatenate([delta.has_vector for delta in deltas])[rows],
         removed=kept[~live],
+        loans=joined([delta.loans for delta in deltas]).at(rows),
     )
 
 

@@ -9,6 +9,8 @@
         has_vector.npy       bool, shape (m,)
         id_hashes.npy        uint64, shape (m,)
         removed.npy          uint32, shape (g,), ascending
+        lenders.npy          int32, shape (m, k), rows of the base that lend to each item, -1 behind the last
+        loans.npy            float16, shape (m, k), what each of them lends
 """
 
 from __future__ import annotations
@@ -30,8 +32,9 @@ from recommender.errors import CorruptSegment
 from recommender.generation.manifest import Manifest
 from recommender.mapped_arrays import mapped_array
 from recommender.segments.delta import Delta
+from recommender.segments.loans import Loans
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 ITEMS_FILE = "items.arrow"
 ARRAYS = {
@@ -39,6 +42,8 @@ ARRAYS = {
     "has_vector": np.dtype(np.bool_),
     "id_hashes": np.dtype(np.uint64),
     "removed": np.dtype(np.uint32),
+    "lenders": np.dtype(np.int32),
+    "loans": np.dtype(np.float16),
 }
 FILES = (ITEMS_FILE, *(f"{name}.npy" for name in ARRAYS))
 NAME = re.compile(r"(\d{19})-(\d{19})")
@@ -100,6 +105,8 @@ def write_segment(folder: Path, delta: Delta, base: Base, first: int, last: int)
         "has_vector": delta.has_vector,
         "id_hashes": delta.id_hashes,
         "removed": delta.removed,
+        "lenders": delta.loans.lenders,
+        "loans": delta.loans.weights.view(np.float16),
     }
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
@@ -150,7 +157,8 @@ def read_segment(folder: Path, base: Base) -> Segment:
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise CorruptSegment(folder.name, ITEMS_FILE, f"cannot be read ({str(error).splitlines()[0]})") from error
     m, g = manifest.items, manifest.removed
-    shapes = {"vectors": (m, base.dimension), "has_vector": (m,), "id_hashes": (m,), "removed": (g,)}
+    lent = (m, arrays["lenders"].shape[-1] if arrays["lenders"].ndim else 0)
+    shapes = {"vectors": (m, base.dimension), "has_vector": (m,), "id_hashes": (m,), "removed": (g,), "lenders": lent, "loans": lent}
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
             raise CorruptSegment(folder.name, f"{name}.npy", f"shape: given {arrays[name].shape}, allowed: {shape}")
@@ -159,10 +167,11 @@ def read_segment(folder: Path, base: Base) -> Segment:
     _check_order(folder.name, "removed.npy", removed, g)
     if len(np.intersect1d(numbers, removed)):
         raise CorruptSegment(folder.name, "removed.npy", f"names item {np.intersect1d(numbers, removed)[0]}, which is in {ITEMS_FILE}")
-    if not np.isfinite(arrays["vectors"]).all():
-        raise CorruptSegment(folder.name, "vectors.npy", "given NaN or infinity, allowed: finite numbers")
-    halves = arrays["vectors"].view(np.int16)
-    return Segment(manifest, Delta(table, numbers, arrays["id_hashes"], halves, arrays["has_vector"], removed))
+    for name in ("vectors", "loans"):
+        if not np.isfinite(arrays[name]).all():
+            raise CorruptSegment(folder.name, f"{name}.npy", "given NaN or infinity, allowed: finite numbers")
+    halves, loans = arrays["vectors"].view(np.int16), Loans(arrays["lenders"], arrays["loans"].view(np.int16))
+    return Segment(manifest, Delta(table, numbers, arrays["id_hashes"], halves, arrays["has_vector"], removed, loans))
 
 
 def _array(folder: Path, name: str, dtype: np.dtype[np.generic]) -> npt.NDArray[Any]:

@@ -10,13 +10,13 @@ from functools import cached_property
 
 import numpy as np
 
-from recommender.cause_kernels import causes_of_loans
+from recommender.cause_kernels import causes_of_loans, causes_through
 from recommender.feeds import SourceName
 from recommender.lists import Lists
 from recommender.profile import Transfer
 from recommender.sources.item_item import Gathered, ItemItemSource
 from recommender.sources.past import Past
-from recommender.sources.source import ByItems, Causes, Mask, Rows
+from recommender.sources.source import ByItems, Causes, Floats, Mask, Rows
 
 LENDERS = 200
 """Lenders that a history goes best with, whose lists are added up; what others lend is next to nothing."""
@@ -49,16 +49,30 @@ class TransferSource(ByItems):
 
 
 class Lent(Gathered):
-    """The transfer source made ready for a history."""
+    """The transfer source made ready for a history. `lending`: rows that lend, lenders and then the history, and how much, both of shape
+    (l + h,)."""
 
     def __init__(self, source: TransferSource, past: Past) -> None:
         self._source, self._history = source, past.rows
         self._strengths = past.decayed(source.behaviour.history_decay)
         self._lenders, scores = source.behaviour.prepare(past, 0).strongest(LENDERS, source.lenders)
         self._own = np.float32(source.settings.own_share) * self._strengths
-        super().__init__(source.lending, np.concatenate([self._lenders, past.rows]), np.concatenate([scores, self._own]))
+        self.lending = np.concatenate([self._lenders, past.rows]), np.concatenate([scores, self._own])
+        super().__init__(source.lending, *self.lending)
+
+    @property
+    def parties(self) -> tuple[Rows, Rows]:
+        """The lenders, shape (l,), and the history, shape (h,), as rows."""
+        return self._lenders, self._history
 
     def causes(self, rows: Rows) -> Causes:
         """See `Scorer`. The score is linear in the history: what its items are worth to lenders, and lend themselves."""
         lists, lending, history = self._source.behaviour.lists, self._source.lending, self._history
         return Causes(*causes_of_loans(*lists, *lending, history, self._strengths, self._lenders, self._own, rows))
+
+    def causes_of(self, from_lenders: Floats, from_history: Floats) -> Causes:
+        """The same of r items that a generation has not, by what they get from one unit of each lender, shape (l, r), and of each item of
+        the history, shape (h, r)."""
+        lists, history = self._source.behaviour.lists, self._history
+        parts = np.maximum(self._own, 0)[:, None] * from_history
+        return Causes(*causes_through(*lists, history, self._strengths, self._lenders, from_lenders, parts))

@@ -21,6 +21,9 @@ TITLES = {
     "worst run": "Feeds in the run that did worst",
     "swapped": "How the new generation took over",
     "memory": "Memory of the server in the end",
+    "published": "Seconds from when an item was due to be published until every server has it",
+    "feeds": "Processor time of a server for a feed that is made anew",
+    "hidden": "Items that are hidden, and what every server shows at once after",
 }
 
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
-import sqlite3
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,10 +17,8 @@ from statistics import median
 from typing import Any
 
 from recommender.client import Client
-from recommender.durable_files import sync
 from recommender.errors import InvalidInput
 from recommender.generation import Generations
-from recommender.generation.checked import NOTE
 from recommender.generation.folder import CURRENT
 from recommender.placements import Placements
 from recommender.served_profile import served_profile
@@ -32,6 +26,7 @@ from recommender.settings import load_settings
 from recommender.store import open_store
 from server.bench.breakdown import stages_of_a_feed
 from server.bench.clocks import memory_of, processor_seconds
+from server.bench.copies import activate_only, copied, copy_store
 from server.bench.driver import OK, WAIT_S, Outcomes, Wanted, closed, opened, stay_on
 from server.bench.overload import OVERLOAD, PATIENCE_S, SHED, overload_row
 from server.bench.swap import SLOW_FEEDS, feeds_row, publish, seconds_to, twin_of
@@ -95,7 +90,7 @@ def measure(data: Path, plan: Plan, told: Callable[[str], None] = lambda sentenc
     current = generations.current_id()
     if current is None or not settings.sqlite_file("recommender bench serve").exists():
         raise InvalidInput("data", str(data), "a folder with a store and an active generation")
-    with _copied(data, current) as copy, ProcessPoolExecutor(1, get_context("spawn"), stay_on, (plan.client_processor,)) as pool:
+    with copied(data, current) as copy, ProcessPoolExecutor(1, get_context("spawn"), stay_on, (plan.client_processor,)) as pool:
         generation = generations.load(current)
         with open_store(copy / "store.sqlite") as store:
             counts = store.counts()
@@ -123,14 +118,14 @@ def measure(data: Path, plan: Plan, told: Callable[[str], None] = lambda sentenc
         for number in range(plan.runs):
             told(f"run {number + 1} of {plan.runs}")
             if number:
-                _copy_store(data, copy)
-            _only(copy / "generations", current)
+                copy_store(data, copy)
+            activate_only(copy / "generations", current)
             runs.append(_run(copy, plan, traffic, pool, number, told))
         figures = {"inputs": inputs, **_medians(runs), "worst run": _worst(runs)}
         if plan.profile:
             told("the stages of a feed")
-            _copy_store(data, copy)
-            _only(copy / "generations", current)
+            copy_store(data, copy)
+            activate_only(copy / "generations", current)
             figures["profile"] = _profile(copy, plan, traffic, 1e3 * figures["methods"][f"GetFeed, {RARE}"]["server ms"])
     return figures
 
@@ -143,43 +138,6 @@ def _profile(copy: Path, plan: Plan, traffic: Traffic, whole: float) -> Figures:
         stages = pool.submit(stages_of_a_feed, copy, traffic, PROFILED).result()
     stages["gRPC, threads, and work beside it"] = whole - sum(stages.values())
     return {stage: {"µs": each, "share": each / whole} for stage, each in stages.items()} | {"whole": {"µs": whole, "share": 1.0}}
-
-
-@contextmanager
-def _copied(data: Path, current: str) -> Iterator[Path]:
-    """A folder with a copy of the store, since load writes events, and with the generation `current`."""
-    with tempfile.TemporaryDirectory(dir=data, prefix="bench-") as name:
-        copy = Path(name)
-        _copy_store(data, copy)
-        # The generation itself is the real one; which one is active may change here alone.
-        origin, generations = (data / "generations").resolve(), copy / "generations"
-        generations.mkdir()
-        (generations / current).symlink_to(origin / current, target_is_directory=True)
-        if (origin / NOTE).exists():
-            shutil.copy(origin / NOTE, generations)
-        yield copy
-
-
-def _copy_store(data: Path, copy: Path) -> None:
-    """Put a copy of the store into the folder `copy`, on disk, in place of the one that is there: what a run has recorded makes histories
-    longer than those that the next one is to ask for."""
-    for before in copy.glob("store.sqlite*"):
-        before.unlink()
-    source, target = sqlite3.connect(data / "store.sqlite"), sqlite3.connect(copy / "store.sqlite")
-    try:
-        source.backup(target)
-    finally:
-        source.close()
-        target.close()
-    sync(copy / "store.sqlite")
-
-
-def _only(generations: Path, current: str) -> None:
-    """Make `current` the active generation, and remove those that an earlier run has made."""
-    (generations / CURRENT).write_text(current + "\n", encoding="ascii")
-    for folder in generations.iterdir():
-        if folder.is_dir() and not folder.is_symlink():
-            shutil.rmtree(folder)
 
 
 def _run(copy: Path, plan: Plan, traffic: Traffic, pool: ProcessPoolExecutor, number: int, told: Callable[[str], None]) -> Figures:

@@ -12,8 +12,8 @@ Figures = Mapping[str, Any]
 Measured = Mapping[str, Figures]
 """The figures of each part that was measured, by its name."""
 
-SERVE, MILLION, SEARCH, SEARCH_MILLION, BUILD = "serve", "serve-million", "search", "search-million", "build"
-"""Parts: serving at 100 thousand items and at a million, search at both, and a whole build."""
+SERVE, MILLION, SEARCH, SEARCH_MILLION, BUILD, LIVE = "serve", "serve-million", "search", "search-million", "build", "live"
+"""Parts: serving at 100 thousand items and at a million, search at both, a whole build, and what is published and hidden."""
 
 
 class NotThere(LookupError):
@@ -90,6 +90,7 @@ def _scaled(read: Callable[[Measured], float], factor: float) -> Callable[[Measu
 
 _TAKES_OVER = ("swap", "while it takes over")
 _OVER, _HURRIED = ("overload", "callers wait 250 ms"), ("overload", "callers wait 30 ms")
+_BY_TEXT = ("published", "like what their text is like")
 _EVENTS, _EXPORT = ("events in batches", "events/s"), ("export", "feeds/s of processor time")
 
 TARGETS = (
@@ -121,6 +122,10 @@ TARGETS = (
     ),
     Target("Exported feeds a second and core", "", 700, 2_500, at(BUILD, *_EXPORT), at_most=False),
     Target("Full build", " min", 20, 8, _scaled(at(BUILD, "build", "wall s"), 1 / 60)),
+    Target("Median time from UpsertItems until every server has an item, by its text too", " s", 2, 1, at(LIVE, *_BY_TEXT, "median s")),
+    Target("p99 of it, ten items a second", " s", 5, 2, at(LIVE, *_BY_TEXT, "p99 s")),
+    Target("A feed with all these items over one without", "×", 1.1, 1.05, at(LIVE, "feeds", "with over without")),
+    Target("Hidden items that any server shows after SetState, of 10,000", "", 0, 0, at(LIVE, "hidden", "shown though hidden")),
     Target("Memory of a full build", " GB", 8, 4, _scaled(at(BUILD, "build", "peak MB"), 2**20 / 1e9)),
 )
 """In the order of the table."""

@@ -10,7 +10,8 @@ import scipy.sparse as sp
 from handmade import HOME, catalogue_of, contents_of, engine_of, feed_of, history_of, number_of, rows_in, some_items, unit
 from pyroaring import BitMap
 
-from indexing.learn.transfer import above_last, label_vectors, transfer_weights
+from indexing.learn.labels import Labels
+from indexing.learn.transfer import above_last, transfer_weights
 from recommender.feeds import Query, SourceName
 from recommender.generation.catalogue import Catalogue
 from recommender.items import Item, ItemKind
@@ -113,7 +114,7 @@ def test_an_item_borrows_until_it_has_enough_weight_of_its_own() -> None:
 
 def test_labels_are_worth_more_the_rarer_they_are_and_nothing_alone() -> None:
     # "a" is on three of four items, "b" on two, "c" on one.
-    labels = label_vectors(labelled(("a",), ("a", "b"), ("a", "c"), ("b",))).toarray()
+    labels = Labels.of(labelled(("a",), ("a", "b"), ("a", "c"), ("b",))).vectors.toarray()
     common, rare = np.log(5 / 3.5), np.log(5 / 2.5)
     length = np.hypot(common, rare)
     tags = labels[:, labels.any(axis=0)]
@@ -127,7 +128,7 @@ def test_authors_brands_and_categories_are_labels_too() -> None:
         Item("c", ItemKind.PRODUCT, brand="acme", categories=("news",)),
         Item("d", ItemKind.MEDIA),
     ]
-    labels = label_vectors(catalogue_of(items))
+    labels = Labels.of(catalogue_of(items)).vectors
     likeness = (labels @ labels.T).toarray()
     expected = np.array([[1, 0.5, 0.5, 0], [0.5, 1, 0.5, 0], [0.5, 0.5, 1, 0], [0, 0, 0, 0]])
     np.testing.assert_allclose(likeness, expected, rtol=1e-6)

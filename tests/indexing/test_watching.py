@@ -112,6 +112,27 @@ def test_deleted_items_are_removed_ones_and_hidden_ones_keep_their_state(fresh_w
     assert delta.catalogue.live.tolist() == [True, False]
 
 
+def test_new_items_borrow_from_what_they_are_like_and_changed_ones_do_later(fresh_world: FRESH) -> None:
+    world = fresh_world()
+    upsert(world, novel(0), novel(1, "garden"), replace(films()[4], title="The rose and the tulip"))
+    watch(world)
+    engine, _ = read(world)
+    delta = loaded(world).delta(16)
+    n, titles = (
+        engine.contents.catalogue.n,
+        [card.title for card in engine.contents.catalogue.cards(np.arange(engine.contents.catalogue.n))],
+    )
+    assert (delta.loans.lenders[-2:, 0] >= 0).all()
+    assert delta.loans.lenders.max() < n
+    best = delta.loans.lenders[np.arange(len(delta.numbers)), delta.loans.weights.view(np.float16).argmax(axis=1)]
+    by_id = dict(zip(delta.table.column("id").to_pylist(), (titles[row] for row in best), strict=True))
+    assert "rose" in by_id["novel-1"].lower() or "tulip" in by_id["novel-1"].lower(), by_id
+    # Another price, before the watcher is there again: what was lent is known still.
+    upsert(world, novel(0, price=9.0))
+    _, found = read(world)
+    np.testing.assert_array_equal(found.delta.loans.lenders, delta.loans.lenders)
+
+
 def test_items_bring_their_own_vectors_and_misfits_none(fresh_world: FRESH) -> None:
     world = fresh_world()
     fits, misfit = np.arange(16, dtype=np.float32), np.ones(3, dtype=np.float32)

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from handmade import (
     HOME,
     NOW,
@@ -30,7 +31,7 @@ from recommender.generation import Contents
 from recommender.items import Item, ItemKind, ItemState
 from recommender.placements import Placement
 from recommender.ranking import Blend
-from recommender.segments import Delta
+from recommender.segments import Delta, Loans
 from recommender.store import Change
 from recommender.times import MISSING_TIME
 
@@ -51,6 +52,7 @@ TREES = stumps(
 BLENDS = {
     "fusion": None,
     "learned": blend_by(content=1.0, item_item=0.5, collaborative=0.3, popular=0.2, fresh=0.1, transitions=0.2, graph=0.2, sequence=0.1),
+    "borrowed": blend_by(transfer=1.0, item_item=0.4, content=0.3, popular=0.1),
     "trees": blend_by(TREES, content=1.0, item_item=0.5, collaborative=0.3, popular=0.2, fresh=0.1, transitions=0.2),
 }
 
@@ -79,6 +81,8 @@ def vectors(seed: int) -> np.ndarray:
 
 def padded(array: np.ndarray) -> np.ndarray:
     """`array` of N items, with nothing for M more."""
+    if array.shape == (N, N + M):
+        return np.pad(array, [(0, M), (0, 0)])
     return np.pad(array, [(0, M), *([(0, M)] if array.shape == (N, N) else [(0, 0)] * (array.ndim - 1))])
 
 
@@ -94,6 +98,8 @@ def learnt(seed: int) -> dict[str, np.ndarray]:
         "response": rng.uniform(0.5, 2, N),
         "graph": sides + rng.normal(scale=0.1, size=(N, 2)),
         "sequence": 0.5 * np.hstack([sides, rng.normal(scale=0.2, size=(N, 10))]),
+        # Row w is what item w lends; all lend, to each other and to what comes later.
+        "transfer": rng.uniform(0.1, 1, (N, N + M)) * (rng.random((N, N + M)) < 0.6),
     }
 
 
@@ -101,13 +107,15 @@ def generation(count: int, seed: int, blend: Blend | None, **changed: Item) -> C
     """The first `count` items, of which the first N are learnt; `changed`, by id with _ for -, instead of some."""
     items = [changed.get(f"item_{row}", item(row)) for row in range(count)]
     known = learnt(seed) if count == N else {name: padded(array) for name, array in learnt(seed).items()}
+    known["transfer"] = known["transfer"][:, :count]
     return contents_of(items, vectors=vectors(seed)[:count], blend=blend, **known)
 
 
 def delta(rows: range | list[int], seed: int, *, states: dict[int, ItemState] | None = None, **changed: Item) -> Delta:
     items = [(number_of(row), (states or {}).get(row, ItemState.LIVE), changed.get(f"item_{row}", item(row))) for row in rows]
     given = vectors(seed)[list(rows)].astype(np.float32)
-    return Delta.of(items, given, dimension=4)
+    lent = np.where((np.array(rows) >= N)[:, None], learnt(seed)["transfer"][:, list(rows)].T, 0)
+    return Delta.of(items, given, dimension=4, loans=Loans.of(sp.csr_array(lent.astype(np.float32))))
 
 
 def both(seed: int, blend: str) -> tuple[Recommender, Recommender]:

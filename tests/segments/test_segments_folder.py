@@ -7,15 +7,17 @@ import multiprocessing
 import os
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from segmented import BASE, D, delta, vector
 
 from recommender.durable_files import FileEntry
 from recommender.errors import CorruptSegment, InvalidInput, RecommenderError
-from recommender.segments import Base, Delta, Loaded, Segments
+from recommender.segments import Base, Delta, Loaded, Loans, Segments
 from recommender.segments import folder as segments_folder
 from recommender.segments.segment import FILES, MANIFEST
 
@@ -136,9 +138,21 @@ def rewritten(segments: Segments, change: object) -> CorruptSegment:
     return error
 
 
+def test_what_is_lent_to_items_is_read_as_it_was_written_and_joined(segments: Segments) -> None:
+    for number, lenders in ((1, [4, 7]), (2, [3])):
+        lent = Loans.of(sp.csr_array((np.full(len(lenders), 0.25, np.float32), (np.zeros(len(lenders), int), lenders)), shape=(1, 9)))
+        segments.add(replace(delta([(number, 0)]), loans=lent), number, number)
+    segments.add(delta([(3, 0)]), 3, 3)
+    for _ in range(2):
+        loans = segments.load().delta(D).loans
+        assert loans.lenders.tolist() == [[4, 7], [3, -1], [-1, -1]]
+        assert loans.weights.view(np.float16).tolist() == [[0.25, 0.25], [0.25, 0], [0, 0]]
+        segments.compact()
+
+
 def test_a_newer_format_is_refused(segments: Segments) -> None:
     segments.add(delta([(1, 0)]), 1, 1)
-    assert "format version: given 2, allowed: 1" in str(rewritten(segments, {"format_version": 2}))
+    assert "format version: given 3, allowed: 2" in str(rewritten(segments, {"format_version": 3}))
 
 
 def test_a_manifest_that_belongs_to_another_folder_is_refused(segments: Segments) -> None:

@@ -77,7 +77,7 @@ def test_one_learner_is_fitted_without_the_others(learning: Learning, learnt: Co
     touched = {
         "collaborative": {"factors"},
         "popularity": {"popularity", "recent_popularity", "counting"},
-        "transfer": {"transfer", "lender_worth", "label_share"},
+        "transfer": {"transfer", "lender_worth"},
     }
     for learner in LEARNERS:
         settings = with_values(present, CHANGES[learner])

@@ -36,7 +36,7 @@ from recommender.settings import load_settings
 
 @click.group("import")
 def import_group() -> None:
-    """Import items or events from CSV, JSONL or Parquet files."""
+    """Import items or events from CSV, JSONL, Parquet or Arrow files."""
 
 
 YOUNG_OBJECTS = 200_000

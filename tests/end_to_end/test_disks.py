@@ -71,7 +71,7 @@ class Recording:
     def run(self) -> None:
         with Client(self.address, timeout_s=20) as client:
             while not self.stop.is_set():
-                batch = [self._event() for _ in range(50)]
+                batch = [self._event(len(self.sent) + place) for place in range(50)]
                 self.sent += batch
                 while not self.stop.is_set():
                     try:
@@ -84,10 +84,9 @@ class Recording:
                         break
                 time.sleep(0.005)
 
-    def _event(self) -> Event:
-        number = len(self.sent) + len(self.acknowledged)
+    def _event(self, number: int) -> Event:
         return Event(
-            id=f"e-{time.monotonic_ns()}",
+            id=f"e-{number}",
             type=EventType.CLICK,
             subject=Subject.user(f"person-{number % 40}"),
             item_id=film_id(number % 60),

@@ -49,7 +49,7 @@ def _given(context: click.Context) -> str:
 @click.option("--data", type=_file, help="Folder of store, generations and caches.")
 @click.option("--dataset", type=_file, metavar="FOLDER", help="Judge on the files of a public set in this folder, not on the store.")
 @click.option("--format", help="Format of the --dataset: movielens, lightgcn, sequences, citeulike or mind.")
-@click.option("--train", type=_file, metavar="FILE", help="Learn from the events of this file (CSV, JSONL or Parquet), with --test.")
+@click.option("--train", type=_file, metavar="FILE", help="Learn from the events of this file (CSV, JSONL, Parquet or Arrow), with --test.")
 @click.option("--test", type=_file, metavar="FILE", help="Judge on the events of this file, with --train.")
 @click.option("--items", type=_file, metavar="FILE", help="The items of --train and --test; without it ids are all that is known of them.")
 @click.option("--set", "set_name", default="", metavar="NAME", help="Which set of the --dataset's folder, where it holds several.")

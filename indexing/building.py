@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 
-from indexing.checkpoint import Begun, Checkpoint
+from indexing.checkpoint import Begun, Checkpoint, files_taken_in
 from indexing.checkpoint.folder import ADDED
 from indexing.checkpoint.forms import NAME
 from indexing.following import Followed
 from indexing.gate import Latencies
+from indexing.importing.report import ImportReport
 from indexing.making import Making, settings_of
 from indexing.progress import Reporter
+from indexing.taking_in import NO_FILES, Files
 from indexing.twin import TwinReport
 from recommender.engine import Recommender
 from recommender.errors import CorruptGeneration, RecommenderError, Unchanged
@@ -34,7 +36,7 @@ class Outcome:
     """What a build came to: its manifest, whether it was activated, and the twin's report.
 
     `embedded` counts texts that had to be encoded, `cached` those that had not. `pruned`: ids of removed generations. `latencies`: how long
-    feeds took. `stages`: those that were passed, in their order.
+    feeds took. `stages`: those that were passed, in their order. `imported`: the reports on files that were taken in first.
     """
 
     manifest: Manifest
@@ -45,6 +47,7 @@ class Outcome:
     pruned: list[str]
     latencies: Latencies
     stages: tuple[StageTook, ...]
+    imported: tuple[ImportReport, ...] = ()
 
 
 def reindex(
@@ -58,36 +61,44 @@ def reindex(
     force: str = "",
     resume: bool = False,
     if_changed: bool = False,
+    files: Files = NO_FILES,
 ) -> Outcome:
-    """Build a generation from the store and publish it.
+    """Build a generation from the store and publish it; the rows of `files` are imported into the store first.
 
     It is activated when its gate passes, or when `force` gives a reason; otherwise it is kept, inactive, for inspection. The
     active generation serves on until the very last step, so that a build may be killed at any moment.
 
     With `resume` it goes on with a killed build that began with the same settings, placement and libraries: as of that build's time and
     watermark, without doing its finished stages again, so that the same generation comes of it. What such a build left is thrown away
-    otherwise. With `if_changed` nothing is built where the active generation is of the same settings and of the store as it is.
+    otherwise. With `if_changed` nothing is built where the active generation is of the same settings and of the store as it is, with
+    what files brought.
 
-    Raises `Locked` when another build is running, `Unchanged` as said, `InvalidInput` for an empty catalogue, and what opening the store
-    raises.
+    Raises `Locked` when another build is running, `Unchanged` as said, `ImportRefused` for files that cannot be read or have too many bad
+    rows, `InvalidInput` for an empty catalogue, and what opening the store raises.
     """
     root = settings.generations_path
     generations = Generations(root)
     # The store first: a mistyped folder must not be made by taking a lock in it.
-    with open_store(settings.store_place) as store, writer_lock(root, now=now):
+    with open_store(settings.store_place, create=bool(files.items)) as store, writer_lock(root, now=now):
         followed = Followed(root, report, now=now)
         try:
             generations.sweep()
+            identity = files.identity()
+            imported: tuple[ImportReport, ...] = ()
+            if identity and resume and identity == files_taken_in(root):
+                followed.tell("the files are in the store: the killed build has taken them in")
+            else:
+                imported = files.taken_in(settings, now=now, reporter=followed)
             active = generations.current_id()
             watermark = store.change_sequence()
             if if_changed:
                 _refuse_unchanged(_readable(generations, active), build, watermark)
             libraries = {name: version(name) for name in LIBRARIES}
-            begun = Begun.of(build, placement, libraries, at=now, watermark=watermark, active=active)
+            begun = Begun.of(build, placement, libraries, at=now, watermark=watermark, active=active, files=identity)
             kept = Checkpoint.opened(root, begun, resume=resume, tell=followed.tell)
             making = Making(build, placement, store, settings.cache_path, kept, followed)
             with _not_for_ever(kept):
-                outcome = _built(making, generations, now=now, keep=keep, force=force)
+                outcome = replace(_built(making, generations, now=now, keep=keep, force=force), imported=imported)
         except Unchanged as error:
             followed.ended(BuildState.UNCHANGED, generation=error.generation_id, message=str(error))
             raise

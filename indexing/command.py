@@ -12,14 +12,17 @@ from typing import Any
 import click
 from rich.console import Console
 
-from recommender.errors import InvalidInput, RecommenderError, Unchanged
+from recommender.errors import ImportRefused, InvalidInput, RecommenderError, Unchanged
 from recommender.judging.comparison import comparison_table
 from recommender.placements import Placements, load_placements
 from recommender.profile import load_build_settings
 from recommender.settings import load_settings
 
-REFUSED, UNCHANGED = 3, 4
+REFUSED, UNCHANGED, FILES_REFUSED = 3, 4, 5
 """Exit codes beside those of all commands."""
+
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command(short_help="Build, judge and publish a generation.")
@@ -31,6 +34,8 @@ REFUSED, UNCHANGED = 3, 4
 @click.option("--force", default="", metavar="REASON", help="Activate even when the gate refuses; the reason is recorded.")
 @click.option("--resume", is_flag=True, help="Go on with a build that was killed, if it began with the same settings; else begin anew.")
 @click.option("--if-changed", is_flag=True, help="Build nothing where neither settings nor store have changed since the active generation.")
+@click.option("--items", "item_files", multiple=True, metavar="FILE", type=_FILE, help="Import these items first; may be repeated.")
+@click.option("--events", "event_files", multiple=True, metavar="FILE", type=_FILE, help="Import these events first; may be repeated.")
 @click.option("--json", "json_report", type=click.Path(path_type=Path), help="Also write the report as JSON to this file.")
 def reindex(
     data: Path | None,
@@ -41,13 +46,18 @@ def reindex(
     force: str,
     resume: bool,
     if_changed: bool,
+    item_files: tuple[Path, ...],
+    event_files: tuple[Path, ...],
     json_report: Path | None,
 ) -> None:
     """Build a generation from the store, judge it on held-out time, and publish it.
 
     Progress goes to standard error: bars on a terminal, one JSON line per stage otherwise. Exit status: 0 published, 1 an
-    error, 2 wrong usage, 3 built but refused by its gate, 4 nothing has changed (with --if-changed), 75 another build or a pruning is
-    running, 130 interrupted.
+    error, 2 wrong usage, 3 built but refused by its gate, 4 nothing has changed (with --if-changed), 5 a file was refused (with --items or
+    --events), 75 another build or a pruning is running, 130 interrupted.
+
+    The rows of --items and --events are imported into the store, as `recommender import` does it, and the build reads them there. A
+    refused file ends it before anything is built.
 
     A build may be killed at any point, and the active generation serves on. What its finished stages made is kept until the next
     build, which goes on with it when --resume is given: as of the time and the point of the store at which the killed one began. Without
@@ -58,6 +68,7 @@ def reindex(
     from indexing.building import reindex as run
     from indexing.progress import reporter
     from indexing.report import report_of, report_of_failure
+    from indexing.taking_in import Files
 
     if json_report is not None and not json_report.absolute().parent.is_dir():
         raise InvalidInput("--json", str(json_report), "a file in a folder that exists")
@@ -65,24 +76,35 @@ def reindex(
     build = load_build_settings(build_file)
     if embedder:
         build = build.model_copy(update={"embedder": embedder})
+    try:
+        files = Files.of(item_files, event_files)
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from error
     known = load_placements(settings.placements) if settings.placements else Placements.default()
 
     def write(report: dict[str, Any]) -> None:
         if json_report is not None:
             json_report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
-    asked: Any = {"keep": keep, "force": force, "resume": resume, "if_changed": if_changed}
+    asked: Any = {"keep": keep, "force": force, "resume": resume, "if_changed": if_changed, "files": files}
     try:
         outcome = run(settings, build, known.get(""), reporter(sys.stderr), now=datetime.now(UTC), **asked)
     except Unchanged as error:
         write(report_of_failure(error))
         click.echo(str(error))
         click.get_current_context().exit(UNCHANGED)
+    except ImportRefused as error:
+        write(report_of_failure(error))
+        click.echo(f"error: {error}", err=True)
+        click.get_current_context().exit(FILES_REFUSED)
     except RecommenderError as error:
         write(report_of_failure(error))
         raise
     write(report_of(outcome, force))
     manifest, console = outcome.manifest, Console()
+    for imported in outcome.imported:
+        for line in imported.lines():
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
     if outcome.twin.comparison is not None:
         console.print(comparison_table(outcome.twin.comparison, f"Judged: {outcome.twin.description}"))
     if outcome.twin.at_cut is not None:

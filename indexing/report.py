@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from recommender.errors import Locked, RecommenderError, Unchanged
+from recommender.errors import ImportRefused, Locked, RecommenderError, Unchanged
 
 if TYPE_CHECKING:
     from indexing.building import Outcome
 
 PUBLISHED, FAILED, REFUSED, UNCHANGED, LOCKED = "published", "failed", "refused", "unchanged", "locked"
+FILES_REFUSED = "files refused"
 
 
 def report_of(outcome: Outcome, forced: str) -> dict[str, Any]:
@@ -26,10 +27,11 @@ def report_of(outcome: Outcome, forced: str) -> dict[str, Any]:
         "cached": outcome.cached,
         "latencies": asdict(outcome.latencies),
         "pruned": outcome.pruned,
+        "imported": [report.as_json() for report in outcome.imported],
     }
 
 
 def report_of_failure(error: RecommenderError) -> dict[str, Any]:
     """The report of a build that did not come to its end."""
-    kinds = {Locked: LOCKED, Unchanged: UNCHANGED}
+    kinds = {Locked: LOCKED, Unchanged: UNCHANGED, ImportRefused: FILES_REFUSED}
     return {"outcome": kinds.get(type(error), FAILED), "message": str(error)}

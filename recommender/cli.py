@@ -27,7 +27,7 @@ BENCH_GROUP = "recommender.benchmarks"
 SHORT_HELPS = MappingProxyType(
     {
         "demo": "Import MovieLens-100K, build a generation, serve it and print feeds.",
-        "import": "Import items or events from CSV, JSONL or Parquet files.",
+        "import": "Import items or events from CSV, JSONL, Parquet or Arrow files.",
         "reindex": "Build, judge and publish a generation.",
         "watch": "Embed new and changed items within seconds and hand them to the servers.",
         "generations": "List, show, compare, activate, roll back, verify and prune generations.",

@@ -11,7 +11,8 @@
     ├── CorruptGeneration        a generation's files are not what its manifest says
     ├── CorruptSegment           a delta segment is damaged, or belongs to another generation
     ├── RefusedGeneration        a generation did not pass its gate
-    ├── ImportRefused            too many bad rows; nothing was changed
+    ├── ImportRefused            too many bad rows; nothing was changed, or what was is told
+    ├── Undelivered              a running server did not take what was sent, or has not made use of it in time
     ├── Locked                   another process holds the writer's lock
     ├── AlreadyLinked            a session or user is another person's already
     ├── Unchanged                there is nothing to build that is not there already
@@ -97,7 +98,11 @@ class RefusedGeneration(RecommenderError):
 
 
 class ImportRefused(RecommenderError):
-    """More rows were bad than the threshold allows; the store is as it was."""
+    """More rows were bad than the threshold allows; the store is as it was, unless the message tells how far it came."""
+
+
+class Undelivered(RecommenderError):
+    """A running server is out of reach, did not take what was sent, or has not made use of it in time; the message says how far it came."""
 
 
 class Locked(RecommenderError):

@@ -57,7 +57,8 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
         found = self._store.get_items(ids)
         there = {stored.item.id for stored in found}
         return catalog_pb2.GetItemsResponse(
-            items=[stored_item_message(stored) for stored in found], unknown_item_ids=[item_id for item_id in ids if item_id not in there]
+            items=[stored_item_message(stored, ready=self._live.knows(stored)) for stored in found],
+            unknown_item_ids=[item_id for item_id in ids if item_id not in there],
         )
 
     def SetState(self, request: catalog_pb2.SetStateRequest, context: grpc.ServicerContext) -> catalog_pb2.SetStateResponse:

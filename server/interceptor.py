@@ -46,6 +46,10 @@ class CallInterceptor(grpc.ServerInterceptor):
         self._lanes = lanes
         self._wrapped: dict[str, tuple[Handler, Lane | None, Callable[[], None]]] = {}
 
+    def stop(self) -> None:
+        """Let no stream of requests hold up the end of the server."""
+        self._streams.stop()
+
     def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Handler | None],
@@ -78,7 +82,7 @@ class CallInterceptor(grpc.ServerInterceptor):
 
         if handler.stream_stream is not None:
             plain = handler.stream_stream
-            streamed = self._streams.around(plain if service == reflection.SERVICE_NAME else self._around_stream(method, plain))
+            streamed = self._streams.around_requests(plain if service == reflection.SERVICE_NAME else self._around_stream(method, plain))
             wrapped = grpc.stream_stream_rpc_method_handler(streamed, handler.request_deserializer, handler.response_serializer)
         elif handler.unary_stream is not None and service != health.SERVICE_NAME:
             streamed = self._streams.around(self._around_stream(method, handler.unary_stream))

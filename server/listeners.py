@@ -61,6 +61,7 @@ class Listener:
         message_bytes: int,
     ) -> None:
         self._services = tuple(services)
+        self._interceptor = interceptor
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=setting)
         self._pools = (self._pool, *lanes)
         self._server = grpc.server(
@@ -99,9 +100,13 @@ class Listener:
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
     def stop(self, grace_s: float) -> Callable[[], None]:
-        """Say NOT_SERVING and take no more calls; the returned function waits until the running ones ended or `grace_s` is over."""
+        """Say NOT_SERVING and take no more calls; the returned function waits until the running ones ended or `grace_s` is over.
+
+        Streams that wait for their callers end at once.
+        """
         self._health.enter_graceful_shutdown()
         stopped = self._server.stop(grace_s)
+        self._interceptor.stop()
 
         def wait() -> None:
             stopped.wait()

@@ -26,7 +26,7 @@ from recommender.generation import Generations
 from recommender.live_counts import LiveCounts
 from recommender.overlay.newer import Newer, Read
 from recommender.segments import Base, Segments
-from recommender.store import Store
+from recommender.store import Store, StoredItem
 from server.background import Pauses, stand_back
 from server.heap import give_back, give_back_pages
 from server.logs import LOGGER_NAME
@@ -55,6 +55,15 @@ class _Failure:
     why: str
     wait_s: float
     retry_at: float
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The changes of the catalogue up to which the serving engine knows items: by their words, up to `embedded`; else up to `change`. -1
+    while there is none."""
+
+    change: int = -1
+    embedded: int = -1
 
 
 class Live:
@@ -92,6 +101,7 @@ class Live:
         self._waiting: Mapping[int, datetime] = {}
         self._waiting_since: datetime | None = None
         self._told: frozenset[str] = frozenset()
+        self._known = _Known()
         self._on_serving = on_serving
         self._engine: Recommender | None = None
         self._retired: Recommender | None = None
@@ -171,6 +181,12 @@ class Live:
         """Whether the item of a number is served without its text having been embedded."""
         return number in self._waiting
 
+    def knows(self, stored: StoredItem) -> bool:
+        """Whether feeds know an item as it is stored by all that it says, by its words as well."""
+        known, item = self._known, stored.item
+        by_words = item.embedding is None and (item.title.strip() or item.text.strip())
+        return stored.change <= (known.embedded if by_words else known.change)
+
     def refresh(self) -> None:
         """Lay over the serving generation what has changed since it was read for the last time. Raises what the store raises."""
         with self._refreshing:
@@ -182,6 +198,7 @@ class Live:
                 return
             self._tell(read)
             self._replace(lambda engine: self._overlaid(engine, read))
+            self._known = _Known(read.change, read.embedded)
 
     def _replace(self, made_of: Callable[[Recommender], Recommender]) -> None:
         """Put another engine, made of the serving one, in its place. Requests that have to apply a change themselves wait for each other,
@@ -296,6 +313,7 @@ class Live:
                 self._retired, self._engine, self._newer = self._engine, engine, newer
                 self._counts = LiveCounts(generation.contents, generation.settings.event_weights.table())
                 self._counted_upto = manifest.watermark
+                self._known = _Known(manifest.watermark, manifest.watermark) if read is None else _Known(read.change, read.embedded)
             if read is not None:
                 self._tell(read)
         self._metrics.serves(manifest.id, manifest.created_at, manifest.items)

@@ -48,6 +48,8 @@ MESSAGE_BYTES = 4_096
 """Bytes of a status message as it is sent. It travels as metadata, of which gRPC allows 8 KiB in all; above that the whole
 answer may be lost."""
 
+SAFE = "what was acknowledged before is safe"
+
 _PLAIN = frozenset(range(0x20, 0x7F)) - {ord("%")}
 _CUT = "… (cut short)"
 
@@ -64,8 +66,10 @@ def message_of(error: RecommenderError) -> str:
     """What a client is told of `error`: its own message, but nothing of where this machine keeps its files."""
     if isinstance(error, StoreBusy):
         return "the store is being written by others; try again"
+    if isinstance(error, StoreUnwritable):
+        return f"the store cannot be written or opened now: its disk is full, read-only, failing or away; {SAFE}"
     if isinstance(error, StoreError):
-        return "the store cannot be written or read now; what was acknowledged before is safe"
+        return f"the store cannot be written or read now; {SAFE}"
     return str(error)
 
 

@@ -35,11 +35,13 @@ BUILD_STATE = {
 }
 
 
-def stored_item_message(stored: StoredItem) -> catalog_pb2.StoredItem:
-    """A stored item."""
+def stored_item_message(stored: StoredItem, *, ready: bool) -> catalog_pb2.StoredItem:
+    """A stored item, and whether feeds know it as it is."""
     updated_at = Timestamp()
     updated_at.FromDatetime(stored.updated_at)
-    return catalog_pb2.StoredItem(item=item_message(stored.item), state=types_pb2.ItemState.ValueType(stored.state), updated_at=updated_at)
+    return catalog_pb2.StoredItem(
+        item=item_message(stored.item), state=types_pb2.ItemState.ValueType(stored.state), updated_at=updated_at, ready=ready
+    )
 
 
 def event_result_message(outcome: EventOutcome) -> event_pb2.EventResult:

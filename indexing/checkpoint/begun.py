@@ -29,6 +29,7 @@ class Begun(BaseModel):
     gate: str
     placement: str
     libraries: dict[str, str]
+    files: str = ""
 
     @classmethod
     def of(
@@ -40,8 +41,9 @@ class Begun(BaseModel):
         at: datetime,
         watermark: int,
         active: str | None,
+        files: str = "",
     ) -> Begun:
-        """A build that begins now."""
+        """A build that begins now. `files`: the identity of the files whose rows it took into the store first, "" for none."""
         return cls(
             at=at,
             watermark=watermark,
@@ -50,6 +52,7 @@ class Begun(BaseModel):
             gate=hashlib.sha256(settings.gate.model_dump_json().encode()).hexdigest()[:12],
             placement=f"{placement.name} {placement.version}",
             libraries=dict(libraries),
+            files=files,
         )
 
     def why_not(self, now: Begun, *, published: str | None) -> str:
@@ -66,6 +69,8 @@ class Begun(BaseModel):
             then, given = getattr(self, name), getattr(now, name)
             if then != given:
                 return f"{what} {then}, now given: {given}"
+        if now.files and now.files != self.files:
+            return "other files are given now than those that it took in, or they have changed"
         changed = sorted(
             name for name in self.libraries.keys() | now.libraries.keys() if self.libraries.get(name) != now.libraries.get(name)
         )

@@ -125,6 +125,14 @@ class Checkpoint:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def files_taken_in(root: Path) -> str:
+    """The identity of the files that a killed build below `root` took into the store before it read that; "" where there is none."""
+    try:
+        return Begun.model_validate_json((root / BUILDING / BEGUN).read_text(encoding="utf-8")).files
+    except (OSError, ValidationError, UnicodeDecodeError):
+        return ""
+
+
 def _fitting(folder: Path, now: Begun) -> tuple[Begun | None, str]:
     """What the build of `folder` began with, where a build that would begin as `now` can go on with it, or else why it cannot, "" where
     there is none."""

@@ -101,7 +101,8 @@ class EmbeddingCache:
         try:
             yield
         except (OSError, sqlite3.OperationalError) as error:
-            raise RecommenderError(f"cannot use the embedding cache {self._path}: {error}; it may be deleted at any time") from error
+            why = "; the disk is full, read-only or failing" if _is_of_the_disk(error) else ""
+            raise RecommenderError(f"cannot use the embedding cache {self._path}: {error}{why}; it may be deleted at any time") from error
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -117,6 +118,12 @@ def _opened(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _is_of_the_disk(error: OSError | sqlite3.OperationalError) -> bool:
+    """Whether SQLite, which says little more than "disk I/O error", could not write; other errors name their cause."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:

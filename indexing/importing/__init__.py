@@ -1,1 +1,1 @@
-"""Reading the catalogue and the history of events from CSV, JSONL and Parquet files into the store."""
+"""Reading the catalogue and the history of events from CSV, JSONL, Parquet and Arrow files into the store."""

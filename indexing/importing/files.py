@@ -21,12 +21,21 @@ class Format(Enum):
     CSV = "csv"
     JSONL = "jsonl"
     PARQUET = "parquet"
+    ARROW = "arrow"
 
 
-_ENDINGS = {".csv": Format.CSV, ".jsonl": Format.JSONL, ".ndjson": Format.JSONL, ".parquet": Format.PARQUET, ".pq": Format.PARQUET}
+_ENDINGS = {
+    ".csv": Format.CSV,
+    ".jsonl": Format.JSONL,
+    ".ndjson": Format.JSONL,
+    ".parquet": Format.PARQUET,
+    ".pq": Format.PARQUET,
+    ".arrow": Format.ARROW,
+    ".feather": Format.ARROW,
+}
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_PARQUET_MAGIC = b"PAR1"
+_COLUMNAR_MAGICS = {b"PAR1": ("Parquet", Format.PARQUET), b"ARRO": ("Arrow", Format.ARROW)}
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -115,7 +124,8 @@ def open_text(file: ImportFile) -> Iterator[OpenText]:
 def _check_beginning(file: ImportFile, binary: BinaryIO) -> None:
     beginning = binary.read(4)
     binary.seek(0)
-    if beginning == _PARQUET_MAGIC:
-        raise InvalidInput("file", file.name, f"{file.format.value} text; this is a Parquet file, use --format parquet")
+    if beginning in _COLUMNAR_MAGICS:
+        name, format = _COLUMNAR_MAGICS[beginning]
+        raise InvalidInput("file", file.name, f"{file.format.value} text; this is a file of {name}, use --format {format.value}")
     if beginning[:2] in _UTF16_MARKS:
         raise InvalidInput("file", file.name, "text in UTF-8; this file begins with a UTF-16 byte order mark")

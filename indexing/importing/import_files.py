@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from indexing.importing.column_map import ColumnMap
@@ -23,6 +24,8 @@ ITEMS_PER_WRITE = 5_000
 EVENTS_PER_WRITE = 20_000
 """The more events are written at a time, the more of them share one change of a person's state; others who write wait for about
 half a second."""
+ITEMS_PER_SENDING, EVENTS_PER_SENDING = 1_000, 10_000
+"""Rows that are sent to a running server before the next ones are read."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def import_items(request: ImportRequest, settings: Settings, *, now: datetime, r
         if request.dry_run:
             return report(checked, rejects, counts={}, dry_run=True)
         with _open(settings, create=True) as store:
-            return write(checked, store, rejects, reporter=reporter)
+            return write(checked, partial(target.write, store), rejects, reporter=reporter)
 
 
 def import_events(request: ImportRequest, settings: Settings, *, now: datetime, reporter: Reporter) -> ImportReport:
@@ -80,7 +83,7 @@ def import_events(request: ImportRequest, settings: Settings, *, now: datetime, 
         checked = check(target, request.files, request.mapping, rejects, limit=request.limit, batch=request.batch, reporter=reporter)
         if request.dry_run:
             return report(checked, rejects, counts={}, dry_run=True)
-        return write(checked, store, rejects, reporter=reporter)
+        return write(checked, partial(target.write, store), rejects, reporter=reporter)
 
 
 def _open(settings: Settings, *, create: bool) -> Store:

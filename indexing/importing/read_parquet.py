@@ -23,13 +23,9 @@ def read_parquet(file: ImportFile) -> Iterator[Table]:
     try:
         with pq.ParquetFile(file.path) as parquet:
             total = parquet.metadata.num_rows
-            names = parquet.schema_arrow.names
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise InvalidInput(file.name, ", ".join(twice), "each column named once")
             done = [0]
             yield Table(
-                tuple(names),
+                distinct(parquet.schema_arrow.names, file),
                 _rows(parquet, done),
                 untyped=False,
                 position=lambda: done[0] / total if total else 1.0,
@@ -37,6 +33,14 @@ def read_parquet(file: ImportFile) -> Iterator[Table]:
             )
     except (pa.ArrowException, OSError) as error:
         raise InvalidInput("file", file.name, f"an undamaged Parquet file ({error})") from error
+
+
+def distinct(names: Sequence[str], file: ImportFile) -> tuple[str, ...]:
+    """The names of the columns of `file`. Raises `InvalidInput` where one occurs twice."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidInput(file.name, ", ".join(twice), "each column named once")
+    return tuple(names)
 
 
 def rows_of(batch: pa.RecordBatch, lines: Sequence[int]) -> Iterator[Row]:

@@ -7,7 +7,7 @@ the batch, and by 24 bytes per row for finding repeated keys.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -21,10 +21,9 @@ from indexing.importing.rejects import Problem, RejectLimit, Rejects
 from indexing.importing.repeated_keys import Keys
 from indexing.importing.report import ImportReport, reason_lines
 from indexing.importing.rows import BadRow, Row
-from indexing.importing.targets import Target
+from indexing.importing.targets import Target, Written
 from indexing.progress import Reporter
 from recommender.errors import ImportRefused, InvalidInput
-from recommender.store import Store
 
 R = TypeVar("R")
 
@@ -98,21 +97,25 @@ def check(
             check_mapped(picker.absent, picker.found, mapping, file)
         ignored.update(dict.fromkeys(picker.unknown))
     if limit.exceeded(rejects.count, rows):
-        raise ImportRefused(
-            f"{rejects.count:,} of {rows:,} rows are bad, more than the allowed {limit}; nothing was imported, see {rejects.path}: "
-            + "; ".join(reason_lines(rejects.reasons))
-        )
+        raise _too_many(rejects, rows, limit, "nothing was imported")
     overruled = keys.overruled(latest_wins=target.latest_wins)
     skip.update(overruled.tolist())
     return Checked(target, mapping, tuple(identities), batch, rows, skip, len(overruled), tuple(ignored))
 
 
-def write(checked: Checked[R], store: Store, rejects: Rejects, *, reporter: Reporter) -> ImportReport:
-    """The second pass: writes the good rows in batches, each of them durably.
+def write(
+    checked: Checked[R],
+    put: Callable[[Sequence[R]], Written],
+    rejects: Rejects,
+    *,
+    reporter: Reporter,
+    limit: RejectLimit | None = None,
+) -> ImportReport:
+    """The second pass: has `put` write the good rows in batches, each of them durably.
 
-    Raises `InvalidInput` where a file is no longer the one that was checked; what was written until then was checked.
+    Raises `InvalidInput` where a file is no longer the one that was checked; what was written until then was checked. Raises
+    `ImportRefused` as soon as `put` has refused so many rows that more are bad than `limit` allows, and what `put` raises.
     """
-    target = checked.target
     counts: Counter[str] = Counter()
     written = 0
     first = 0
@@ -120,7 +123,7 @@ def write(checked: Checked[R], store: Store, rejects: Rejects, *, reporter: Repo
         before = first
         _check_same(file, identity, written=written)
         with open_table(file) as table, reporter.stage(f"importing {file.path.name}") as stage:
-            for part in parts(table, ColumnPicker(checked.mapping), target, first=first, size=checked.batch):
+            for part in parts(table, ColumnPicker(checked.mapping), checked.target, first=first, size=checked.batch):
                 _check_same(file, identity, written=written)
                 skipped = checked.skip & BitMap(range(part.first, part.end))
                 good = [
@@ -128,11 +131,13 @@ def write(checked: Checked[R], store: Store, rejects: Rejects, *, reporter: Repo
                     for place, record in enumerate(part.records)
                     if record is not None and (not skipped or part.first + place not in skipped)
                 ]
-                outcome = target.write(store, [record for _, record in good])
+                outcome = put([record for _, record in good])
                 counts.update(outcome.counts)
                 for index, problem in outcome.refused.items():
                     _set_aside(rejects, file, part.row(good[index][0]), problem)
                 written += len(good) - len(outcome.refused)
+                if limit is not None and limit.exceeded(rejects.count, checked.rows):
+                    raise _too_many(rejects, checked.rows, limit, f"{written:,} good rows were written before")
                 first = part.end
                 stage(first - before, rows)
         _check_same(file, identity, written=written)
@@ -153,6 +158,11 @@ def report(checked: Checked[R], rejects: Rejects, *, counts: dict[str, int], dry
         ignored_columns=checked.ignored_columns,
         dry_run=dry_run,
     )
+
+
+def _too_many(rejects: Rejects, rows: int, limit: RejectLimit, done: str) -> ImportRefused:
+    why = "; ".join(reason_lines(rejects.reasons))
+    return ImportRefused(f"{rejects.count:,} of {rows:,} rows are bad, more than the allowed {limit}; {done}, see {rejects.path}: {why}")
 
 
 def _all_counts(checked: Checked[R], counts: Counter[str]) -> dict[str, int]:

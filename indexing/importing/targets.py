@@ -1,4 +1,4 @@
-"""What is done with the rows of an import: items go into the catalogue, events into the history."""
+"""What is done with the rows of an import into a store: items go into the catalogue, events into the history."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Written:
 
 
 class Target(Protocol[R]):
-    """Where rows go. `outcomes` names the counts that `write` gives; `latest_wins`: of records with one key, the last holds.
+    """What rows become. `outcomes` names the counts that writing gives; `latest_wins`: of records with one key, the last holds.
     `by_columns`: whether `records` is worth asking. `least_weight`: what `weight` gives at least."""
 
     schema: Schema
@@ -62,10 +62,6 @@ class Target(Protocol[R]):
 
     def problems(self, records: Sequence[R]) -> dict[int, Problem]:
         """What is wrong with records that are well-formed by themselves, by their place in the batch."""
-        ...
-
-    def write(self, store: Store, records: Sequence[R]) -> Written:
-        """Put the records into the store, durably."""
         ...
 
 
@@ -112,7 +108,7 @@ class ItemTarget:
         return found
 
     def write(self, store: Store, records: Sequence[Item]) -> Written:
-        """See `Target`."""
+        """Put the items into the store, durably."""
         names = {UpsertStatus.CREATED: "created", UpsertStatus.UPDATED: "updated", UpsertStatus.UNCHANGED: "unchanged"}
         upserted = store.upsert_items(records, now=self._now)
         return Written(Counter(names[outcome.status] for outcome in upserted), {})
@@ -167,7 +163,7 @@ class EventTarget:
         }
 
     def write(self, store: Store, records: Sequence[EventRow]) -> Written:
-        """See `Target`."""
+        """Put the events into the store, durably."""
         counts: Counter[str] = Counter()
         refused = {}
         outcomes = store.record_rows(records, now=self._now, consent_default=self._consent_default)

@@ -27,13 +27,15 @@ Numbers = npt.NDArray[np.uint32]
 @dataclass(frozen=True, eq=False)
 class Read:
     """A `delta`, as of `change` of the store's sequence. `waiting`: by number, when each item was stored whose vector is not there yet.
-    `refused`: why segments were left out. `left_out`: how many items were, since too many wait."""
+    `refused`: why segments were left out. `left_out`: how many items were, since too many wait. `embedded`: up to which change all words
+    are in the vectors."""
 
     delta: Delta
     change: int
     waiting: Mapping[int, datetime]
     refused: tuple[RecommenderError, ...] = ()
     left_out: int = 0
+    embedded: int = 0
 
 
 @dataclass(eq=False)
@@ -67,7 +69,8 @@ class Newer:
         bare = Delta.of([(each.number, each.state, each.item) for each in stored], vectors, removed, dimension=dimension, loans=loans)
         self._seen = seen
         left_out = sum(not change.is_deletion for change in changes) - len(newest)
-        return Read(merged([self._of_segments, bare]), max(upto, loaded.last), waiting, loaded.refused, left_out)
+        embedded = max(self.watermark, loaded.last)
+        return Read(merged([self._of_segments, bare]), max(upto, loaded.last), waiting, loaded.refused, left_out, embedded)
 
     def _items(self, changes: Sequence[Change]) -> list[StoredItem]:
         """The items of `changes` as they are now; what was read for the same change before is not read again."""

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from recommender.v1 import types_pb2 as recommender_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1crecommender/v1/catalog.proto\x12\x0erecommender.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1arecommender/v1/types.proto\"9\n\x12UpsertItemsRequest\x12#\n\x05items\x18\x01 \x03(\x0b\x32\x14.recommender.v1.Item\"\x94\x01\n\x0cUpsertResult\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.recommender.v1.UpsertStatus\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x18\n\x10\x61waits_embedding\x18\x05 \x01(\x08\x12\x1a\n\x0e\x61waits_reindex\x18\x04 \x01(\x08\x42\x02\x18\x01\"R\n\x13UpsertItemsResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.recommender.v1.UpsertResult\x12\x0c\n\x04note\x18\x02 \x01(\t\"#\n\x0fGetItemsRequest\x12\x10\n\x08item_ids\x18\x01 \x03(\t\"\x8a\x01\n\nStoredItem\x12\"\n\x04item\x18\x01 \x01(\x0b\x32\x14.recommender.v1.Item\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.recommender.v1.ItemState\x12.\n\nupdated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"W\n\x10GetItemsResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.StoredItem\x12\x18\n\x10unknown_item_ids\x18\x02 \x03(\t\"M\n\x0fSetStateRequest\x12\x10\n\x08item_ids\x18\x01 \x03(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.recommender.v1.ItemState\"=\n\x10SetStateResponse\x12\x0f\n\x07\x63hanged\x18\x01 \x01(\x05\x12\x18\n\x10unknown_item_ids\x18\x02 \x03(\t\"&\n\x12\x44\x65leteItemsRequest\x12\x10\n\x08item_ids\x18\x01 \x03(\t\"@\n\x13\x44\x65leteItemsResponse\x12\x0f\n\x07\x64\x65leted\x18\x01 \x01(\x05\x12\x18\n\x10unknown_item_ids\x18\x02 \x03(\t*\x9c\x01\n\x0cUpsertStatus\x12\x1d\n\x19UPSERT_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15UPSERT_STATUS_CREATED\x10\x01\x12\x19\n\x15UPSERT_STATUS_UPDATED\x10\x02\x12\x1b\n\x17UPSERT_STATUS_UNCHANGED\x10\x03\x12\x1a\n\x16UPSERT_STATUS_REJECTED\x10\x04\x32\xde\x02\n\x0e\x43\x61talogService\x12V\n\x0bUpsertItems\x12\".recommender.v1.UpsertItemsRequest\x1a#.recommender.v1.UpsertItemsResponse\x12M\n\x08GetItems\x12\x1f.recommender.v1.GetItemsRequest\x1a .recommender.v1.GetItemsResponse\x12M\n\x08SetState\x12\x1f.recommender.v1.SetStateRequest\x1a .recommender.v1.SetStateResponse\x12V\n\x0b\x44\x65leteItems\x12\".recommender.v1.DeleteItemsRequest\x1a#.recommender.v1.DeleteItemsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1crecommender/v1/catalog.proto\x12\x0erecommender.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1arecommender/v1/types.proto\"9\n\x12UpsertItemsRequest\x12#\n\x05items\x18\x01 \x03(\x0b\x32\x14.recommender.v1.Item\"\x94\x01\n\x0cUpsertResult\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.recommender.v1.UpsertStatus\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x18\n\x10\x61waits_embedding\x18\x05 \x01(\x08\x12\x1a\n\x0e\x61waits_reindex\x18\x04 \x01(\x08\x42\x02\x18\x01\"R\n\x13UpsertItemsResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.recommender.v1.UpsertResult\x12\x0c\n\x04note\x18\x02 \x01(\t\"#\n\x0fGetItemsRequest\x12\x10\n\x08item_ids\x18\x01 \x03(\t\"\x99\x01\n\nStoredItem\x12\"\n\x04item\x18\x01 \x01(\x0b\x32\x14.recommender.v1.Item\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.recommender.v1.ItemState\x12.\n\nupdated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05ready\x18\x04 \x01(\x08\"W\n\x10GetItemsResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.StoredItem\x12\x18\n\x10unknown_item_ids\x18\x02 \x03(\t\"M\n\x0fSetStateRequest\x12\x10\n\x08item_ids\x18\x01 \x03(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.recommender.v1.ItemState\"=\n\x10SetStateResponse\x12\x0f\n\x07\x63hanged\x18\x01 \x01(\x05\x12\x18\n\x10unknown_item_ids\x18\x02 \x03(\t\"&\n\x12\x44\x65leteItemsRequest\x12\x10\n\x08item_ids\x18\x01 \x03(\t\"@\n\x13\x44\x65leteItemsResponse\x12\x0f\n\x07\x64\x65leted\x18\x01 \x01(\x05\x12\x18\n\x10unknown_item_ids\x18\x02 \x03(\t*\x9c\x01\n\x0cUpsertStatus\x12\x1d\n\x19UPSERT_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15UPSERT_STATUS_CREATED\x10\x01\x12\x19\n\x15UPSERT_STATUS_UPDATED\x10\x02\x12\x1b\n\x17UPSERT_STATUS_UNCHANGED\x10\x03\x12\x1a\n\x16UPSERT_STATUS_REJECTED\x10\x04\x32\xde\x02\n\x0e\x43\x61talogService\x12V\n\x0bUpsertItems\x12\".recommender.v1.UpsertItemsRequest\x1a#.recommender.v1.UpsertItemsResponse\x12M\n\x08GetItems\x12\x1f.recommender.v1.GetItemsRequest\x1a .recommender.v1.GetItemsResponse\x12M\n\x08SetState\x12\x1f.recommender.v1.SetStateRequest\x1a .recommender.v1.SetStateResponse\x12V\n\x0b\x44\x65leteItems\x12\".recommender.v1.DeleteItemsRequest\x1a#.recommender.v1.DeleteItemsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_UPSERTRESULT'].fields_by_name['awaits_reindex']._loaded_options = None
   _globals['_UPSERTRESULT'].fields_by_name['awaits_reindex']._serialized_options = b'\030\001'
-  _globals['_UPSERTSTATUS']._serialized_start=919
-  _globals['_UPSERTSTATUS']._serialized_end=1075
+  _globals['_UPSERTSTATUS']._serialized_start=934
+  _globals['_UPSERTSTATUS']._serialized_end=1090
   _globals['_UPSERTITEMSREQUEST']._serialized_start=109
   _globals['_UPSERTITEMSREQUEST']._serialized_end=166
   _globals['_UPSERTRESULT']._serialized_start=169
@@ -46,17 +46,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETITEMSREQUEST']._serialized_start=403
   _globals['_GETITEMSREQUEST']._serialized_end=438
   _globals['_STOREDITEM']._serialized_start=441
-  _globals['_STOREDITEM']._serialized_end=579
-  _globals['_GETITEMSRESPONSE']._serialized_start=581
-  _globals['_GETITEMSRESPONSE']._serialized_end=668
-  _globals['_SETSTATEREQUEST']._serialized_start=670
-  _globals['_SETSTATEREQUEST']._serialized_end=747
-  _globals['_SETSTATERESPONSE']._serialized_start=749
-  _globals['_SETSTATERESPONSE']._serialized_end=810
-  _globals['_DELETEITEMSREQUEST']._serialized_start=812
-  _globals['_DELETEITEMSREQUEST']._serialized_end=850
-  _globals['_DELETEITEMSRESPONSE']._serialized_start=852
-  _globals['_DELETEITEMSRESPONSE']._serialized_end=916
-  _globals['_CATALOGSERVICE']._serialized_start=1078
-  _globals['_CATALOGSERVICE']._serialized_end=1428
+  _globals['_STOREDITEM']._serialized_end=594
+  _globals['_GETITEMSRESPONSE']._serialized_start=596
+  _globals['_GETITEMSRESPONSE']._serialized_end=683
+  _globals['_SETSTATEREQUEST']._serialized_start=685
+  _globals['_SETSTATEREQUEST']._serialized_end=762
+  _globals['_SETSTATERESPONSE']._serialized_start=764
+  _globals['_SETSTATERESPONSE']._serialized_end=825
+  _globals['_DELETEITEMSREQUEST']._serialized_start=827
+  _globals['_DELETEITEMSREQUEST']._serialized_end=865
+  _globals['_DELETEITEMSRESPONSE']._serialized_start=867
+  _globals['_DELETEITEMSRESPONSE']._serialized_end=931
+  _globals['_CATALOGSERVICE']._serialized_start=1093
+  _globals['_CATALOGSERVICE']._serialized_end=1443
 # @@protoc_insertion_point(module_scope)

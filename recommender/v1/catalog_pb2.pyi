@@ -191,8 +191,14 @@ class StoredItem(_message.Message):
     ITEM_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    READY_FIELD_NUMBER: _builtins.int
     state: _types_pb2.ItemState.ValueType
     """Whether it may be shown."""
+    ready: _builtins.bool
+    """Whether the feeds of the server that answers know this version by all that it says: an item that has words, once
+    `recommender watch` or a build has embedded them. False where no generation is active. Whether it may be shown is told by
+    its state and its times.
+    """
     @_builtins.property
     def item(self) -> _types_pb2.Item:
         """The item."""
@@ -207,10 +213,11 @@ class StoredItem(_message.Message):
         item: _types_pb2.Item | None = ...,
         state: _types_pb2.ItemState.ValueType = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        ready: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "state", b"state", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "ready", b"ready", "state", b"state", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

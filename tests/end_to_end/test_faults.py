@@ -6,21 +6,12 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 from faults import NAMES, run
+from ports import free_ports
 from worlds import FILMS, World, film_id
-
-
-def free_ports(count: int) -> tuple[int, ...]:
-    with ExitStack() as opened:
-        sockets = [opened.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return tuple(each.getsockname()[1] for each in sockets)
 
 
 def test_killed_at_random_points_a_deployment_loses_nothing_and_serves_on(fresh_world: Callable[[], World], model: Path) -> None:

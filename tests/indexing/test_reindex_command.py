@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from worlds import NOW
 
-from indexing.command import REFUSED, UNCHANGED, reindex
+from indexing.command import FILES_REFUSED, REFUSED, UNCHANGED, reindex
 from recommender.cli import FAILED, INTERRUPTED, LOCKED, run
 from recommender.generation import Generations, Manifest
 from recommender.generation.writer_lock import writer_lock
@@ -78,6 +78,7 @@ def test_the_report_holds_the_manifest_and_what_became_of_it(
         "cached",
         "latencies",
         "pruned",
+        "imported",
     }
     assert (report["outcome"], report["activated"], report["forced"], report["message"]) == ("published", True, "", "")
     assert (report["embedded"], report["cached"], report["pruned"]) == (0, 0, [])
@@ -229,4 +230,4 @@ def test_every_exit_code_stands_in_the_help_and_in_readme() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     table = {int(code) for code in re.findall(r"^\| `(\d+)` \| ", readme, re.MULTILINE)}
     said = {int(code) for code in re.findall(r"\b(\d+) [a-z]", shown[shown.index("Exit status") :].split("\n\n")[0])}
-    assert said == table == {0, FAILED, 2, REFUSED, UNCHANGED, LOCKED, INTERRUPTED}
+    assert said == table == {0, FAILED, 2, REFUSED, UNCHANGED, FILES_REFUSED, LOCKED, INTERRUPTED}

@@ -123,7 +123,8 @@ def test_where_the_store_is_reaches_the_log_and_not_the_client(world: World, ser
         live.act("comedy-00", user="ann")
 
     for caught in (unread, unwritten):
-        assert str(caught.value) == "the store cannot be written or read now; what was acknowledged before is safe"
+        why = "its disk is full, read-only, failing or away; what was acknowledged before is safe"
+        assert str(caught.value) == f"the store cannot be written or opened now: {why}"
     records = [record for record in caplog.records if record.message == "store failed"]
     assert {record.__dict__["method"] for record in records} == {"GetFeed", "RecordEvents"}
     assert all(str(world.data / "store.sqlite") in record.__dict__["why"] for record in records)

@@ -180,3 +180,43 @@ def test_two_streams_that_bring_the_same_events_count_each_once(live: Deployment
     for sender in senders:
         sender.join(timeout=60)
     assert sum(accepted) == events_of(world) == 60
+
+
+def test_a_stream_that_waits_for_a_batch_does_not_hold_up_the_end_of_a_server(
+    live: Deployment, serve: Serve, channel: grpc.Channel
+) -> None:
+    patient = serve(grace_s=600)
+    with grpc.insecure_channel(patient.server.addresses.listen) as opened:
+        sender = Sender(opened)
+        assert sender.sent([click("before")]).accepted == 1
+        stopping = threading.Thread(target=patient.server.stop)
+        stopping.start()
+        with pytest.raises(grpc.RpcError) as ended:
+            next(sender.call)
+        stopping.join(60)
+
+    assert not stopping.is_alive()
+    assert ended.value.code() is grpc.StatusCode.UNAVAILABLE  # type: ignore[attr-defined]
+    assert "what was answered before is done" in str(ended.value.details())  # type: ignore[attr-defined]
+    assert Sender(channel).sent([click("before"), click("after")]).duplicates == 1
+
+
+def test_a_stream_of_the_client_goes_on_by_the_server_that_comes_after_the_one_that_stops(serve: Serve, world: World) -> None:
+    first = serve()
+    address = first.server.addresses.listen
+    held = threading.Event()
+
+    def batches() -> Iterator[list[Event]]:
+        yield from batches_of(3)
+        held.wait(60)
+        yield [click("last")]
+
+    with Client(address, timeout_s=20) as client:
+        answers = client.record_stream(batches())
+        # The client takes batches ahead, and so waits for the fourth before it gives the second answer.
+        begun = threading.Thread(target=lambda: (first.server.stop(), serve(listen=address), held.set()))
+        begun.start()
+        assert [answer.accepted + answer.duplicates for answer in answers] == [3, 3, 3, 1]
+        begun.join(60)
+    with world.open() as store:
+        assert store.counts().events == 10

@@ -9,14 +9,18 @@ import numpy.typing as npt
 
 from recommender.best import best_places
 from recommender.overlay.overlay import Overlay
+from recommender.overlay.overlay_kernels import count_below, to_compare
 from recommender.read_only import read_only
 from recommender.sources import Past
 from recommender.sources.content import NO_NUMBER, ContentSource, Interests, past_vectors
 from recommender.sources.interest_kernels import scored
-from recommender.sources.source import NO_OPINION, Floats, Mask, Rows
+from recommender.sources.source import Floats, Mask, Rows
 
-PROPOSED = 100
-"""Changed items that are proposed for a history, at the most."""
+PROPOSED = 30
+"""Changed items that are proposed for a history, at the most: a page of them."""
+COMPARED = 256
+"""Changed items that a history is compared with, at the most, so that no number of them makes feeds slow."""
+NONE_LENT = np.zeros(0, dtype=np.float32)
 
 
 class OverlaidContent(ContentSource):
@@ -73,6 +77,13 @@ class OverlaidContent(ContentSource):
             near[at] = self._lists.of(self, int(past.numbers[at]), int(places[at]))
         return read_only(near), np.arange(len(past), dtype=np.int32)
 
+    def compared(self, history: Rows, allowed: Mask) -> Rows:
+        """Places among what has `changed` that a `history` is compared with: what is `allowed`, up to `COMPARED`."""
+        overlay, rows = self.overlay, self.changed[0]
+        if len(rows) <= COMPARED:
+            return to_compare(rows, allowed, NONE_LENT, overlay.n, COMPARED)
+        return to_compare(rows, allowed, overlay.lent_by(history, np.ones(len(history), dtype=np.float32)), overlay.n, COMPARED)
+
     def prepare(self, past: Past, now: int) -> OverlaidInterests:
         """Find the interests of the history."""
         return OverlaidInterests(self, past)
@@ -122,12 +133,18 @@ class OverlaidInterests(Interests):
         return super().further(allowed[: self._overlaid.overlay.n], limit)
 
     def newer(self, allowed: Mask, limit: int) -> Rows:
-        """Of what is new or was reworded the `allowed` rows that fit best, `PROPOSED` at the most."""
+        """Of what is new or was reworded the `allowed` rows that fit best, `PROPOSED` at the most.
+
+        Where there are more than `COMPARED`, those are looked at which borrow from the history's items, since they are near to these, and
+        then the newest.
+        """
+        if not len(self.vectors):
+            return np.zeros(0, dtype=np.int32)
         rows, places = self._overlaid.changed
-        may = allowed[rows]
-        rows, places = rows[may], places[may]
-        if not len(self.vectors) or not len(rows):
-            return rows[:0]
+        chosen = self._overlaid.compared(self._past.rows, allowed)
+        if not len(chosen):
+            return chosen
+        rows, places = rows[chosen], places[chosen]
         scores = self._fits(places)
         best = best_places(scores, min(limit, PROPOSED))
         return rows[best[scores[best] > 0]]
@@ -137,11 +154,13 @@ class OverlaidInterests(Interests):
         overlay = self._overlaid.overlay
         if not len(self.vectors) or overlay.leaves(rows):
             return super().score(rows)
-        places = overlay.places(rows)
-        same = places < 0
-        made = np.full(len(rows), NO_OPINION)
-        made[same] = super().score(rows[same])
-        made[~same] = self._fits(places[~same])
+        count = count_below(rows, overlay.n)
+        made = np.empty(len(rows), dtype=np.float32)
+        made[:count], made[count:] = super().score(rows[:count]), self._fits(overlay.added[rows[count:] - overlay.n])
+        if len(overlay.revised_rows):
+            places = overlay.places(rows[:count])
+            changed = np.flatnonzero(places >= 0)
+            made[changed] = self._fits(places[changed])
         return made
 
     def _fits(self, places: Rows) -> Floats:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
 from recommender.feeds import SourceName
-from recommender.halves import Halves
 from recommender.overlay.overlay import Overlay
-from recommender.overlay.overlay_kernels import all_below, lent_by, lent_to
-from recommender.read_only import read_only
-from recommender.segments import Loans
+from recommender.overlay.overlay_kernels import all_below, count_below, lent_by
 from recommender.sources import NO_OPINION, Past, Scorer, Source, TransferSource
 from recommender.sources.source import Causes, Floats, Mask, Rows
 from recommender.sources.transfer import Lent
@@ -70,9 +65,9 @@ class Known:
 
     def score(self, rows: Rows) -> Floats:
         """See `Scorer`; of `rows` that ascend, as those of a pool do."""
-        if not len(rows) or rows[-1] < self._n:
+        count = count_below(rows, self._n)
+        if count == len(rows):
             return self._scorer.score(rows)
-        count = int(rows.searchsorted(self._n))
         made = np.empty(len(rows), dtype=np.float32)
         made[:count], made[count:] = self._scorer.score(rows[:count]), self._of_newer(rows[count:])
         return made
@@ -98,53 +93,26 @@ class Known:
         return Causes.none(len(rows))
 
 
-class Borrowing(NamedTuple):
-    """What is lent to the m items that an overlay adds, by lender, as `lent_to` takes it."""
-
-    lenders: Rows
-    starts: Rows
-    items: Rows
-    weights: Halves
-
-    @classmethod
-    def of(cls, loans: Loans, n: int) -> Borrowing:
-        """The `loans` of n items to m others."""
-        items, places = np.nonzero((loans.lenders >= 0) & (loans.lenders < n))
-        lenders = loans.lenders[items, places]
-        order = np.argsort(lenders, kind="stable")
-        each, starts = np.unique(lenders[order], return_index=True)
-        ends, borrowers = np.append(starts, len(order)).astype(np.int32), items[order].astype(np.int32)
-        return cls(read_only(each), read_only(ends), read_only(borrowers), read_only(loans.weights[items, places][order]))
-
-
 class BorrowedTransfer(OfGeneration):
     """The transfer `source` of n items, which lends to those that an `overlay` adds as well."""
 
     def __init__(self, source: TransferSource, overlay: Overlay) -> None:
         super().__init__(source, overlay.n)
-        self.m = overlay.m
-        loans = overlay.delta.loans.at(overlay.added)
-        self.loans = Loans(read_only(loans.lenders), read_only(loans.weights))
-
-    @cached_property
-    def borrowing(self) -> Borrowing:
-        """What is lent to the added items."""
-        return Borrowing.of(self.loans, self.n)
+        self.overlay = overlay
 
     def over(self, scorer: Scorer, places: Rows | None) -> Scorer:
         """See `OfGeneration`."""
         assert isinstance(scorer, Lent)
-        return Borrowed(self, scorer, places) if len(self.borrowing.lenders) else Known(scorer, self.n, places)
+        return Borrowed(self.overlay, scorer, places) if len(self.overlay.borrowing.lenders) else Known(scorer, self.n, places)
 
 
 class Borrowed(Known):
     """The transfer source under an overlay, made ready for a history."""
 
-    def __init__(self, source: BorrowedTransfer, scorer: Lent, places: Rows | None) -> None:
-        super().__init__(scorer, source.n, places)
-        self._loans, self._lent = source.loans, scorer
-        rows, strengths = scorer.lending
-        self._sums = lent_to(rows, strengths, *source.borrowing, m=source.m)
+    def __init__(self, overlay: Overlay, scorer: Lent, places: Rows | None) -> None:
+        super().__init__(scorer, overlay.n, places)
+        self._loans, self._lent = overlay.loans, scorer
+        self._sums = overlay.lent_by(*scorer.lending)
 
     def candidates(self, allowed: Mask, limit: int) -> Rows:
         """See `Scorer`."""

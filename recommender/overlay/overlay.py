@@ -10,8 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.generation.catalogue import Catalogue
-from recommender.overlay.overlay_kernels import all_as_built, places_of, put_changed
+from recommender.overlay.borrowing import Borrowing
+from recommender.overlay.overlay_kernels import all_as_built, lent_to, places_of, put_changed
+from recommender.read_only import read_only
 from recommender.segments.delta import Delta
+from recommender.segments.loans import Loans
 
 Value = TypeVar("Value", bound=np.generic)
 Rows = npt.NDArray[np.int32]
@@ -58,6 +61,21 @@ class Overlay:
     def has_vector(self) -> Mask:
         """Which of the added items have a vector, shape (m,)."""
         return self.delta.has_vector[self.added]
+
+    @cached_property
+    def loans(self) -> Loans:
+        """What is lent to the added items, a line for each."""
+        loans = self.delta.loans.at(self.added)
+        return Loans(read_only(loans.lenders), read_only(loans.weights))
+
+    @cached_property
+    def borrowing(self) -> Borrowing:
+        """The same by lender."""
+        return Borrowing.of(self.loans, self.n)
+
+    def lent_by(self, rows: Rows, strengths: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """What `rows` lend to each added item by their `strengths`, both of shape (l,): shape (m,)."""
+        return lent_to(rows, strengths, *self.borrowing, m=self.m)
 
     def places(self, rows: npt.NDArray[np.integer]) -> Rows:
         """Where the delta has the items of `rows`, shape (r,), 0 to n + m − 1: rows of it, the same shape; -1 for what did not change."""

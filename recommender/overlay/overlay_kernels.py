@@ -38,6 +38,19 @@ def all_below(rows: Rows, n: int) -> bool:
 
 
 @compiled
+def count_below(rows: Rows, n: int) -> int:
+    """How many of `rows`, ascending, are those of a generation of `n` items."""
+    low, high = 0, len(rows)
+    while low < high:
+        middle = (low + high) // 2
+        if rows[middle] < n:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@compiled
 def all_as_built(rows: Rows, n: int, revised_rows: Rows) -> bool:
     """Whether all `rows` are those of a generation of `n` items, and none is among `revised_rows`, ascending."""
     place = 0
@@ -119,3 +132,25 @@ def lent_by(rows: Rows, wanted: Rows, lenders: Rows, weights: Halves) -> Floats:
                 if line[place] >= 0 and rows[at] == line[place]:
                     lent[at, item] += single(weights[wanted[item], place])
     return lent
+
+
+@compiled
+def to_compare(rows: Rows, allowed: Mask, lent: Floats, n: int, most: int) -> Rows:
+    """Places of up to `most` of the `rows` that are `allowed`: first those of items from n on to which something is `lent`, shape (m,), or
+    nothing for none, and then others, the last ones first of both."""
+    chosen, others = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32)
+    count, left = 0, 0
+    for place in range(len(rows) - 1, -1, -1):
+        row = rows[place]
+        if count == most:
+            break
+        if allowed[row]:
+            if row >= n and row - n < len(lent) and lent[row - n] > 0:
+                chosen[count] = place
+                count += 1
+            elif left < most:
+                others[left] = place
+                left += 1
+    further = min(left, most - count)
+    chosen[count : count + further] = others[:further]
+    return chosen[: count + further]

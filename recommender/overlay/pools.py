@@ -64,7 +64,7 @@ class OverlaidPools(Pools):
         weight = self._weights(query, past, learned=True)[CONTENT]
         content = self.content.prepare(past, 0)
         rows = content.newer(allowed, query.size)
-        rows = rows[~np.isin(rows, found.rows)]
+        rows = np.sort(rows[~np.isin(rows, found.rows)])
         if self._blend is None or not len(rows):
             return found
         scores = content.score(rows) / self._blend.scales[CONTENT] * weight

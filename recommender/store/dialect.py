@@ -8,9 +8,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Dialect:
     """`integer`, `real` and `blob`: the types of 64-bit integers, of doubles and of bytes. `by_change`: what follows `FROM items` where
-    the index of changes is to be read instead of the items. `row_bytes`: about what a row takes beside its values and what SQLite takes.
-    `before_dropping` and `after_dropping`: what is said around the dropping of
-    a table, so that it waits for nobody's long read."""
+    the index of changes is to be read instead of the items. `row_bytes`: about how many bytes more than in SQLite a row takes.
+    `before_dropping` and `after_dropping`: what is said around the dropping of a table, so that it waits for nobody's long read."""
 
     integer: str
     real: str

@@ -55,6 +55,7 @@ BENCH_SHORT_HELPS = MappingProxyType(
         "search": "Measure how many of the nearest vectors a search finds, and what it costs.",
         "results": "Run all benchmarks and write what they reached beside what they should.",
         "build": "Measure a nightly build: what each stage takes, what it leaves on disk, and everybody's feed made from it.",
+        "retention": "Show how large a store grows under the rules of retention, on simulated days of the same volume.",
     }
 )
 """One line on each sub-command of `recommender bench`."""

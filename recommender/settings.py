@@ -35,7 +35,9 @@ class Settings(BaseSettings):
     )
     placements: Path | None = Field(default=None, description="TOML file of placements; without it there is one, home, with the defaults.")
     listen: str = Field(default="127.0.0.1:50051", description="Address of the feed and event services, for front ends.")
-    admin_listen: str = Field(default="127.0.0.1:50052", description="Address of the catalogue and generation services, for operators.")
+    admin_listen: str = Field(
+        default="127.0.0.1:50052", description="Address of the services for operators: catalogue, generations, retention."
+    )
     metrics_listen: str = Field(default="127.0.0.1:9464", description="Address of the Prometheus metrics over HTTP.")
     threads: int = Field(default=8, ge=2, le=256, description="Calls worked on at once, of feeds, of events and of others each.")
     wait_s: float = Field(

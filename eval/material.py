@@ -52,6 +52,9 @@ def from_store(where: Path | str, report: Reporter) -> Material:
         people = dict(store.subjects())
     if not len(snapshot.events):
         raise InvalidInput("events", "none", "a store with events; add some with `recommender import events FILE`")
+    # Events outlive a session that nobody came back to.
+    nameless = set(np.unique(snapshot.events.person).tolist()) - people.keys()
+    people |= {number: Subject.session(f"forgotten-{number}") for number in sorted(nameless)}
     return Material("store", snapshot.items, snapshot.catalogue, snapshot.events, order_of(snapshot.events), people)
 
 

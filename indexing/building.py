@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,8 +25,9 @@ from recommender.generation.build_progress import BuildState, StageTook
 from recommender.generation.writer_lock import writer_lock
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
+from recommender.retention import Expired, Rules, apply
 from recommender.settings import Settings
-from recommender.store import open_store
+from recommender.store import Store, open_store
 
 LIBRARIES = ("numpy", "scipy", "faiss-cpu", "implicit", "lightgbm", "pyarrow", "torch", "sentence-transformers", "transformers")
 
@@ -62,6 +63,8 @@ def reindex(
     resume: bool = False,
     if_changed: bool = False,
     files: Files = NO_FILES,
+    keep_expired: bool = False,
+    on_expired: Callable[[Expired], None] = lambda expired: None,
 ) -> Outcome:
     """Build a generation from the store and publish it; the rows of `files` are imported into the store first.
 
@@ -73,6 +76,10 @@ def reindex(
     otherwise. With `if_changed` nothing is built where the active generation is of the same settings and of the store as it is, with
     what files brought.
 
+    In the end what has expired goes, unless `keep_expired`; also where nothing was built, and not after a failure, which a resumed build
+    shall find the store as it was. `on_expired` hears of it. The build is published by then: where letting go fails, that is told, and done
+    the next time.
+
     Raises `Locked` when another build is running, `Unchanged` as said, `ImportRefused` for files that cannot be read or have too many bad
     rows, `InvalidInput` for an empty catalogue, and what opening the store raises.
     """
@@ -81,6 +88,11 @@ def reindex(
     # The store first: a mistyped folder must not be made by taking a lock in it.
     with open_store(settings.store_place, create=bool(files.items)) as store, writer_lock(root, now=now):
         followed = Followed(root, report, now=now)
+
+        def expire() -> None:
+            if not keep_expired:
+                on_expired(_expired(store, generations, Rules.of(settings), followed, now))
+
         try:
             generations.sweep()
             identity = files.identity()
@@ -101,6 +113,7 @@ def reindex(
                 outcome = replace(_built(making, generations, now=now, keep=keep, force=force), imported=imported)
         except Unchanged as error:
             followed.ended(BuildState.UNCHANGED, generation=error.generation_id, message=str(error))
+            expire()
             raise
         except BaseException as error:
             followed.ended(BuildState.FAILED, message=str(error) if isinstance(error, RecommenderError) else type(error).__name__)
@@ -108,7 +121,23 @@ def reindex(
         state = BuildState.PUBLISHED if outcome.activated else BuildState.REFUSED
         failed = "; ".join(f"{check.name}: {check.message}" for check in outcome.manifest.checks if not check.passed)
         followed.ended(state, generation=outcome.manifest.id, message=failed)
+        expire()
         return outcome
+
+
+def _expired(store: Store, generations: Generations, rules: Rules, followed: Followed, now: datetime) -> Expired:
+    """Let go what has expired; how far that came where it fails."""
+    try:
+        expired = apply(store, generations, rules, now=now)
+    except RecommenderError as error:
+        followed.tell(f"what has expired could not all be let go: {error}")
+        return Expired((), (str(error),), complete=False)
+    for each in expired.expiring:
+        if each.count:
+            followed.tell(f"expired: {each.count:,} {each.rule}, about {each.bytes / 1e6:,.1f} MB")
+    for note in expired.notes:
+        followed.tell(note)
+    return expired
 
 
 @contextmanager

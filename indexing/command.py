@@ -7,7 +7,7 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -17,6 +17,9 @@ from recommender.judging.comparison import comparison_table
 from recommender.placements import Placements, load_placements
 from recommender.profile import load_build_settings
 from recommender.settings import load_settings
+
+if TYPE_CHECKING:
+    from recommender.retention import Expired
 
 REFUSED, UNCHANGED, FILES_REFUSED = 3, 4, 5
 """Exit codes beside those of all commands."""
@@ -36,6 +39,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--if-changed", is_flag=True, help="Build nothing where neither settings nor store have changed since the active generation.")
 @click.option("--items", "item_files", multiple=True, metavar="FILE", type=_FILE, help="Import these items first; may be repeated.")
 @click.option("--events", "event_files", multiple=True, metavar="FILE", type=_FILE, help="Import these events first; may be repeated.")
+@click.option("--keep-expired", is_flag=True, help="Let nothing go in the end that has expired by the settings.")
 @click.option("--json", "json_report", type=click.Path(path_type=Path), help="Also write the report as JSON to this file.")
 def reindex(
     data: Path | None,
@@ -48,6 +52,7 @@ def reindex(
     if_changed: bool,
     item_files: tuple[Path, ...],
     event_files: tuple[Path, ...],
+    keep_expired: bool,
     json_report: Path | None,
 ) -> None:
     """Build a generation from the store, judge it on held-out time, and publish it.
@@ -62,6 +67,8 @@ def reindex(
     A build may be killed at any point, and the active generation serves on. What its finished stages made is kept until the next
     build, which goes on with it when --resume is given: as of the time and the point of the store at which the killed one began. Without
     --resume, or where settings, placement, libraries or the active generation are others now, it says so and begins anew.
+
+    In the end what has expired by the settings goes, as `recommender store retention` shows it.
     """
     # Torch and BLAS threads that spin while they wait starve each other on small machines.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -82,13 +89,23 @@ def reindex(
         raise click.UsageError(str(error)) from error
     known = load_placements(settings.placements) if settings.placements else Placements.default()
 
+    expired: list[Expired] = []
+
     def write(report: dict[str, Any]) -> None:
         if json_report is not None:
-            json_report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+            retained = {"retention": expired[0].as_json() if expired else None}
+            json_report.write_text(json.dumps(report | retained, indent=2) + "\n", encoding="utf-8")
 
-    asked: Any = {"keep": keep, "force": force, "resume": resume, "if_changed": if_changed, "files": files}
+    asked: Any = {
+        "keep": keep,
+        "force": force,
+        "resume": resume,
+        "if_changed": if_changed,
+        "files": files,
+        "keep_expired": keep_expired,
+    }
     try:
-        outcome = run(settings, build, known.get(""), reporter(sys.stderr), now=datetime.now(UTC), **asked)
+        outcome = run(settings, build, known.get(""), reporter(sys.stderr), now=datetime.now(UTC), on_expired=expired.append, **asked)
     except Unchanged as error:
         write(report_of_failure(error))
         click.echo(str(error))

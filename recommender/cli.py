@@ -32,7 +32,7 @@ SHORT_HELPS = MappingProxyType(
         "watch": "Embed new and changed items within seconds and hand them to the servers.",
         "generations": "List, show, compare, activate, roll back, verify and prune generations.",
         "placements": "Check and show placement files.",
-        "store": "Make, upgrade and look into the store.",
+        "store": "Make, upgrade, look into and clear the store.",
         "serve": "Serve feeds over gRPC until SIGTERM or SIGINT; then finish what is running and exit with 0.",
         "health": "Ask a running server whether it serves; exit status 0 if it does.",
         "feed": "Ask a running server for a feed and print it.",
@@ -56,6 +56,7 @@ BENCH_SHORT_HELPS = MappingProxyType(
         "live": "Measure how soon new items can be recommended, and whether hidden ones are gone.",
         "results": "Run all benchmarks and write what they reached beside what they should.",
         "build": "Measure a nightly build: what each stage takes, what it leaves on disk, and everybody's feed made from it.",
+        "retention": "Show how large a store grows under the rules of retention, on simulated days of the same volume.",
     }
 )
 """One line on each sub-command of `recommender bench`."""

@@ -35,7 +35,9 @@ class Settings(BaseSettings):
     )
     placements: Path | None = Field(default=None, description="TOML file of placements; without it there is one, home, with the defaults.")
     listen: str = Field(default="127.0.0.1:50051", description="Address of the feed and event services, for front ends.")
-    admin_listen: str = Field(default="127.0.0.1:50052", description="Address of the catalogue and generation services, for operators.")
+    admin_listen: str = Field(
+        default="127.0.0.1:50052", description="Address of the services for operators: catalogue, generations, retention."
+    )
     metrics_listen: str = Field(default="127.0.0.1:9464", description="Address of the Prometheus metrics over HTTP.")
     threads: int = Field(default=8, ge=2, le=256, description="Calls worked on at once, of feeds, of events and of others each.")
     wait_s: float = Field(
@@ -64,6 +66,36 @@ class Settings(BaseSettings):
         default=365, ge=1, le=36_500, description="Days that an event may be late when it comes over the network; imports take older ones."
     )
     dedup_days: int = Field(default=14, ge=1, le=90, description="Days within which an event id is recognised whatever its time.")
+    event_days: int = Field(
+        default=400,
+        ge=0,
+        le=36_500,
+        description="Days that events are kept, counted back from the newest; not below dedup_days; 0 keeps them for ever.",
+    )
+    least_events: int = Field(
+        default=1_000_000,
+        ge=0,
+        le=10**12,
+        description="Events that are kept however old they are, in whole days, so that a build has enough to learn from.",
+    )
+    session_days: int = Field(
+        default=90,
+        ge=0,
+        le=36_500,
+        description="Days, counted back from the newest event, after which a session that nobody came back to goes; 0 keeps all.",
+    )
+    decision_days: int = Field(
+        default=30,
+        ge=0,
+        le=36_500,
+        description="Days that the served log is kept, counted back from its newest; 0 keeps it for ever.",
+    )
+    refused_days: int = Field(
+        default=14, ge=0, le=36_500, description="Days that a generation which its gate refused is kept for inspection; 0 sets no limit."
+    )
+    unfinished_days: int = Field(
+        default=7, ge=0, le=36_500, description="Days that what a killed build left is kept to be gone on with; 0 sets no limit."
+    )
     decisions_queue: int = Field(
         default=10_000, ge=1, le=1_000_000, description="Served records that may wait to be written before more are dropped and counted."
     )
@@ -133,4 +165,7 @@ def load_settings(**flags: object) -> Settings:
         raise InvalidInput(f"{ENVIRONMENT_PREFIX}CONFIG: {config}", str(error), "a TOML file of settings") from error
     # A setting that is a secret is checked here, since pydantic's errors quote what was given.
     _ = settings.store_place
+    if 0 < settings.event_days < settings.dedup_days:
+        allowed = f"0 for ever, or {settings.dedup_days} (dedup_days) or more: an id is recognised only where its event is kept"
+        raise InvalidInput("setting event_days", settings.event_days, allowed)
     return settings

@@ -17,10 +17,11 @@ import faiss
 from recommender.events import Consent
 from recommender.generation import Generations
 from recommender.placements import Placements, load_placements
+from recommender.retention import Rules
 from recommender.settings import Settings
 from recommender.store import Store, open_store, store_exists
 from recommender.tokens import TokenSigner
-from recommender.v1 import catalog_pb2_grpc, event_pb2_grpc, generation_pb2_grpc
+from recommender.v1 import catalog_pb2_grpc, event_pb2_grpc, generation_pb2_grpc, retention_pb2_grpc
 from server.addresses import Address
 from server.bench.floor import FLOOR, add_floor
 from server.catalog_service import CatalogService
@@ -37,6 +38,7 @@ from server.listeners import Listener
 from server.live import Live
 from server.logs import LOGGER_NAME
 from server.metrics import Metrics, MetricsPage
+from server.retention_service import RetentionService
 from server.streams import StreamLimit
 from server.token_keys import parse_keys
 from server.warming import warm_filters
@@ -46,6 +48,7 @@ _LOG = logging.getLogger(LOGGER_NAME)
 EVENT = "recommender.v1.EventService"
 CATALOG = "recommender.v1.CatalogService"
 GENERATION = "recommender.v1.GenerationService"
+RETENTION = "recommender.v1.RetentionService"
 
 FRONT_MESSAGE_BYTES = 8 * 2**20
 ADMIN_MESSAGE_BYTES = 256 * 2**20
@@ -136,6 +139,7 @@ class Server:
         events = EventService(store, signer, self.metrics, consent_default, now, late=timedelta(days=settings.late_days))
         catalogue = CatalogService(store, self.live, now)
         builds = GenerationService(generations, self.live, now)
+        retention = RetentionService(store, generations, Rules.of(settings), now)
         streams = max(1, settings.threads // STREAM_SHARE)
         feeds_lane, events_lane = Lane("feeds", settings.threads, settings.wait_s), Lane("events", settings.threads, EVENT_WAIT_S)
         self._front = Listener(
@@ -158,6 +162,7 @@ class Server:
             {
                 CATALOG: partial(catalog_pb2_grpc.add_CatalogServiceServicer_to_server, catalogue),
                 GENERATION: partial(generation_pb2_grpc.add_GenerationServiceServicer_to_server, builds),
+                RETENTION: partial(retention_pb2_grpc.add_RetentionServiceServicer_to_server, retention),
             },
             CallInterceptor(self.metrics, StreamLimit(streams)),
             threads=settings.threads,
@@ -205,7 +210,7 @@ class Server:
 
     def _listen(self) -> None:
         self._front.serving(EVENT)
-        self._admin.serving("", CATALOG, GENERATION)
+        self._admin.serving("", CATALOG, GENERATION, RETENTION)
         self._front.start()
         self._admin.start()
         began = time.perf_counter()

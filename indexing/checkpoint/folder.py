@@ -23,8 +23,8 @@ from indexing.checkpoint.begun import Begun
 from indexing.checkpoint.forms import NAME, Form
 from recommender.durable_files import FileEntry, difference, sync, write_durably
 from recommender.generation.folder import REMOVED
+from recommender.generation.leftovers import BUILDING
 
-BUILDING = ".building"
 BEGUN, FILES, UNFINISHED = "begun.json", "files.json", ".new"
 ADDED = "added"
 """Under this name stands the id of the generation that a build has added."""

@@ -26,10 +26,14 @@ from recommender.v1 import (
     feed_pb2_grpc,
     generation_pb2,
     generation_pb2_grpc,
+    retention_pb2,
+    retention_pb2_grpc,
     types_pb2,
 )
 
 TIMEOUT_S = 5.0
+RETENTION_S = 600.0
+"""Seconds that looking through a large store for what has expired may take."""
 HEALTH_PAUSE_S = 0.05
 TRIES = 4
 """How often a call is sent, at the most, that the server turns away and asks to be tried again."""
@@ -59,11 +63,12 @@ Response = TypeVar("Response")
 
 
 class Client:
-    """A connection to one server, to be shared by all threads. Every call takes at most `timeout_s` seconds, retries included.
+    """A connection to one server, to be shared by all threads. Every call takes at most `timeout_s` seconds, retries included, but for
+    those about retention, which look through the whole store.
 
     A call that an overloaded server turns away is tried again after the delay that it asks for, where there is time for that.
 
-    `target` is the front ends' address, `admin_target` the operators', needed for items and generations only. Calls raise
+    `target` is the front ends' address, `admin_target` the operators', needed for items, generations and retention only. Calls raise
     `ClientError`.
     """
 
@@ -269,7 +274,7 @@ class Client:
         """
         return self._call(self._events.MergeUsers, event_pb2.MergeUsersRequest(from_user_id=from_user, into_user_id=into_user))
 
-    # Catalogue and generations, on the operators' address
+    # Catalogue, generations and retention, on the operators' address
 
     def upsert_items(self, items: Iterable[Item]) -> catalog_pb2.UpsertItemsResponse:
         """Add or replace up to 1,000 items; one result each, in order."""
@@ -337,6 +342,18 @@ class Client:
                     raise failure_of(error) from error
                 time.sleep(HEALTH_PAUSE_S)
 
+    def preview_retention(self) -> retention_pb2.PreviewRetentionResponse:
+        """What would go now by the rules of the server's settings. Changes nothing."""
+        return self._call(self._retention.PreviewRetention, retention_pb2.PreviewRetentionRequest(), RETENTION_S)
+
+    def apply_retention(self) -> Iterator[retention_pb2.ApplyRetentionResponse]:
+        """Let go what is due, some seconds of work with each answer, until all is done. May be left off at any answer, and begun again."""
+        complete = False
+        while not complete:
+            answer = self._call(self._retention.ApplyRetention, retention_pb2.ApplyRetentionRequest(), RETENTION_S)
+            complete = answer.complete
+            yield answer
+
     @property
     def _catalogue(self) -> catalog_pb2_grpc.CatalogServiceStub:
         return catalog_pb2_grpc.CatalogServiceStub(self._admin())
@@ -345,13 +362,17 @@ class Client:
     def _generations(self) -> generation_pb2_grpc.GenerationServiceStub:
         return generation_pb2_grpc.GenerationServiceStub(self._admin())
 
+    @property
+    def _retention(self) -> retention_pb2_grpc.RetentionServiceStub:
+        return retention_pb2_grpc.RetentionServiceStub(self._admin())
+
     def _admin(self) -> grpc.Channel:
         if self._admin_channel is None:
-            raise ValueError("items and generations are kept on the operators' address: give admin_target")
+            raise ValueError("items, generations and retention are kept on the operators' address: give admin_target")
         return self._admin_channel
 
-    def _call(self, method: grpc.UnaryUnaryMultiCallable[Request, Response], request: Request) -> Response:
-        end = time.monotonic() + self.timeout_s
+    def _call(self, method: grpc.UnaryUnaryMultiCallable[Request, Response], request: Request, timeout_s: float | None = None) -> Response:
+        end = time.monotonic() + (self.timeout_s if timeout_s is None else timeout_s)
         for further in reversed(range(TRIES)):
             try:
                 return method(request, timeout=max(end - time.monotonic(), 0))

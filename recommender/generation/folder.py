@@ -290,20 +290,26 @@ class Generations:
                     for path in self.root.glob(f".{CURRENT}.*"):
                         path.unlink()
 
+    def in_use(self) -> set[str]:
+        """Ids of the active generation and of the one to go back to, as far as there are such."""
+        current = self.current_id()
+        return {generation_id for generation_id in (current, self._before(current)) if generation_id is not None}
+
     def to_prune(self, keep: int) -> list[str]:
         """Ids of all but the newest `keep` generations, the active one and its predecessor, newest first."""
-        current = self.current_id()
-        protected = {*self.ids()[:keep], current, self._before(current)}
+        protected = {*self.ids()[:keep], *self.in_use()}
         return [generation_id for generation_id in self.ids() if generation_id not in protected]
 
     def prune(self, keep: int) -> list[str]:
         """Remove what `to_prune` names; returns the removed ids. Only the holder of the writer's lock may call it."""
-        if not self.ids()[keep:]:
-            return []
+        return self.remove(lambda: self.to_prune(keep)) if self.ids()[keep:] else []
+
+    def remove(self, choose: Callable[[], list[str]]) -> list[str]:
+        """Remove the generations whose ids `choose` gives; returns them. Only the holder of the writer's lock may call it."""
         with self._writing("anything"):
             # No other one may become active between the choice and the removal.
             with self._activating():
-                removed = self.to_prune(keep)
+                removed = choose()
                 # Renamed first, so that a kill leaves no generation that lacks some of its files.
                 for generation_id in removed:
                     (self.root / generation_id).rename(self.root / f"{REMOVED}{generation_id}")

@@ -6,6 +6,8 @@ Open it with `open_store`; `Store` documents every operation. What a write metho
 from __future__ import annotations
 
 from recommender.store.event_rows import NOTHING_SAID, EventRow, row_of
+from recommender.store.expiry import DayRows, Expiry
+from recommender.store.forgetting import Quiet
 from recommender.store.places import migrate_store, store_exists
 from recommender.store.records import (
     Change,
@@ -26,12 +28,15 @@ __all__ = [
     "NOTHING_SAID",
     "SCHEMA_VERSION",
     "Change",
+    "DayRows",
     "Decision",
     "EventOutcome",
     "EventRow",
     "EventStatus",
+    "Expiry",
     "Linked",
     "PersonRead",
+    "Quiet",
     "Store",
     "StoreCounts",
     "StoredItem",

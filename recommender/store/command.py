@@ -1,4 +1,4 @@
-"""`recommender store`: make or upgrade a store, and see what is in it."""
+"""`recommender store`: make or upgrade a store, see what is in it, and what is to go from it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from recommender.errors import RecommenderError
 from recommender.settings import load_settings
 from recommender.store.places import database_at, migrate_store
+from recommender.store.retention_command import retention
 from recommender.store.schema import SCHEMA_VERSION
 from recommender.store.store import open_store
 
@@ -17,7 +18,10 @@ _DATA = click.option("--data", type=click.Path(path_type=Path, file_okay=False),
 
 @click.group("store")
 def store_group() -> None:
-    """Make, upgrade and look into the store."""
+    """Make, upgrade, look into and clear the store."""
+
+
+store_group.add_command(retention)
 
 
 @store_group.command("migrate")

@@ -9,6 +9,9 @@ from recommender.errors import StoreError
 from recommender.store.connection import Connection
 from recommender.store.dialect import Dialect
 
+FREE = "free for reuse"
+"""Of the sizes of a database, what is within the others and holds nothing."""
+
 
 class Writer(Protocol):
     """The one connection of a process that writes, and how it waits its turn among the writers of all processes."""
@@ -73,5 +76,5 @@ class Database(Protocol):
         ...
 
     def sizes(self) -> list[tuple[str, int]]:
-        """What takes room, and how many bytes of it."""
+        """What takes room, and how many bytes of it; `FREE` counts what the others hold already."""
         ...

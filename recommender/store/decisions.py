@@ -9,7 +9,7 @@ import numpy as np
 
 from recommender.events import Subject, SubjectKind
 from recommender.store.connection import Connection, Readers, Row
-from recommender.store.partitions import day_of, make_decisions, storable_micros
+from recommender.store.partitions import day_of, make_decisions, rows_of_day, storable_micros
 from recommender.store.records import Decision
 from recommender.times import from_micros
 
@@ -44,8 +44,7 @@ def record(connection: Connection, rows: Sequence[DayRow]) -> None:
 def read(readers: Readers, decision_id: bytes) -> Decision | None:
     """The record of `decision_id`; newer days are looked through first."""
     for (day,) in readers.all("SELECT day FROM decision_partitions ORDER BY day DESC"):
-        row = readers.one(f"SELECT {_COLUMNS} FROM decisions_{day} WHERE id = ?", (decision_id,))
-        if row is not None:
+        for row in rows_of_day(readers, "decision_partitions", day, f"SELECT {_COLUMNS} FROM decisions_{day} WHERE id = ?", (decision_id,)):
             return _decision(row)
     return None
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 
 import pyarrow as pa
 
 from recommender.store.connection import Readers, Row
 from recommender.store.links import Links
-from recommender.store.partitions import date_of
+from recommender.store.partitions import rows_of_day
 
 SCHEMA = pa.schema(
     [
@@ -33,7 +32,7 @@ _ROWS = "SELECT {columns} FROM events_{day} WHERE sequence > ? AND sequence <= ?
 def walk(readers: Readers, *, since: int, upto: int, batch: int) -> Iterator[pa.RecordBatch]:
     """Events with `since` < sequence ≤ `upto`, by day, then sequence, at most `batch` to a record batch.
 
-    The events of people who were linked up to `upto` are all those of one person.
+    The events of people who were linked up to `upto` are all those of one person. Days that expire meanwhile may be left out, or end early.
     """
     links = Links.read(readers, upto=upto)
     columns = ", ".join(SCHEMA.names)
@@ -41,7 +40,7 @@ def walk(readers: Readers, *, since: int, upto: int, batch: int) -> Iterator[pa.
     for (day,) in readers.all(_PARTITIONS, (since, upto)):
         sql = _ROWS.format(columns=columns, day=day)
         last = since
-        while rows := readers.all(sql, (last, upto, batch - len(waiting))):
+        while rows := rows_of_day(readers, "event_partitions", day, sql, (last, upto, batch - len(waiting))):
             last = rows[-1][0]
             waiting.extend(rows)
             if len(waiting) == batch:
@@ -58,14 +57,9 @@ def count(readers: Readers, upto: int) -> int:
         if last <= upto:
             total += rows
         elif first <= upto:
-            row = readers.one(f"SELECT count(*) FROM events_{day} WHERE sequence <= ?", (upto,))
-            total += 0 if row is None else row[0]
+            rows_there = rows_of_day(readers, "event_partitions", day, f"SELECT count(*) FROM events_{day} WHERE sequence <= ?", (upto,))
+            total += sum(count for (count,) in rows_there)
     return total
-
-
-def days(readers: Readers) -> list[date]:
-    """UTC days that hold events, oldest first."""
-    return [date_of(day) for (day,) in readers.all("SELECT day FROM event_partitions ORDER BY day")]
 
 
 def _record_batch(rows: list[Row], links: Links) -> pa.RecordBatch:

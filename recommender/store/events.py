@@ -16,9 +16,10 @@ from recommender.store import people
 from recommender.store.connection import Connection
 from recommender.store.counting import take
 from recommender.store.event_rows import NOTHING_SAID, EventRow, row_of
+from recommender.store.expiry import first_kept_day
 from recommender.store.in_lists import executing, rows_in
 from recommender.store.item_numbers import ItemNumbers
-from recommender.store.partitions import day_of, day_text, make_events, storable_micros
+from recommender.store.partitions import date_of, day_of, day_text, make_events, storable_micros
 from recommender.store.profiles import HistoryRow, after_events
 from recommender.store.recent_keys import RecentKeys
 from recommender.store.records import EventOutcome, EventStatus
@@ -136,6 +137,8 @@ def _record(
     outcomes = dict(refused)
     items = memory.items.numbers(connection, {arrival.row.item for arrival in arrivals})
     anywhere, on_day = _stored(connection, arrivals, recent, memory.recent_keys)
+    # No rule lets go of a day on which ids are looked for, so that most calls need not ask.
+    first_kept = first_kept_day(connection) if any(arrival.day < recent for arrival in arrivals) else ""
     accepted: list[Arrival] = []
     for arrival in arrivals:
         place, row, day, key = arrival
@@ -144,6 +147,9 @@ def _record(
             outcomes[place] = EventOutcome(row.id, EventStatus.REJECTED, str(problem))
         elif key in anywhere or (day, key) in on_day:
             outcomes[place] = EventOutcome(row.id, EventStatus.DUPLICATE)
+        elif day < first_kept:
+            allowed = f"{date_of(first_kept).isoformat()} or later; what was before has expired (setting event_days)"
+            outcomes[place] = EventOutcome(row.id, EventStatus.REJECTED, str(InvalidInput("at", from_micros(row.at).isoformat(), allowed)))
         else:
             anywhere.add(key)
             accepted.append(arrival)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
 
-from recommender.errors import InvalidInput
-from recommender.store.connection import Connection
+from recommender.errors import InvalidInput, StoreError
+from recommender.store.connection import Connection, Readers, Row
 from recommender.times import DAY_US, to_micros
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
@@ -88,3 +89,16 @@ def make_events(connection: Connection, day: str) -> None:
 def make_decisions(connection: Connection, day: str) -> None:
     """Make the table of the served records of `day` unless it is there."""
     connection.execute(_DECISIONS.format(day=day, type=connection.dialect))
+
+
+def rows_of_day(readers: Readers, listed: str, day: str, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+    """All rows of one statement about the table of `day`, which the table `listed` names; none where it has been dropped meanwhile.
+
+    Raises `StoreError`.
+    """
+    try:
+        return readers.all(sql, parameters)
+    except StoreError:
+        if readers.one(f"SELECT 1 FROM {listed} WHERE day = ?", (day,)) is None:
+            return []
+        raise

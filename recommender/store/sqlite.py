@@ -11,6 +11,7 @@ from pathlib import Path
 from recommender.durable_files import sync
 from recommender.errors import StoreError, StoreUnwritable
 from recommender.store.checkpointing import Checkpointer
+from recommender.store.database import FREE
 from recommender.store.dialect import SQLITE
 from recommender.store.filelock import LOCK_TIMEOUT_S, FileLock
 from recommender.store.migration import upgrade
@@ -71,9 +72,17 @@ class SqliteDatabase:
         return SqliteWriter(self.path)
 
     def sizes(self) -> list[tuple[str, int]]:
-        """The bytes of the file and of its write-ahead log."""
+        """The bytes of the file, of its write-ahead log, and of the pages that hold nothing, such as those of days that have gone."""
         log = self.path.with_name(self.path.name + "-wal")
-        return [("size", _size(self.path)), ("write-ahead log", _size(log))]
+        sizes = [("size", _size(self.path)), ("write-ahead log", _size(log))]
+        connection = self.connect()
+        try:
+            (free,), (page,) = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("freelist_count", "page_size"))
+        except sqlite3.Error as error:
+            raise self.meaning(error) from error
+        finally:
+            connection.close()
+        return [*sizes, (FREE, free * page)]
 
     def _migrate(self) -> None:
         connection = connect(self.path, writer=True)

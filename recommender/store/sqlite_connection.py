@@ -63,6 +63,8 @@ def connect(path: Path, *, writer: bool) -> SqliteConnection:
             connection.execute("PRAGMA fullfsync = ON")
             connection.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
             connection.execute(f"PRAGMA journal_size_limit = {WAL_SIZE_LIMIT}")
+            # Where SQLite was compiled to overwrite what is deleted, dropping a day would write all of it once more.
+            connection.execute("PRAGMA secure_delete = FAST")
         else:
             connection.execute("PRAGMA query_only = ON")
             connection.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")

@@ -19,6 +19,7 @@ from recommender.store.committer import Committer
 from recommender.store.connection import Readers
 from recommender.store.database import Database
 from recommender.store.event_rows import EventRow
+from recommender.store.expiry import Expiry
 from recommender.store.places import database_at
 from recommender.store.records import Change, Decision, EventOutcome, Linked, PersonRead, StoreCounts, StoredItem, Upserted
 from recommender.store.schema import SCHEMA_VERSION, check_current, check_not_newer
@@ -67,6 +68,8 @@ class Store:
         self._future_tolerance_s = future_tolerance_s
         self._readers = Readers(database)
         self._committer = Committer(database)
+        self.expiry = Expiry(self._readers, self._committer)
+        """What goes by age; `recommender.retention` says when."""
         # Used by the committer's thread only.
         self._recording = partial(events.record_all, events.Memory())
 
@@ -141,10 +144,10 @@ class Store:
     ) -> list[EventOutcome]:
         """Keep events and apply them to their people's state, in one transaction; one outcome per event, in order.
 
-        An event is REJECTED where no (undeleted) item has its item id, or where its time lies before `oldest` (None: no bound)
-        or further ahead of `now` than the tolerance; DUPLICATE where its id came earlier in the call, is stored on the same
-        UTC day as its own time, or on any of the last `dedup_days` days before `now`. Each day with events has a table of its
-        own, so that senders who are not trusted need an `oldest`.
+        An event is REJECTED where no (undeleted) item has its item id, or where its time lies before `oldest` (None: no bound),
+        on a day that has expired, or further ahead of `now` than the tolerance; DUPLICATE where its id came earlier in the
+        call, is stored on the same UTC day as its own time, or on any of the last `dedup_days` days before `now`. Each day
+        with events has a table of its own, so that senders who are not trusted need an `oldest`.
 
         `now` stands in for an absent time. For an absent consent stands what the person last said, or `consent_default` where
         they never said anything; an event from before their last word gets only what `consent_default` and everything that
@@ -174,7 +177,7 @@ class Store:
 
     def event_days(self) -> list[date]:
         """The UTC days that hold events, oldest first."""
-        return event_reading.days(self._readers)
+        return [day.day for day in self.expiry.event_days()]
 
     def _record(
         self,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
 import pytest
-from worlds import World
+from worlds import NOW, World
 
 from eval.material import FORMATS, Material, from_files, from_store
 from eval.splitting import Cutting, splits_of
 from indexing.progress import Lines
 from recommender.errors import InvalidInput
-from recommender.events import Subject
+from recommender.events import Consent, Event, EventType, Subject
 from recommender.order import Order
 from recommender.profile import BuildSettings
 from recommender.store import open_store
@@ -26,6 +28,19 @@ def test_the_store_gives_everybody_the_name_that_their_events_came_with(material
             mine = material.events.item[material.events.person == number]
             assert set(store.read_person(subject).person.history["item"]) == set(mine)
     assert set(material.people.values()) == {Subject.user(f"person-{number}") for number in range(40)}
+
+
+def test_a_session_that_was_forgotten_has_a_name_of_its_own(fresh_world: Callable[[], World]) -> None:
+    where = fresh_world().settings.store_path
+    with open_store(where) as store:
+        old = Event("s-1", EventType.WATCH, Subject.session("s"), "film-1", at=NOW - timedelta(days=20), portion=1.0)
+        store.record_events([old], now=NOW, consent_default=Consent.ALL)
+        number = store.last_person()
+        quiet = store.expiry.quiet_sessions(NOW.date(), events_from=None)
+        assert sum(store.expiry.forget(quiet, numbers) for numbers in quiet.parts()) == 1
+    found = from_store(where, Lines(StringIO()))
+    assert found.people[number] == Subject.session(f"forgotten-{number}")
+    assert set(found.events.person.tolist()) <= found.people.keys()
 
 
 def test_an_empty_store_is_refused(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,7 @@ def test_the_report_holds_the_manifest_and_what_became_of_it(
         "latencies",
         "pruned",
         "imported",
+        "retention",
     }
     assert (report["outcome"], report["activated"], report["forced"], report["message"]) == ("published", True, "", "")
     assert (report["embedded"], report["cached"], report["pruned"]) == (0, 0, [])
@@ -231,3 +234,52 @@ def test_every_exit_code_stands_in_the_help_and_in_readme() -> None:
     table = {int(code) for code in re.findall(r"^\| `(\d+)` \| ", readme, re.MULTILINE)}
     said = {int(code) for code in re.findall(r"\b(\d+) [a-z]", shown[shown.index("Exit status") :].split("\n\n")[0])}
     assert said == table == {0, FAILED, 2, REFUSED, UNCHANGED, FILES_REFUSED, LOCKED, INTERRUPTED}
+
+
+def test_in_the_end_what_has_expired_goes_and_the_report_says_what(
+    modelless: Callable[..., Settings], quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, path = modelless(), tmp_path / "report.json"
+    arguments = ["reindex", "--data", str(settings.data), "--build", str(quick), "--json", str(path)]
+    monkeypatch.setenv("RECOMMENDER_EVENT_DAYS", "20")
+    monkeypatch.setenv("RECOMMENDER_LEAST_EVENTS", "0")
+    with open_store(settings.store_path) as store:
+        before = store.expiry.event_days()
+    assert run([*arguments, "--keep-expired"]) == 0
+    assert json.loads(path.read_text())["retention"] is None
+    with open_store(settings.store_path) as store:
+        assert store.expiry.event_days() == before
+
+    capsys.readouterr()
+    assert run([*arguments, "--if-changed"]) == UNCHANGED
+
+    gone = json.loads(path.read_text())["retention"]["expired"][0]
+    with open_store(settings.store_path) as store:
+        after = store.expiry.event_days()
+    assert after == before[-len(after) :]
+    assert gone["count"] == sum(day.rows for day in before) - sum(day.rows for day in after) > 0
+    assert gone["partitions"] == len(before) - len(after)
+    assert (before[-1].day - after[0].day).days <= 20 < (before[-1].day - before[-len(after) - 1].day).days
+    assert f"expired: {gone['count']} events" in capsys.readouterr().err
+
+    assert run(arguments) == 0
+    report = json.loads(path.read_text())
+    assert report["manifest"]["events"] == sum(day.rows for day in after)
+    assert report["retention"]["complete"] is True
+    assert [each["count"] for each in report["retention"]["expired"]] == [0, 0, 0, 0, 0]
+
+
+def test_a_build_has_been_published_also_where_letting_go_fails(
+    modelless: Callable[..., Settings], quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, path = modelless(), tmp_path / "report.json"
+    monkeypatch.setenv("RECOMMENDER_EVENT_DAYS", "20")
+    monkeypatch.setenv("RECOMMENDER_LEAST_EVENTS", "0")
+    with closing(sqlite3.connect(settings.store_path)) as connection, connection:
+        connection.execute("CREATE TRIGGER stuck BEFORE DELETE ON event_partitions BEGIN SELECT raise(FAIL, 'stuck'); END")
+    assert run(["reindex", "--data", str(settings.data), "--build", str(quick), "--json", str(path)]) == 0
+    report = json.loads(path.read_text())
+    assert (report["outcome"], report["activated"]) == ("published", True)
+    assert report["retention"]["complete"] is False
+    assert "stuck" in report["retention"]["notes"][0]
+    assert "what has expired could not all be let go" in capsys.readouterr().err

@@ -196,3 +196,4 @@ def test_the_commands_make_a_store_and_show_what_is_in_it(
     assert stripped["events"] == "1, on 1 days from 2026-03-14 to 2026-03-14"
     assert stripped["people"] == "0 users, 1 sessions"
     assert stripped["sequence"] == "5"
+    assert ("free for reuse" in stripped) is not isinstance(place, str)

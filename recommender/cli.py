@@ -53,7 +53,7 @@ BENCH_SHORT_HELPS = MappingProxyType(
         "serve": "Measure what a server costs and how long it takes to answer.",
         "store": "Measure how fast a store records events and reads people.",
         "search": "Measure how many of the nearest vectors a search finds, and what it costs.",
-        "live": "Measure how soon new items can be recommended, and whether hidden ones are gone.",
+        "live": "Measure how soon new items can be recommended, what they cost, and whether hidden ones are gone.",
         "results": "Run all benchmarks and write what they reached beside what they should.",
         "build": "Measure a nightly build: what each stage takes, what it leaves on disk, and everybody's feed made from it.",
         "retention": "Show how large a store grows under the rules of retention, on simulated days of the same volume.",

@@ -40,7 +40,7 @@ LOOK_S = 0.05
 PATIENCE_S = 30.0
 """What is not there so long after the last item was sent counts as missing."""
 WARM_S = 180.0
-"""Time for the watcher to load its model."""
+"""Time for servers to compile what they need, where nobody did, and for the watcher to load its model."""
 CONNECTIONS = 4
 UNEMBEDDED = ("own", "none")
 
@@ -95,7 +95,7 @@ def measure_live(data: Path, plan: Plan, told: Told = lambda sentence: None) -> 
         ]
         clients = [stack.enter_context(Client(each.addresses["listen"], each.addresses["admin_listen"])) for each in servers]
         for client in clients:
-            client.wait_until_serving()
+            client.wait_until_serving(WARM_S)
         watcher = stack.enter_context(_watching(copy))
         told("the watcher loads its model")
         _published(clients, traffic.items[0], items[:1], plan.rate, WARM_S)

@@ -23,6 +23,7 @@ from indexing.importing.rows_to_items import parse_kind
 from indexing.importing.schema import EVENTS, ITEMS, Schema
 from indexing.progress import reporter
 from recommender.errors import InvalidInput
+from recommender.remote.place import is_url
 from recommender.settings import load_settings
 
 
@@ -36,7 +37,16 @@ YOUNG_OBJECTS = 200_000
 
 Command = Callable[..., None]
 
-_FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+class _FileOrUrl(click.Path):
+    """A file of this machine, as a path, or one at a remote place, as the text of its URL."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See `click.ParamType`."""
+        return value if isinstance(value, str) and is_url(value) else super().convert(value, param, ctx)
+
+
+_FILES = _FileOrUrl(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 _FORMATS = click.Choice([format.value for format in Format])
@@ -73,7 +83,8 @@ def _file_options(command: Command) -> Command:
 def items_command(kind: str | None, data: Path | None, as_json: bool, **given: Any) -> None:
     """Add items to the catalogue or replace them; of rows with one id, the last holds.
 
-    The columns are described in docs/import.md. A refused import changes nothing.
+    FILE is a path, or the URL of a file on an object store, such as s3://bucket/folder/file.jsonl.gz. The columns are described in
+    docs/import.md. A refused import changes nothing.
     """
     with _usage():
         request = _request(ITEMS, given, {"kind": parse_kind(kind).name.lower()} if kind else {})
@@ -86,7 +97,8 @@ def items_command(kind: str | None, data: Path | None, as_json: bool, **given: A
 def events_command(data: Path | None, as_json: bool, **given: Any) -> None:
     """Add events to the history; their items must be in the catalogue. An event id counts once.
 
-    The columns are described in docs/import.md. A refused import changes nothing.
+    FILE is a path, or the URL of a file on an object store, such as s3://bucket/folder/file.jsonl.gz. The columns are described in
+    docs/import.md. A refused import changes nothing.
     """
     with _usage():
         request = _request(EVENTS, given, {})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from indexing.checkpoint import Begun, Checkpoint, files_taken_in
 from indexing.checkpoint.folder import ADDED
@@ -28,6 +30,9 @@ from recommender.profile import BuildSettings
 from recommender.retention import Expired, Rules, apply
 from recommender.settings import Settings
 from recommender.store import Store, open_store
+
+if TYPE_CHECKING:
+    from recommender.remote.writer import Writing
 
 LIBRARIES = ("numpy", "scipy", "faiss-cpu", "implicit", "lightgbm", "pyarrow", "torch", "sentence-transformers", "transformers")
 
@@ -76,17 +81,23 @@ def reindex(
     otherwise. With `if_changed` nothing is built where the active generation is of the same settings and of the store as it is, with
     what files brought.
 
+    Where `settings.generations` names a remote place, the generation is uploaded and activated there, and the data folder is a cache.
+
     In the end what has expired goes, unless `keep_expired`; also where nothing was built, and not after a failure, which a resumed build
     shall find the store as it was. `on_expired` hears of it. The build is published by then: where letting go fails, that is told, and done
     the next time.
 
-    Raises `Locked` when another build is running, `Unchanged` as said, `ImportRefused` for files that cannot be read or have too many bad
-    rows, `InvalidInput` for an empty catalogue, and what opening the store raises.
+    Raises `Locked` when another build is running or has taken the lease of this one, `Unchanged` as said, `ImportRefused` for files that
+    cannot be read or have too many bad rows, `RemoteError`, `InvalidInput` for an empty catalogue, and what opening the store raises.
     """
     root = settings.generations_path
     generations = Generations(root)
     # The store first: a mistyped folder must not be made by taking a lock in it.
-    with open_store(settings.store_place, create=bool(files.items)) as store, writer_lock(root, now=now):
+    with (
+        open_store(settings.store_place, create=bool(files.items)) as store,
+        writer_lock(root, now=now),
+        _writing(settings, store, now) as writing,
+    ):
         followed = Followed(root, report, now=now)
 
         def expire() -> None:
@@ -110,7 +121,8 @@ def reindex(
             kept = Checkpoint.opened(root, begun, resume=resume, tell=followed.tell)
             making = Making(build, placement, store, settings.cache_path, kept, followed)
             with _not_for_ever(kept):
-                outcome = replace(_built(making, generations, now=now, keep=keep, force=force), imported=imported)
+                outcome = _built(making, generations, writing, now=now, keep=keep, force=force)
+                outcome = replace(outcome, imported=imported)
         except Unchanged as error:
             followed.ended(BuildState.UNCHANGED, generation=error.generation_id, message=str(error))
             expire()
@@ -151,7 +163,24 @@ def _not_for_ever(kept: Checkpoint) -> Iterator[None]:
         raise
 
 
-def _built(making: Making, generations: Generations, *, now: datetime, keep: int, force: str) -> Outcome:
+@contextmanager
+def _writing(settings: Settings, store: Store, now: datetime) -> Iterator[Writing | None]:
+    """Be the one writer of the remote place of generations while the block runs, with what is active there at hand; None where there is no
+    such place."""
+    if settings.generations is None:
+        yield None
+        return
+    from recommender.remote.writer import remote_writer_of
+
+    started = time.monotonic()
+    remote = remote_writer_of(settings, store, lambda: now + timedelta(seconds=time.monotonic() - started))
+    assert remote is not None
+    with remote.writing("build") as writing:
+        writing.follow()
+        yield writing
+
+
+def _built(making: Making, generations: Generations, writing: Writing | None, *, now: datetime, keep: int, force: str) -> Outcome:
     kept, report = making.kept, making.report
     parent = _readable(generations, kept.begun.active)
     read = making.read()
@@ -189,11 +218,17 @@ def _built(making: Making, generations: Generations, *, now: datetime, keep: int
             kept.keep(ADDED, NAME, manifest.id)
         else:
             manifest = generations.manifest(added)
+        if writing is not None:
+            # One that the gate refused as well: whoever looks at it, and activates it all the same, may do so from elsewhere.
+            with report.part("upload"):
+                writing.upload(manifest.id)
         advance(1, 2)
         activated = manifest.passed or bool(force)
         if activated and generations.current_id() != manifest.id:
-            generations.activate(manifest.id, now=now, reason=force)
+            (writing or generations).activate(manifest.id, now=now, reason=force)
         pruned = generations.prune(keep)
+        if writing is not None:
+            pruned = writing.prune(keep)
         kept.remove()
         advance(2, 2)
     embedded = indexed.embedded

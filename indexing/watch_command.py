@@ -11,11 +11,15 @@ import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from recommender.errors import Locked, RecommenderError, SchemaMismatch
 from recommender.settings import load_settings
+
+if TYPE_CHECKING:
+    from indexing.watching import Watcher
 
 RETRY_S = 5.0
 """Seconds until what failed is tried again: what was told then is not told twice."""
@@ -30,7 +34,8 @@ def watch(data: Path | None, poll: float, once: bool) -> None:
 
     Run one beside the servers of a data folder, until SIGTERM or SIGINT. It may be killed at any moment and goes on where it was. Each
     segment, and each failure, is one JSON line on standard error. While it is down, new items are shown by all but what their text says,
-    and answers tell so. Exit status: 0 stopped or done, 1 an error, 75 another watcher is running.
+    and answers tell so. Where generations are published to a remote place, each machine that serves needs one of its own. Exit status: 0
+    stopped or done, 1 an error, 75 another watcher is running.
     """
     # Torch's threads that spin while they wait would take the time of the servers beside them.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -40,10 +45,15 @@ def watch(data: Path | None, poll: float, once: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     told = ""
-    with watching(load_settings(data=data), now=datetime.now(UTC)) as watcher:
+    follow_at, unfollowed = float("-inf"), [""]
+    settings = load_settings(data=data)
+    with watching(settings, now=datetime.now(UTC)) as watcher:
         while not stop.is_set():
             started = time.monotonic()
             try:
+                if started >= follow_at:
+                    follow_at = started + settings.generation_poll_s
+                    _follow(watcher, unfollowed)
                 written = watcher.step()
             except (Locked, SchemaMismatch):
                 raise
@@ -62,6 +72,18 @@ def watch(data: Path | None, poll: float, once: bool) -> None:
                 return
             else:
                 stop.wait(poll)
+
+
+def _follow(watcher: Watcher, told: list[str]) -> None:
+    """Let the watcher follow the remote generations; where it cannot, it goes on with what it has, and tells so once."""
+    try:
+        watcher.follow(now=datetime.now(UTC))
+    except RecommenderError as error:
+        if str(error) != told[0]:
+            _tell({"state": "not following", "why": str(error)})
+        told[0] = str(error)
+    else:
+        told[0] = ""
 
 
 def _tell(record: dict[str, object]) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,9 @@ from recommender.profile import BuildSettings
 from recommender.segments import Base, Delta, Segments
 from recommender.settings import Settings
 from recommender.store import Store, open_store
+
+if TYPE_CHECKING:
+    from recommender.remote.generations import RemoteGenerations
 
 AT_ONCE = 500
 """Changes that make one segment, at the most: what comes first is not to wait for all that comes after it."""
@@ -80,8 +84,15 @@ class Watcher:
         self._settings = settings
         self._store = store
         self._generations = Generations(settings.generations_path)
+        self._remote = _remote(settings)
         self._find = find or (lambda build: find_embedder(build.embedder, build.embed_precision))
         self._on: _On | None = None
+
+    def follow(self, *, now: datetime) -> None:
+        """Have what is active at the remote place of generations be active in the data folder, where there is such a place. Raises
+        `RecommenderError` where it cannot be had now; what is in the data folder is watched on."""
+        if self._remote is not None:
+            self._remote.follow(now=now)
 
     def step(self) -> Written | None:
         """Write the next segment; None where nothing is left to do, or no generation is active.
@@ -152,6 +163,14 @@ class Watcher:
         for folder in self._settings.deltas_path.iterdir():
             if folder.is_dir() and folder.name not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remote(settings: Settings) -> RemoteGenerations | None:
+    if settings.generations is None:
+        return None
+    from recommender.remote.generations import remote_of
+
+    return remote_of(settings)
 
 
 @dataclass

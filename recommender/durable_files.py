@@ -38,9 +38,14 @@ def difference(path: Path, entry: FileEntry) -> str:
 
 def write_durably(path: Path, text: str) -> None:
     """Replace the file `path` by `text` in one step that survives a power cut."""
+    write_durably_bytes(path, text.encode("utf-8"))
+
+
+def write_durably_bytes(path: Path, content: bytes) -> None:
+    """Replace the file `path` by `content` in one step that survives a power cut."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
+    with temporary.open("wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)

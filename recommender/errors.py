@@ -16,6 +16,7 @@
     ├── Locked                   another process holds the writer's lock
     ├── AlreadyLinked            a session or user is another person's already
     ├── Unchanged                there is nothing to build that is not there already
+    ├── RemoteError              files on an object store, or another remote place, cannot be read or written now
     └── StoreError               the store cannot do it now
         ├── SchemaMismatch       the store's schema is newer or older than this program
         ├── StoreBusy            the store's lock was not free in time
@@ -119,6 +120,10 @@ class Unchanged(RecommenderError):
     def __init__(self, generation_id: str, watermark: int) -> None:
         super().__init__(f"nothing has changed since generation {generation_id} was built: the store is still at change {watermark}")
         self.generation_id = generation_id
+
+
+class RemoteError(RecommenderError):
+    """A remote place cannot be reached, read or written now. The message holds no secret."""
 
 
 class StoreError(RecommenderError):

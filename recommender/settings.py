@@ -33,6 +33,11 @@ class Settings(BaseSettings):
         description="URL of a PostgreSQL database, postgresql://user:password@host:port/name; without it the store is a SQLite file in "
         "the folder of data.",
     )
+    generations: str | None = Field(
+        default=None,
+        description="URL of a folder of an object store where generations are published, s3://bucket/folder or any other that fsspec "
+        "knows; the folder of data holds a cache of them then. Without it they lie in the folder of data alone.",
+    )
     placements: Path | None = Field(default=None, description="TOML file of placements; without it there is one, home, with the defaults.")
     listen: str = Field(default="127.0.0.1:50051", description="Address of the feed and event services, for front ends.")
     admin_listen: str = Field(
@@ -140,7 +145,7 @@ class Settings(BaseSettings):
 
     @property
     def generations_path(self) -> Path:
-        """The folder of generations."""
+        """The folder of generations, or the cache of those that are published elsewhere."""
         return self.data / "generations"
 
     @property

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Thread
+from typing import TYPE_CHECKING
 
 import faiss
 
@@ -42,6 +43,10 @@ from server.retention_service import RetentionService
 from server.streams import StreamLimit
 from server.token_keys import parse_keys
 from server.warming import warm_filters
+
+if TYPE_CHECKING:
+    from recommender.remote.writer import RemoteWriter
+    from server.following import Following
 
 _LOG = logging.getLogger(LOGGER_NAME)
 
@@ -106,6 +111,7 @@ class Server:
         self.metrics = Metrics(now)
         consent_default = Consent.ALL if settings.consent_default == "all" else Consent.NONE
         generations = Generations(settings.generations_path)
+        remote = _remote(settings, store, now)
         decisions = DecisionWriter(store, self.metrics, limit=settings.decisions_queue)
         undo.callback(decisions.close)
         self.live = Live(
@@ -138,7 +144,11 @@ class Server:
         )
         events = EventService(store, signer, self.metrics, consent_default, now, late=timedelta(days=settings.late_days))
         catalogue = CatalogService(store, self.live, now)
-        builds = GenerationService(generations, self.live, now)
+        self._following = None
+        if remote is not None:
+            self._following = _following(remote, self.live, self.metrics, now, settings.generation_poll_s)
+            undo.callback(self._following.stop)
+        builds = GenerationService(remote or generations, self.live, now)
         retention = RetentionService(store, generations, Rules.of(settings), now)
         streams = max(1, settings.threads // STREAM_SHARE)
         feeds_lane, events_lane = Lane("feeds", settings.threads, settings.wait_s), Lane("events", settings.threads, EVENT_WAIT_S)
@@ -215,6 +225,8 @@ class Server:
         self._admin.start()
         began = time.perf_counter()
         self.live.start()
+        if self._following is not None:
+            self._following.start()
         self.live.wait_for_first_look()
         self.first_look_s = time.perf_counter() - began
         # After all that the first feed without a filter needs, and long before the next generation.
@@ -242,3 +254,18 @@ class Server:
 
     def __exit__(self, *failure: object) -> None:
         self.stop()
+
+
+def _remote(settings: Settings, store: Store, now: Callable[[], datetime]) -> RemoteWriter | None:
+    """The remote generations, None where they lie in the data folder: then nothing of what they need is imported."""
+    if settings.generations is None:
+        return None
+    from recommender.remote.writer import remote_writer_of
+
+    return remote_writer_of(settings, store, now)
+
+
+def _following(remote: RemoteWriter, live: Live, metrics: Metrics, now: Callable[[], datetime], poll_s: float) -> Following:
+    from server.following import Following
+
+    return Following(remote, live, metrics, now, poll_s)

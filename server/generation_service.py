@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import grpc
 
@@ -22,6 +23,9 @@ from server.reading import reason_of
 from server.streams import ORDERLY_S
 from server.writing import build_message, diff_message, generation_message
 
+if TYPE_CHECKING:
+    from recommender.remote.writer import RemoteWriter
+
 _LOG = logging.getLogger(f"{LOGGER_NAME}.generations")
 
 LOOKS_S = 0.25
@@ -31,7 +35,7 @@ LOOKS_S = 0.25
 class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
     """An activation has taken effect in this process when its call returns; other processes follow within their poll time."""
 
-    def __init__(self, generations: Generations, live: Live, now: Callable[[], datetime]) -> None:
+    def __init__(self, generations: Generations | RemoteWriter, live: Live, now: Callable[[], datetime]) -> None:
         self._generations = generations
         self._live = live
         self._now = now

@@ -56,6 +56,11 @@ class Metrics:
         self.generation = gauge("recommender_generation_info", "1 for the generation that serves.", ["generation"])
         self.generation_loads = counter("recommender_generation_loads", "Generations taken into service.")
         self.generation_refusals = counter("recommender_generation_refusals", "Generations refused when loading.")
+        self.remote_reachable = gauge(
+            "recommender_remote_reachable", "0 while the remote place of generations is out of reach; 1 otherwise, and where there is none."
+        )
+        self.remote_reachable.set(1)
+        self.remote_bytes = counter("recommender_remote_fetched_bytes", "Bytes of generations downloaded from the remote place.")
         self.catalogue_changes = counter("recommender_catalogue_changes_applied", "Changes of items applied to the serving generation.")
         self.items = gauge("recommender_generation_items", "Items that the serving generation holds.")
         self.live_items = gauge("recommender_live_items", "Items of the serving generation that are live.")

@@ -45,9 +45,7 @@ def prepare(now: datetime) -> None:
         data = Path(folder)
         placements = data / "placements.toml"
         placements.write_text(WEIGHTED, encoding="utf-8")
-        settings = Settings(
-            data=data, placements=placements, listen=FREE, admin_listen=FREE, metrics_listen=FREE, wait_s=60, grace_s=60, log_level="error"
-        )
+        settings = apart(data, placements)
         generations = Generations(settings.generations_path)
         with open_store(settings.store_path, create=True) as store:
             store.upsert_items(sample_items(ITEMS, now), now=now)
@@ -63,6 +61,22 @@ def prepare(now: datetime) -> None:
             for generation_id in made:
                 client.activate_generation(generation_id)
                 _ask(client, generation_id, now)
+
+
+def apart(data: Path, placements: Path) -> Settings:
+    """Settings of a server that has to do with nothing but the folder `data`, whatever the environment names for the real one."""
+    return Settings(
+        data=data,
+        store=None,
+        generations=None,
+        placements=placements,
+        listen=FREE,
+        admin_listen=FREE,
+        metrics_listen=FREE,
+        wait_s=60,
+        grace_s=60,
+        log_level="error",
+    )
 
 
 def _ask(client: Client, visit: str, now: datetime) -> None:

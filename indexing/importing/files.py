@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
 from recommender.errors import InvalidInput
+from recommender.remote.place import Place, is_url, place_at
 
 
 class Format(Enum):
@@ -41,15 +42,26 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(frozen=True)
 class ImportFile:
-    """A file to import and its format."""
+    """A file to import and its format. `place`: the remote place at which `path` is its name, None for a file of this machine."""
 
     path: Path
     format: Format
+    place: Place | None = None
 
     @property
     def name(self) -> str:
         """The file as messages and rejects name it."""
-        return str(self.path)
+        return str(self.path) if self.place is None else f"{self.place.url}/{self.path}"
+
+    @contextmanager
+    def opened(self) -> Iterator[BinaryIO]:
+        """The bytes of the file, at any position. Raises OSError, and `RemoteError` for a remote one."""
+        if self.place is None:
+            with self.path.open("rb") as raw:
+                yield raw
+        else:
+            with self.place.opened(str(self.path)) as raw:
+                yield raw
 
 
 @dataclass(frozen=True)
@@ -61,23 +73,41 @@ class FileIdentity:
     size: int
     modified_ns: int
     changed_ns: int
+    mark: str = ""
+    """What a remote place says that changes."""
 
 
-def import_file(path: Path, format: Format | None = None) -> ImportFile:
-    """`path` with `format`, or with the one that its ending names, `.gz` aside. Raises `InvalidInput`."""
-    if not path.is_file():
-        raise InvalidInput("file", str(path), "an existing regular file (it is read twice, so a pipe will not do)")
+def import_file(given: Path | str, format: Format | None = None) -> ImportFile:
+    """The file `given`, a path or a URL, with `format`, or with the one that its ending names, `.gz` aside.
+
+    Raises `InvalidInput`, and `RemoteError` for a URL that cannot be reached, or whose library is not installed.
+    """
+    place = None
+    if isinstance(given, str) and is_url(given):
+        folder, _, name = given.rpartition("/")
+        path, place = Path(name), place_at(folder, "file")
+        there = bool(name) and place.identity(name) is not None
+    else:
+        path = Path(given)
+        there = path.is_file()
+    if not there:
+        raise InvalidInput("file", str(given), "an existing regular file (it is read twice, so a pipe will not do)")
     if format is None:
         suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
         format = _ENDINGS.get(suffixes[-1]) if suffixes else None
         if format is None:
             allowed = f"a name that ends in {', '.join(_ENDINGS)} (the text formats also with .gz), or --format"
-            raise InvalidInput("file", str(path), allowed)
-    return ImportFile(path, format)
+            raise InvalidInput("file", str(given), allowed)
+    return ImportFile(path, format, place)
 
 
 def identity_of(file: ImportFile) -> FileIdentity:
-    """The identity that `file` has now. Raises `InvalidInput` when it is gone."""
+    """The identity that `file` has now. Raises `InvalidInput` when it is gone, and `RemoteError` when that cannot be found out."""
+    if file.place is not None:
+        found = file.place.identity(str(file.path))
+        if found is None:
+            raise InvalidInput("file", file.name, "a file that stays in place during the import (it has gone)")
+        return FileIdentity(0, 0, found[0], 0, 0, found[1])
     try:
         status = file.path.stat()
     except OSError as error:
@@ -106,8 +136,8 @@ def open_text(file: ImportFile) -> Iterator[OpenText]:
     file cannot be text in UTF-8, cannot be read, or is a damaged gzip file.
     """
     try:
-        with file.path.open("rb") as raw:
-            size = file.path.stat().st_size
+        size = identity_of(file).size
+        with file.opened() as raw:
             gzipped = raw.read(2) == _GZIP_MAGIC
             raw.seek(0)
             # The gzip reader is a buffered binary reader in all but its declared type.

@@ -48,7 +48,11 @@ class ImportRequest:
             raise InvalidInput("files", self.files, "one file or more")
         if self.batch < 1:
             raise InvalidInput("batch", self.batch, "1 or more")
-        if self.rejects is not None and self.rejects.exists() and any(self.rejects.samefile(file.path) for file in self.files):
+        if (
+            self.rejects is not None
+            and self.rejects.exists()
+            and any(self.rejects.samefile(file.path) for file in self.files if file.place is None)
+        ):
             raise InvalidInput("rejects", str(self.rejects), "a file that is not itself imported")
 
     def rejects_path(self, settings: Settings, now: datetime) -> Path:

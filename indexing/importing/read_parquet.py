@@ -21,7 +21,8 @@ _MICROS_OF = {"s": 1_000_000, "ms": 1_000, "us": 1}
 def read_parquet(file: ImportFile) -> Iterator[Table]:
     """Opens a Parquet file. Raises `InvalidInput` when it is damaged or something else."""
     try:
-        with pq.ParquetFile(file.path) as parquet:
+        # By its path, a file of this machine is read without Python.
+        with file.opened() as raw, pq.ParquetFile(file.path if file.place is None else raw) as parquet:
             total = parquet.metadata.num_rows
             done = [0]
             yield Table(

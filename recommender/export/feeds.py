@@ -105,6 +105,12 @@ def _wanted(
     """What is wanted, checked, and the highest number of a person."""
     with open_store(settings.store_place) as store:
         generations = Generations(settings.generations_path)
+        if settings.generations is not None:
+            from recommender.remote.generations import remote_of
+
+            remote = remote_of(settings)
+            assert remote is not None
+            remote.follow(now=now)
         active = generations.current_id()
         if active is None:
             raise NoGeneration(f"no generation is active below {generations.root}; build one with `recommender reindex`")

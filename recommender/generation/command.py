@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -16,18 +19,54 @@ from recommender.generation.folder import Generations
 from recommender.generation.writer_lock import writer_lock
 from recommender.settings import load_settings
 
+if TYPE_CHECKING:
+    from recommender.remote.generations import RemoteGenerations
+    from recommender.remote.writer import RemoteWriter
+
 _DATA = click.option("--data", type=click.Path(path_type=Path), help="Folder of store, generations and caches.")
 WIDEST = 500
 """Columns of a table at the most."""
 
 
-def _generations(data: Path | None) -> Generations:
-    return Generations(load_settings(data=data).generations_path)
+def _generations(data: Path | None) -> Generations | RemoteGenerations:
+    """The generations of a deployment, to be looked at."""
+    settings = load_settings(data=data)
+    if settings.generations is None:
+        return Generations(settings.generations_path)
+    from recommender.remote.generations import remote_of
+
+    remote = remote_of(settings)
+    assert remote is not None
+    return remote
+
+
+@contextmanager
+def _changed(data: Path | None) -> Iterator[Generations | RemoteWriter]:
+    """The generations of a deployment, to be changed: those at a remote place by leases of the store."""
+    settings = load_settings(data=data)
+    if settings.generations is None:
+        yield Generations(settings.generations_path)
+        return
+    from recommender.remote.writer import remote_writer_of
+    from recommender.store import open_store
+
+    with open_store(settings.store_place) as store:
+        remote = remote_writer_of(settings, store, lambda: datetime.now(UTC))
+        assert remote is not None
+        yield remote
+
+
+def _where(generations: Generations | RemoteGenerations) -> str:
+    return str(generations.root) if isinstance(generations, Generations) else generations.place.url
 
 
 @click.group("generations", short_help="List, show, compare, activate, roll back, verify and prune generations.")
 def generations_group() -> None:
-    """List, show, compare, activate, roll back, verify and prune generations."""
+    """List, show, compare, activate, roll back, verify and prune generations.
+
+    Those at the remote place, where RECOMMENDER_GENERATIONS names one; the data folder is a cache of them then, and the leases of those who
+    change anything are in the store.
+    """
 
 
 @generations_group.command("list")
@@ -73,7 +112,7 @@ def show(generation_id: str | None, data: Path | None) -> None:
     generations = _generations(data)
     chosen = generation_id or generations.current_id()
     if chosen is None:
-        raise NotFound("active generation below", str(generations.root), "build one with `recommender reindex`")
+        raise NotFound("active generation below", _where(generations), "build one with `recommender reindex`")
     click.echo(json.dumps(generations.manifest(chosen).model_dump(mode="json"), indent=2))
 
 
@@ -83,7 +122,8 @@ def show(generation_id: str | None, data: Path | None) -> None:
 @_DATA
 def activate(generation_id: str, reason: str, data: Path | None) -> None:
     """Make a generation the serving one, after checking its files."""
-    previous = _generations(data).activate(generation_id, now=datetime.now(UTC), reason=reason)
+    with _changed(data) as generations:
+        previous = generations.activate(generation_id, now=datetime.now(UTC), reason=reason)
     click.echo(f"active: {generation_id}; before: {previous or 'none'}")
 
 
@@ -92,7 +132,8 @@ def activate(generation_id: str, reason: str, data: Path | None) -> None:
 @_DATA
 def rollback(reason: str, data: Path | None) -> None:
     """Go back to the generation that was active before."""
-    active, before = _generations(data).rollback(now=datetime.now(UTC), reason=reason)
+    with _changed(data) as generations:
+        active, before = generations.rollback(now=datetime.now(UTC), reason=reason)
     click.echo(f"active: {active}; before: {before}")
 
 
@@ -147,8 +188,8 @@ def prune(keep: int, dry_run: bool, data: Path | None) -> None:
     if dry_run:
         removed = generations.to_prune(keep)
     else:
-        with writer_lock(generations.root, now=datetime.now(UTC), what="pruning"):
-            removed = generations.prune(keep)
+        with _changed(data) as changed, writer_lock(changed.root, now=datetime.now(UTC), what="pruning"):
+            removed = changed.prune(keep)
     for generation_id in removed:
         click.echo(f"{'would be removed' if dry_run else 'removed'}: {generation_id}")
     if not removed:

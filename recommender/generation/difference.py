@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recommender.generation.catalogue import Catalogue
-from recommender.generation.folder import Generations
+from recommender.generation.folder import Generation
 from recommender.generation.manifest import GateCheck, Manifest, Metric
 
 NAMED = 20
@@ -50,7 +50,15 @@ class GenerationDiff:
     checks: Mapping[str, tuple[GateCheck | None, GateCheck | None]]
 
 
-def difference_of(generations: Generations, before: str, after: str) -> GenerationDiff:
+class Loads(Protocol):
+    """Where generations are, in the data folder or at a remote place."""
+
+    def load(self, generation_id: str) -> Generation:
+        """Load one of them."""
+        ...
+
+
+def difference_of(generations: Loads, before: str, after: str) -> GenerationDiff:
     """What tells the generations `before` and `after` apart. Raises `NotFound`, `CorruptGeneration` and what loading raises."""
     one, other = generations.load(before), generations.load(after)
     ours, theirs = one.contents.catalogue, other.contents.catalogue

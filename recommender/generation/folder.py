@@ -24,23 +24,21 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
-
-from pydantic import ValidationError
+from typing import BinaryIO
 
 from recommender.durable_files import FileEntry, difference, sync, synced_sha256, write_durably
-from recommender.errors import CorruptGeneration, NotFound, RecommenderError, RefusedGeneration
+from recommender.errors import CorruptGeneration, NotFound, RecommenderError
+from recommender.generation.activations import Entry, entry_of, is_entry, predecessor
 from recommender.generation.build_progress import PROGRESS
 from recommender.generation.checked import NOTE, note_checked, was_checked
 from recommender.generation.contents import Contents, file_names
-from recommender.generation.manifest import FORMAT_VERSION, Manifest
+from recommender.generation.manifest import MANIFEST, Manifest, check_allowed, manifest_of
 from recommender.profile import BuildSettings
 
-MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 ACTIVATIONS = "ACTIVATIONS.jsonl"
 UNFINISHED = ".new-"
@@ -68,7 +66,7 @@ class Generations:
         """Ids of all finished generations, newest first."""
         if not self.root.is_dir():
             return []
-        return sorted((path.name for path in self.root.iterdir() if _ID.fullmatch(path.name) and path.is_dir()), reverse=True)
+        return sorted((path.name for path in self.root.iterdir() if is_id(path.name) and path.is_dir()), reverse=True)
 
     def current_id(self) -> str | None:
         """Id of the active generation; None before the first activation."""
@@ -84,16 +82,10 @@ class Generations:
         """
         folder = self._folder(generation_id)
         try:
-            record = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            version = record.get("format_version") if isinstance(record, dict) else None
-            if version != FORMAT_VERSION:
-                raise CorruptGeneration(generation_id, MANIFEST, f"format version {version}; this program reads {FORMAT_VERSION}")
-            manifest = Manifest.model_validate(record)
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError, ValidationError) as error:
+            content = (folder / MANIFEST).read_bytes()
+        except OSError as error:
             raise _unreadable(generation_id, MANIFEST, error, folder) from error
-        if manifest.id != generation_id:
-            raise CorruptGeneration(generation_id, MANIFEST, f"belongs to generation {manifest.id}")
-        return manifest
+        return manifest_of(generation_id, content)
 
     def verify(self, generation_id: str) -> Manifest:
         """Compare every file with the manifest.
@@ -103,9 +95,7 @@ class Generations:
         """
         manifest = self.manifest(generation_id)
         folder = self._folder(generation_id)
-        for name in file_names():
-            if name not in manifest.files:
-                raise CorruptGeneration(generation_id, name, "is not in the manifest")
+        check_complete(manifest)
         for name, entry in manifest.files.items():
             path = folder / name
             try:
@@ -114,10 +104,24 @@ class Generations:
                 raise _unreadable(generation_id, name, error, folder) from error
             if why:
                 raise CorruptGeneration(generation_id, name, why)
-        note_checked(self.root, generation_id, self._files(manifest), self.ids())
+        self.note_sound(manifest)
         return manifest
 
-    def _sound(self, generation_id: str) -> Manifest:
+    def note_sound(self, manifest: Manifest) -> None:
+        """Remember that all files of a generation are as its manifest says, so that they need not be compared again."""
+        note_checked(self.root, manifest.id, self._files(manifest), self.ids())
+
+    def noted(self) -> list[Manifest]:
+        """The manifests of the generations whose files were compared and have not been touched since."""
+        found = []
+        for generation_id in self.ids():
+            with suppress(RecommenderError):
+                manifest = self.manifest(generation_id)
+                if was_checked(self.root, generation_id, self._files(manifest)):
+                    found.append(manifest)
+        return found
+
+    def sound(self, generation_id: str) -> Manifest:
         """The manifest, after `verify` unless the files were checked before and have not been touched since. Raises what that raises."""
         manifest = self.manifest(generation_id)
         there = set(manifest.files) >= set(file_names())
@@ -132,7 +136,7 @@ class Generations:
         Raises `NotFound`, `CorruptGeneration`, and `RecommenderError` when it cannot be read now, such as for want of memory
         or file handles.
         """
-        manifest = self._sound(generation_id) if verify else self.manifest(generation_id)
+        manifest = self.sound(generation_id) if verify else self.manifest(generation_id)
         folder = self._folder(generation_id)
         try:
             contents = Contents.read(folder)
@@ -193,28 +197,31 @@ class Generations:
 
     def _activate(self, generation_id: str, now: datetime, reason: str, *, rollback: bool) -> str | None:
         manifest = self.verify(generation_id)
-        if not manifest.passed and not reason:
-            failed = "; ".join(f"{check.name}: {check.message}" for check in manifest.checks if not check.passed)
-            raise RefusedGeneration(
-                f"generation {generation_id} did not pass its gate ({failed}); give a reason to activate it all the same"
-            )
+        check_allowed(manifest, reason)
         with self._writing("the active generation's name"), self._activating() as log:
             # It may have been pruned while its files were checked.
             self._folder(generation_id)
             previous = self.current_id()
-            entry = {
-                "at": now.isoformat(),
-                "id": generation_id,
-                "previous": previous,
-                "reason": reason,
-                "passed": manifest.passed,
-                "rollback": rollback,
-            }
-            log.write(json.dumps(entry).encode() + b"\n")
-            log.flush()
-            os.fsync(log.fileno())
-            write_durably(self.root / CURRENT, generation_id + "\n")
+            self._note(log, entry_of(generation_id, previous, now=now, reason=reason, passed=manifest.passed, rollback=rollback))
         return previous
+
+    def follow(self, generation_id: str, *, now: datetime, reason: str) -> None:
+        """Make a sound generation the serving one, as has been decided elsewhere; nothing happens where it is.
+
+        Raises what `activate` raises, but for `RefusedGeneration`.
+        """
+        manifest = self.sound(generation_id)
+        with self._writing("the active generation's name"), self._activating() as log:
+            self._folder(generation_id)
+            previous = self.current_id()
+            if previous != generation_id:
+                self._note(log, entry_of(generation_id, previous, now=now, reason=reason, passed=manifest.passed, rollback=False))
+
+    def _note(self, log: BinaryIO, entry: Entry) -> None:
+        log.write(json.dumps(entry).encode() + b"\n")
+        log.flush()
+        os.fsync(log.fileno())
+        write_durably(self.root / CURRENT, entry["id"] + "\n")
 
     @contextmanager
     def _activating(self) -> Iterator[BinaryIO]:
@@ -248,19 +255,9 @@ class Generations:
         return target, current
 
     def _before(self, current: str | None) -> str | None:
-        """The predecessor by the log of activations; a rollback undoes activations, so that two rollbacks go back two steps."""
-        stack: list[str] = []
-        for entry in self.activations():
-            # An activation that was killed before it took effect left a line; the next line's `previous` passes over it.
-            stack = _up_to(entry["previous"], stack)
-            if entry["rollback"]:
-                stack = _up_to(entry["id"], stack)
-            if stack[-1:] != [entry["id"]]:
-                stack.append(entry["id"])
-        kept = set(self.ids()) - {current}
-        return next((generation_id for generation_id in reversed(_up_to(current, stack)) if generation_id in kept), None)
+        return predecessor(self.activations(), current, self.ids())
 
-    def activations(self) -> list[dict[str, Any]]:
+    def activations(self) -> list[Entry]:
         """The log of activations, oldest first; a line cut short by a crash is left out."""
         try:
             lines = (self.root / ACTIVATIONS).read_text(encoding="utf-8", errors="replace").splitlines()
@@ -272,7 +269,7 @@ class Generations:
                 entry = json.loads(line)
             except json.JSONDecodeError:
                 continue
-            if isinstance(entry, dict) and entry.keys() >= {"id", "previous", "rollback"}:
+            if is_entry(entry):
                 entries.append(entry)
         return entries
 
@@ -319,12 +316,34 @@ class Generations:
                 shutil.rmtree(self.root / f"{REMOVED}{generation_id}")
         return removed
 
+    def withdraw(self, keep: int, *, into: Callable[[str], Path]) -> list[str]:
+        """Move what `to_prune` names away, each to where `into` says, for whoever calls it to remove; returns their ids. Of a cache, which
+        anybody may clear, without the writer's lock."""
+        with self._writing("anything"), self._activating():
+            removed = self.to_prune(keep)
+            for generation_id in removed:
+                (self.root / generation_id).rename(into(generation_id))
+            if removed:
+                sync(self.root)
+        return removed
+
     def _folder(self, generation_id: str) -> Path:
-        # The pattern also keeps an id from naming a path outside the folder.
-        if not _ID.fullmatch(generation_id) or not (self.root / generation_id).is_dir():
+        if not is_id(generation_id) or not (self.root / generation_id).is_dir():
             there = ", ".join(self.ids()[:5]) or "none yet; run `recommender reindex`"
             raise NotFound("generation", generation_id, f"there are: {there}")
         return self.root / generation_id
+
+
+def check_complete(manifest: Manifest) -> None:
+    """Raise `CorruptGeneration` where a file that a generation must have is not in its manifest."""
+    for name in file_names():
+        if name not in manifest.files:
+            raise CorruptGeneration(manifest.id, name, "is not in the manifest")
+
+
+def is_id(name: str) -> bool:
+    """Whether `name` may be a generation's, which also keeps it from being a path to elsewhere."""
+    return _ID.fullmatch(name) is not None
 
 
 _LASTING = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL, None}
@@ -348,8 +367,3 @@ def _unreadable(generation_id: str, file: str, error: Exception, folder: Path) -
     if passes:
         return RecommenderError(f"generation {generation_id} cannot be read now: {file}: {why}; try again")
     return CorruptGeneration(generation_id, file, f"cannot be read ({why})")
-
-
-def _up_to(generation_id: str | None, stack: list[str]) -> list[str]:
-    """`stack` up to where `generation_id` stands last, with it; all of it where it does not."""
-    return stack[: len(stack) - stack[::-1].index(generation_id)] if generation_id in stack else stack

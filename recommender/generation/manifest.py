@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recommender.durable_files import FileEntry
+from recommender.errors import CorruptGeneration, RefusedGeneration
 
 FORMAT_VERSION = 11
+MANIFEST = "manifest.json"
 
 
 class _Record(BaseModel):
@@ -67,3 +70,25 @@ class Manifest(_Record):
     def size_bytes(self) -> int:
         """Size of all files together."""
         return sum(entry.size for entry in self.files.values())
+
+
+def manifest_of(generation_id: str, content: bytes) -> Manifest:
+    """The manifest that a file of this `content` is. Raises `CorruptGeneration` where it is none, or another generation's."""
+    try:
+        record = json.loads(content)
+        version = record.get("format_version") if isinstance(record, dict) else None
+        if version != FORMAT_VERSION:
+            raise CorruptGeneration(generation_id, MANIFEST, f"format version {version}; this program reads {FORMAT_VERSION}")
+        manifest = Manifest.model_validate(record)
+    except (UnicodeDecodeError, json.JSONDecodeError, ValidationError) as error:
+        raise CorruptGeneration(generation_id, MANIFEST, f"cannot be read ({str(error).splitlines()[0]})") from error
+    if manifest.id != generation_id:
+        raise CorruptGeneration(generation_id, MANIFEST, f"belongs to generation {manifest.id}")
+    return manifest
+
+
+def check_allowed(manifest: Manifest, reason: str) -> None:
+    """Raise `RefusedGeneration` where a gate refused a generation that is to be activated without a `reason`."""
+    if not manifest.passed and not reason:
+        failed = "; ".join(f"{check.name}: {check.message}" for check in manifest.checks if not check.passed)
+        raise RefusedGeneration(f"generation {manifest.id} did not pass its gate ({failed}); give a reason to activate it all the same")

@@ -147,6 +147,18 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Lease:
+    """A turn at the thing `name`, which `owner` took for a `purpose` and may use until `until`. `fence`: 1 for the first taking, one more
+    for each next."""
+
+    name: str
+    fence: int
+    owner: str
+    purpose: str
+    until: datetime
+
+
+@dataclass(frozen=True)
 class StoreCounts:
     """How much the store holds. Whoever was linked to a user is not counted beside that user."""
 

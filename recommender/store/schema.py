@@ -7,7 +7,7 @@ from collections.abc import Collection
 from recommender.errors import SchemaMismatch
 from recommender.store.connection import Connection
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """The newest revision in `migrations/versions`; revisions are four digits, so they compare as text."""
 
 

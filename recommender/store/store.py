@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -14,14 +14,14 @@ from recommender.errors import InvalidInput, NotFound
 from recommender.events import Consent, Event, Subject, SubjectKind
 from recommender.items import Item, ItemState, check_id
 from recommender.people import Person
-from recommender.store import counting, decisions, event_reading, events, item_reading, items, keys, linking, people
+from recommender.store import counting, decisions, event_reading, events, item_reading, items, keys, leases, linking, people
 from recommender.store.committer import Committer
 from recommender.store.connection import Readers
 from recommender.store.database import Database
 from recommender.store.event_rows import EventRow
 from recommender.store.expiry import Expiry
 from recommender.store.places import database_at
-from recommender.store.records import Change, Decision, EventOutcome, Linked, PersonRead, StoreCounts, StoredItem, Upserted
+from recommender.store.records import Change, Decision, EventOutcome, Lease, Linked, PersonRead, StoreCounts, StoredItem, Upserted
 from recommender.store.schema import SCHEMA_VERSION, check_current, check_not_newer
 
 
@@ -260,6 +260,28 @@ class Store:
     def get_decision(self, decision_id: bytes) -> Decision | None:
         """The served record of `decision_id`, None where there is none (any more)."""
         return decisions.read(self._readers, decision_id)
+
+    # Leases
+
+    def take_lease(self, name: str, *, owner: str, purpose: str, now: datetime, length: timedelta) -> Lease:
+        """Have `owner` hold the lease `name` for `purpose` until `length` from `now`, with a fence above every one before.
+
+        The machines' clocks must agree to well within `length`. Raises `Locked` saying who holds it where that has not run out.
+        """
+        return self._committer.run(lambda connection: leases.take(connection, name, owner, purpose, now, length), weight=1)
+
+    def renew_lease(self, lease: Lease, *, now: datetime, length: timedelta) -> bool:
+        """Have `lease` end at `length` from `now`, also where it has run out and nobody has taken it since; False where somebody has, or
+        where it was given back."""
+        return self._committer.run(lambda connection: leases.renew(connection, lease, now, length), weight=1)
+
+    def release_lease(self, lease: Lease) -> None:
+        """Give `lease` back; nothing changes where another one has it."""
+        self._committer.run(lambda connection: leases.release(connection, lease), weight=1)
+
+    def lease(self, name: str) -> Lease | None:
+        """The lease `name` as it was taken last, None where it never was; `until` lies in the past where it is free."""
+        return leases.last(self._readers, name)
 
     # Keys and small facts
 

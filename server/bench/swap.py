@@ -10,7 +10,8 @@ from typing import Any
 
 from recommender.durable_files import sync, write_durably
 from recommender.generation import Generations
-from recommender.generation.folder import CURRENT, MANIFEST
+from recommender.generation.folder import CURRENT
+from recommender.generation.manifest import MANIFEST
 from server.bench.driver import Outcomes
 
 SLOW = 2.0

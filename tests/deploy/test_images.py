@@ -89,7 +89,8 @@ def test_the_servers_loops_are_compiled_by_the_user_that_it_runs_as() -> None:
 
 def test_the_server_is_installed_without_extras_and_the_indexer_with_those_of_building() -> None:
     [serve], [index] = ([words for words in of(name, "RUN") if "pip install" in words] for name in IMAGES)
-    assert serve.endswith("-c constraints.txt .")
+    assert serve.endswith('-c constraints.txt ".${EXTRA:+[${EXTRA}]}"')
+    assert "EXTRA=" in of("serve", "ARG")
     assert index.endswith('-c constraints.txt ${TORCH_INDEX:+--extra-index-url "${TORCH_INDEX}"} ".[${EXTRA}]"')
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     [extra] = [words.removeprefix("EXTRA=") for words in of("index", "ARG") if words.startswith("EXTRA=")]

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from waiting import soon
 
 from recommender.client import Client
 from recommender.events import Event, EventType, Subject
+from server.preparing import apart
 
 if TYPE_CHECKING:
     from tests.worlds import World
@@ -84,3 +86,12 @@ def visit(client: Client) -> None:
     client.get_similar([first.id])
     client.get_similar([first.id], unlike=[feed.items[1].id], filter="price > 3.0")
     client.get_popular(category="space")
+
+
+def test_preparing_has_nothing_to_do_with_the_store_and_the_generations_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECOMMENDER_STORE", "postgresql://shop@127.0.0.1/shop")
+    monkeypatch.setenv("RECOMMENDER_GENERATIONS", "s3://shop/generations")
+    settings = apart(tmp_path, tmp_path / "placements.toml")
+    assert (settings.store_place, settings.generations) == (tmp_path / "store.sqlite", None)

@@ -1,0 +1,65 @@
+"""Publishers are killed, as by `kill -9`, between their changes of a place; what is active there is always whole."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from published import START
+
+from recommender.errors import Locked
+from recommender.generation import Generations
+from recommender.remote.generations import RemoteGenerations
+from recommender.remote.place import place_at
+from recommender.remote.writer import CURRENTS, WRITERS, RemoteWriter
+from recommender.store import Store
+
+PROGRAM = Path(__file__).with_name("killing_program.py")
+POINTS = ("stamp", "upload 1", "upload 30", "manifest", "activation", "marking", "removal", "clearing")
+"""Before what a publisher is killed; the last one while it removes what the one before it was about to remove."""
+
+
+def publish(url: str, tmp_path: Path, minute: int, dying: str) -> int:
+    """The exit status of a publisher, negative for a signal."""
+    command = [sys.executable, str(PROGRAM), url, str(tmp_path / "store.sqlite"), str(tmp_path / f"cache-{minute}"), str(minute), dying]
+    return subprocess.run(command, check=False, timeout=240).returncode
+
+
+@pytest.mark.parametrize("url", ["file", "s3"], indirect=True)
+def test_a_publisher_killed_at_any_point_leaves_a_whole_generation_active(
+    url: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    assert [publish(url, tmp_path, minute, "") for minute in (1, 2)] == [0, 0]
+    changing = []
+    for minute, point in enumerate(POINTS, start=3):
+        reader = RemoteGenerations(place_at(url, "url"), Generations(tmp_path / f"reader-{minute}"))
+        before = reader.current_id()
+
+        assert publish(url, tmp_path, minute, point) == -signal.SIGKILL, point
+
+        reader.follow(now=START)
+        active = reader.cache.current_id()
+        assert active is not None
+        assert (active, reader.cache.verify(active).id) == (reader.current_id(), active)
+        for generation_id in reader.ids():
+            assert reader.verify(generation_id).id == generation_id
+        changing += [point] if active != before else []
+        other = RemoteWriter(reader.place, reader.cache, store, lambda: datetime.now(UTC))
+        with pytest.raises(Locked, match=r"another build is running: process \d+"):
+            other.prune(1)
+        # As if the leases of the dead had run out.
+        for name in (WRITERS, CURRENTS):
+            lease = store.lease(name)
+            assert lease is not None
+            store.release_lease(lease)
+    assert changing == ["marking", "removal"]
+
+    assert publish(url, tmp_path, 60, "") == 0
+    assert reader.ids()[0] == reader.current_id()
+    assert len(reader.ids()) == 2
+    assert {name.partition("/")[0] for name in reader.place.files()} == {"CURRENT", *reader.ids()}

@@ -20,19 +20,22 @@ import click
 @click.option(
     "--delta-items", type=int, default=1_000, show_default=True, help="Items in each of them, one in five of which was there before."
 )
-def world(folder: Path, items: int, users: int, events: int, seed: int, dimension: int, days: int, deltas: int, delta_items: int) -> None:
+@click.option("--words", type=int, default=0, show_default=True, help="Texts of so many words for a model to embed, in place of vectors.")
+def world(
+    folder: Path, items: int, users: int, events: int, seed: int, dimension: int, days: int, deltas: int, delta_items: int, words: int
+) -> None:
     """Write a synthetic world to FOLDER as import files.
 
     A few items draw most of the attention, people's interests cluster and drift, news age fast and films slowly, and every item
-    brings a vector, so that no model is needed. The same options give the same files. A folder that holds the world already is
-    left as it is.
+    brings a vector, so that no model is needed, unless there are --words. The same options give the same files. A folder that holds
+    the world already is left as it is.
     """
     from eval.world.files import EVENTS, ITEMS, write_deltas, write_world
     from eval.world.shape import Shape
     from indexing.progress import reporter
 
     progress = reporter(sys.stderr)
-    made = write_world(Shape(items, users, events, seed, dimension, days), folder, progress)
+    made = write_world(Shape(items, users, events, seed, dimension, days, words=words), folder, progress)
     changes = write_deltas(made, deltas, delta_items, progress)
     click.echo(f"{items:,} items, {events:,} events of {made.people:,} people, {made.shape.start:%Y-%m-%d} to {made.shape.end:%Y-%m-%d}")
     click.echo(f"recommender import items {folder / ITEMS}")

@@ -146,12 +146,12 @@ def _table(
     categories = pa.array([f"category-{place}" for place in range(shape.categories)]).take(pa.array(catalogue.category[chosen]))
     price = catalogue.price[chosen]
     each = np.arange(len(topic) + 1, dtype=np.int32)
-    return pa.table(
+    table = pa.table(
         {
             "id": _ids("i", places),
             "kind": kinds.take(pa.array(catalogue.kind[chosen])),
             "title": vocabulary.phrases(topic, TITLE_WORDS, rng),
-            "text": vocabulary.phrases(topic, TEXT_WORDS, rng),
+            "text": vocabulary.phrases(topic, shape.words or TEXT_WORDS, rng),
             "language": pa.array(LANGUAGES).take(pa.array(catalogue.language[chosen])),
             "categories": pa.ListArray.from_arrays(each, categories),
             "tags": pa.ListArray.from_arrays(each, topics.take(pa.array(topic))),
@@ -161,6 +161,7 @@ def _table(
             "embedding": pa.FixedSizeListArray.from_arrays(pa.array(embedding.ravel()), shape.dimension),
         }
     )
+    return table.drop_columns("embedding") if shape.words else table
 
 
 def _event_batches(history: History) -> Iterator[pa.Table]:

@@ -21,7 +21,8 @@ LANGUAGE_SHARES = (0.55, 0.2, 0.15, 0.1)
 @dataclass(frozen=True)
 class Shape:
     """A world of `items`, `users` and `events`, drawn with `seed`; its vectors have `dimension` numbers, its history takes `days`
-    and ends at `end` (aware). Raises `InvalidInput` for a world that could not be drawn."""
+    and ends at `end` (aware). With `words`, items bring no vectors, but texts of so many words, for a model to embed. Raises `InvalidInput`
+    for a world that could not be drawn."""
 
     items: int
     users: int
@@ -30,6 +31,7 @@ class Shape:
     dimension: int = 384
     days: int = 120
     end: datetime = datetime(2026, 6, 1, tzinfo=UTC)
+    words: int = 0
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -39,6 +41,7 @@ class Shape:
             ("seed", 0, 2**32 - 1),
             ("dimension", 8, 4_096),
             ("days", 7, 3_650),
+            ("words", 0, 1_000),
         ):
             if not least <= getattr(self, name) <= most:
                 raise InvalidInput(name, getattr(self, name), f"{least:,} to {most:,}")
@@ -71,4 +74,6 @@ class Shape:
 
     def described(self) -> dict[str, object]:
         """The shape as JSON shows it."""
-        return {**asdict(self), "end": self.end.isoformat()}
+        told = {**asdict(self), "end": self.end.isoformat()}
+        # Worlds with vectors are told as ever, so that those that were written before are known again.
+        return told if self.words else {name: value for name, value in told.items() if name != "words"}

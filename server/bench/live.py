@@ -26,13 +26,13 @@ from recommender.items import Item, ItemKind, ItemState
 from recommender.settings import load_settings
 from recommender.store import open_store
 from server.bench.clocks import processor_seconds
-from server.bench.copies import copied
+from server.bench.copies import activate_only, copied
 from server.bench.driver import Wanted, closed
 from server.bench.traffic import RARE, Traffic
 from server.launching import Serving, command, serving
 
 FREE = "127.0.0.1:0"
-GROUP = 50
+GROUP = 25
 """Items that share a tag, by which one question asks for all of them."""
 PAGE = 100
 LOOK_S = 0.05
@@ -73,6 +73,7 @@ def measure_live(data: Path, plan: Plan, told: Told = lambda sentence: None) -> 
     if current is None or not settings.sqlite_file("recommender bench live").exists():
         raise InvalidInput("data", str(data), "a folder with a store and an active generation")
     with copied(data, current) as copy, ExitStack() as stack:
+        activate_only(copy / "generations", current)
         generation = generations.load(current)
         with open_store(copy / "store.sqlite") as store:
             traffic = Traffic.of(store, generation, datetime.now(UTC), plan.seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,18 @@ def test_the_same_options_make_the_same_files(written: Path, tmp_path: Path) -> 
 
     for name in ("items.parquet", "events.parquet", "world.json"):
         assert (tmp_path / name).read_bytes() == (written / name).read_bytes()
+
+
+def test_a_world_of_texts_brings_words_for_a_model_and_no_vectors(written: Path, tmp_path: Path) -> None:
+    write_world(replace(SMALL, words=40), tmp_path, Lines(io.StringIO()))
+
+    texts, vectors_too = pq.read_table(tmp_path / "items.parquet"), pq.read_table(written / "items.parquet")
+    assert "embedding" in vectors_too.column_names
+    assert "embedding" not in texts.column_names
+    assert {len(text.split()) for text in texts.column("text").to_pylist()} == {40}
+    assert (tmp_path / "events.parquet").read_bytes() == (written / "events.parquet").read_bytes()
+    with pytest.raises(InvalidInput, match="words: given 1001"):
+        replace(SMALL, words=1_001)
 
 
 def test_another_seed_makes_another_world(written: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -32,6 +33,7 @@ class Process:
 
     arguments: tuple[str, ...]
     log: Path
+    environment: dict[str, str]
     process: subprocess.Popen[bytes] | None = None
     ended: list[int] = field(default_factory=list)
 
@@ -42,7 +44,9 @@ class Process:
                 return
             self.ended.append(self.process.returncode)
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, "-m", "recommender", *self.arguments], stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "recommender", *self.arguments], env=self.environment, stdout=log, stderr=log
+            )
 
     def kill(self) -> bool:
         """Kill it; whether it ran."""
@@ -157,33 +161,36 @@ class Found:
     exits: dict[str, set[int]]
 
 
-def run(data: Path, model: Path, films: tuple[str, ...], ports: tuple[int, int, int], *, kills: int, seed: int) -> Found:
-    """Kill server, watcher and reindexer of the world in `data` so many times in all, while it is loaded."""
+def run(data: Path, model: Path, films: tuple[str, ...], ports: tuple[int, int, int], *, kills: int, seed: int, url: str = "") -> Found:
+    """Kill server, watcher and reindexer of the world in `data`, and in the database of `url` where one is given, so many times in all,
+    while it is loaded."""
     rng = random.Random(seed)
+    place = url or data / "store.sqlite"
+    environment = os.environ | ({"RECOMMENDER_STORE": url} if url else {})
     front, admin, metrics = (f"127.0.0.1:{port}" for port in ports)
     logs = data.parent
     common = ("--data", str(data))
     serve = ("serve", *common, "--listen", front, "--admin-listen", admin, "--metrics-listen", metrics, "--grace-s", "1")
     processes = {
-        "server": Process(serve, logs / "server.log"),
-        "watcher": Process(("watch", *common, "--poll", "0.05"), logs / "watcher.log"),
+        "server": Process(serve, logs / "server.log", environment),
+        "watcher": Process(("watch", *common, "--poll", "0.05"), logs / "watcher.log", environment),
         "reindexer": Process(
-            ("reindex", *common, "--embedder", str(model), "--resume", "--force", "a test of faults"), logs / "reindexer.log"
+            ("reindex", *common, "--embedder", str(model), "--resume", "--force", "a test of faults"), logs / "reindexer.log", environment
         ),
     }
     load = Load(front, admin, films, seed)
     generations = Generations(data / "generations")
     unloadable: list[str] = []
     killed = dict.fromkeys(NAMES, 0)
-    with open_store(data / "store.sqlite") as store:
+    with open_store(place) as store:
         before = store.counts().events
     with ExitStack() as ended:
         for process in processes.values():
             ended.callback(process.stop)
             process.ensure()
         threads = [
-            threading.Thread(target=load.run, args=(work, seed + place), daemon=True)
-            for place, work in enumerate((load.record, load.change, load.read))
+            threading.Thread(target=load.run, args=(work, seed + number), daemon=True)
+            for number, work in enumerate((load.record, load.change, load.read))
         ]
         # From here on all three are at work.
         with Client(front, admin) as client:
@@ -215,7 +222,7 @@ def run(data: Path, model: Path, films: tuple[str, ...], ports: tuple[int, int, 
             client.wait_until_serving(LONG_S)
             visible = set(load.titles) - load.hidden
             missing = _missing(client, visible)
-    with open_store(data / "store.sqlite") as store:
+    with open_store(place) as store:
         events = list(load.sent.values())
         outcomes = store.record_events(events, now=datetime.now(UTC), consent_default=Consent.ALL)
         lost = [

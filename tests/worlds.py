@@ -13,6 +13,7 @@ from io import StringIO
 from pathlib import Path
 
 import numpy as np
+from pydantic import SecretStr
 
 from indexing.building import Outcome, reindex
 from indexing.progress import Lines
@@ -141,10 +142,10 @@ def build_settings(model: Path) -> BuildSettings:
     return BuildSettings(embedder=str(model), judging=Judging(fewest=5), collaborative=collaborative, blending=Blending(cuts=1))
 
 
-def fill_store(data: Path, items: Sequence[Item], events: Sequence[Event]) -> Settings:
-    """A store below `data` with these items and events."""
-    settings = Settings(data=data)
-    with open_store(settings.store_path, create=True) as store:
+def fill_store(data: Path, items: Sequence[Item], events: Sequence[Event], url: str = "") -> Settings:
+    """A store below `data`, or in the database of `url`, with these items and events."""
+    settings = Settings(data=data, store=SecretStr(url) if url else None)
+    with open_store(settings.store_place, create=True) as store:
         store.upsert_items(items, now=NOW)
         outcomes = store.record_events(events, now=NOW, consent_default=Consent.ALL)
     assert {outcome.message for outcome in outcomes} <= {""}
@@ -152,11 +153,12 @@ def fill_store(data: Path, items: Sequence[Item], events: Sequence[Event]) -> Se
 
 
 def build_world(
-    folder: Path, *, items: Sequence[Item] | None = None, events: Sequence[Event] | None = None, model: Path | None = None
+    folder: Path, *, items: Sequence[Item] | None = None, events: Sequence[Event] | None = None, model: Path | None = None, url: str = ""
 ) -> World:
-    """A world of two tastes, or of the given items and events, below `folder`, which must exist."""
+    """A world of two tastes, or of the given items and events, below `folder`, which must exist; its store in the database of `url`, where
+    one is given."""
     model = model or tiny_model(folder / "model")
-    settings = fill_store(folder / "data", films() if items is None else items, watches() if events is None else events)
+    settings = fill_store(folder / "data", films() if items is None else items, watches() if events is None else events, url)
     build = build_settings(model)
     outcome = reindex(settings, build, Placements.default().get(""), Lines(StringIO()), now=NOW)
     assert outcome.activated, outcome.manifest.checks

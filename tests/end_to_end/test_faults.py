@@ -6,19 +6,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from faults import NAMES, run
 from ports import free_ports
-from worlds import FILMS, World, film_id
+from worlds import FILMS, build_world, film_id
 
 
-def test_killed_at_random_points_a_deployment_loses_nothing_and_serves_on(fresh_world: Callable[[], World], model: Path) -> None:
-    world = fresh_world()
+@pytest.mark.parametrize("backend", ["sqlite", "postgres"])
+def test_killed_at_random_points_a_deployment_loses_nothing_and_serves_on(
+    backend: str, model: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue("postgres").new() if backend == "postgres" else ""
+    world = build_world(tmp_path, model=model, url=url)
     kills, seed = int(os.environ.get("FAULTS", "10")), int(os.environ.get("FAULTS_SEED", "1"))
 
-    found = run(world.data, model, tuple(map(film_id, range(FILMS))), free_ports(3), kills=kills, seed=seed)  # type: ignore[arg-type]
+    found = run(world.data, model, tuple(map(film_id, range(FILMS))), free_ports(3), kills=kills, seed=seed, url=url)  # type: ignore[arg-type]
 
     print(found)
     assert found.lost == []

@@ -160,6 +160,7 @@ def _second_night(
             "cpu of the first": cpu_s / whole if whole else 0.0,
             "embed, cpu s": night.stages["embed"].cpu_s,
             "embedded": came_to.embedded,
+            "changed": len(some) if night is measured else 0,
             "cached": came_to.cached,
         }
     return rows

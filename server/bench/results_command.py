@@ -10,6 +10,9 @@ from pathlib import Path
 
 import click
 
+CHANGED = ("--changed", "0.01", "--people", "100")
+"""The share of texts that change between two nights; hardly anybody's feed is exported, which the build has shown."""
+
 _folder = click.Path(file_okay=False, exists=True, path_type=Path)
 
 
@@ -18,6 +21,7 @@ _folder = click.Path(file_okay=False, exists=True, path_type=Path)
 @click.option("--million", type=_folder, help="Data folder of a world of a million items with an active generation: serving.")
 @click.option("--build", "build_data", type=_folder, help="Data folder or world of what is built in full: building and exporting.")
 @click.option("--live", type=_folder, help="Data folder with an active generation: publishing and hiding items.")
+@click.option("--nights", type=_folder, help="World of texts: a night without cached vectors, and one after 1 % changed.")
 @click.option("--search/--no-search", default=True, show_default=True, help="Whether search is measured, among 100 thousand and a million.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("RESULTS.md"), show_default=True)
 @click.option(
@@ -36,6 +40,7 @@ def bench_results(
     million: Path | None,
     build_data: Path | None,
     live: Path | None,
+    nights: Path | None,
     search: bool,
     output: Path,
     figures: Path | None,
@@ -47,7 +52,7 @@ def bench_results(
     Each runs by itself, as the sub-command that it is. What cannot be measured is left out, and the table says why.
     """
     from server.bench.results import Part, document, measure_all
-    from server.bench.targets import BUILD, LIVE, MILLION, SEARCH, SEARCH_MILLION, SERVE
+    from server.bench.targets import BUILD, LIVE, MILLION, NIGHTS, SEARCH, SEARCH_MILLION, SERVE
 
     times = ("--seconds", str(seconds), "--runs", str(runs))
     parts = [
@@ -57,6 +62,7 @@ def bench_results(
         Part(SEARCH_MILLION, ("search", "--rows", "1000000") if search else None, "--no-search was given"),
         Part(BUILD, None if build_data is None else ("build", "--data", str(build_data)), "--build was not given"),
         Part(LIVE, None if live is None else ("live", "--data", str(live)), "--live was not given"),
+        Part(NIGHTS, None if nights is None else ("build", "--data", str(nights), *CHANGED), "--nights was not given"),
     ]
     with ExitStack() as stack:
         folder = figures or Path(stack.enter_context(tempfile.TemporaryDirectory()))

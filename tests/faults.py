@@ -25,6 +25,8 @@ from recommender.store import EventStatus, open_store
 NAMES = ("server", "watcher", "reindexer")
 LONG_S = 180.0
 """Long for any machine, however busy."""
+MANY, BUILD_S = 100, 30.0
+"""So many kills are a long run, in which builds get time to come to their end, which takes about so long beside all else."""
 
 
 @dataclass(eq=False)
@@ -204,6 +206,9 @@ def run(data: Path, model: Path, films: tuple[str, ...], ports: tuple[int, int, 
             for process in processes.values():
                 process.ensure()
             name = order[sum(killed.values()) % len(order)]
+            if name == "reindexer" and kills >= MANY:
+                # At any point of a build, its last ones too, whatever it had done before it was killed the last time.
+                time.sleep(rng.uniform(0, BUILD_S))
             killed[name] += processes[name].kill()
             current = generations.current_id()
             try:

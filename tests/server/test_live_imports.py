@@ -44,7 +44,7 @@ def written(path: Path, rows: Sequence[object]) -> Path:
 
 def clicks(count: int, *, item: str = "comedy-00") -> list[dict[str, object]]:
     """Events without ids, one a second."""
-    start = NOW - timedelta(days=1)
+    start = NOW - timedelta(days=2)
     return [
         {"type": "click", "user_id": f"u{n % 50}", "item_id": item, "at": (start + timedelta(seconds=n)).isoformat()} for n in range(count)
     ]

@@ -25,7 +25,7 @@ demo: $(INSTALLED) ## Import MovieLens-100K, build a generation, serve it and pr
 test: $(INSTALLED) ## Run the tests, two at a time
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -q -n 2 --dist loadfile $(ARGS)
 
-soak: $(INSTALLED) ## Kill server, watcher and reindexer 200 times under load, and count what is lost
+soak: $(INSTALLED) ## Kill server, watcher and reindexer 200 times under load on each store, and count what is lost
 	FAULTS=200 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -q -s tests/end_to_end/test_faults.py $(ARGS)
 
 lint: $(INSTALLED) ## Check style, format and types

@@ -21,6 +21,8 @@ from recommender.store import Store
 PROGRAM = Path(__file__).with_name("killing_program.py")
 POINTS = ("stamp", "upload 1", "upload 30", "manifest", "activation", "marking", "removal", "clearing")
 """Before what a publisher is killed; the last one while it removes what the one before it was about to remove."""
+POINTS_OF = {"file": POINTS, "s3": ("upload 30", "activation", "marking", "removal")}
+"""On an object store those at which it is another one than a folder."""
 
 
 def publish(url: str, tmp_path: Path, minute: int, dying: str) -> int:
@@ -31,12 +33,12 @@ def publish(url: str, tmp_path: Path, minute: int, dying: str) -> int:
 
 @pytest.mark.parametrize("url", ["file", "s3"], indirect=True)
 def test_a_publisher_killed_at_any_point_leaves_a_whole_generation_active(
-    url: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    url: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
     assert [publish(url, tmp_path, minute, "") for minute in (1, 2)] == [0, 0]
     changing = []
-    for minute, point in enumerate(POINTS, start=3):
+    for minute, point in enumerate(POINTS_OF[request.node.callspec.params["url"]], start=3):
         reader = RemoteGenerations(place_at(url, "url"), Generations(tmp_path / f"reader-{minute}"))
         before = reader.current_id()
 

@@ -72,7 +72,9 @@ def test_health_tells_what_serves_and_what_waits_for_a_generation(serve: Serve, 
     front, admin = deployment.server.addresses.listen, deployment.server.addresses.admin_listen
 
     assert [health(front, name) for name in ("", "recommender.v1.FeedService")] == [NOT_SERVING, NOT_SERVING]
-    assert [health(front, "recommender.v1.EventService"), health(admin), *(health(admin, name) for name in ADMIN)] == [SERVING] * (2 + len(ADMIN))
+    assert [health(front, "recommender.v1.EventService"), health(admin), *(health(admin, name) for name in ADMIN)] == [SERVING] * (
+        2 + len(ADMIN)
+    )
     with pytest.raises(Unavailable, match="NOT_SERVING"):
         deployment.client.wait_until_serving(0.2)
 

@@ -91,8 +91,11 @@ def measure_live(data: Path, plan: Plan, told: Told = lambda sentence: None) -> 
         }
         del generation
         log = copy / "server.log"
+        # All on one, as in `bench serve`: threads that change processors take more of them for the same work.
+        first = min(os.sched_getaffinity(0))
         servers = [
-            stack.enter_context(serving(copy, listen=FREE, admin_listen=FREE, metrics_listen=FREE, log=log)) for _ in range(plan.servers)
+            stack.enter_context(serving(copy, listen=FREE, admin_listen=FREE, metrics_listen=FREE, log=log, processor=first))
+            for _ in range(plan.servers)
         ]
         clients = [stack.enter_context(Client(each.addresses["listen"], each.addresses["admin_listen"])) for each in servers]
         for client in clients:

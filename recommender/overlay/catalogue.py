@@ -41,7 +41,8 @@ class OverlaidCatalogue:
 
     def any_added(self, numbers: npt.NDArray[np.uint32]) -> bool:
         """Whether any of item `numbers`, shape (r,), is one that the overlay adds."""
-        return names_new(np.ascontiguousarray(numbers), self.row_of_number, self.base.n)
+        # Copied in any case, as in `Past.of`: a single one may be read-only, and its loop would be compiled while a request waits.
+        return names_new(np.array(numbers), self.row_of_number, self.base.n)
 
     def numbers_at(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.uint32]:
         """Item numbers of `rows`, shape (r,), all ≥ 0, the same shape."""

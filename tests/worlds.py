@@ -142,6 +142,14 @@ def build_settings(model: Path) -> BuildSettings:
     return BuildSettings(embedder=str(model), judging=Judging(fewest=5), collaborative=collaborative, blending=Blending(cuts=1))
 
 
+QUICK = BuildSettings(judging=Judging(fewest=1_000), blending=Blending(cuts=1))
+"""For builds that are about something else: judging, and learning a blend on one cut after the other, take most of a small build's time."""
+QUICKLY = "judging = { fewest = 1000 }\nblending = { cuts = 1 }\n"
+"""The same as a file."""
+JUDGED = "judging = { fewest = 5 }\nblending = { cuts = 1 }\n"
+"""A file by which a build of a small world is judged, and as quick as that allows."""
+
+
 def fill_store(data: Path, items: Sequence[Item], events: Sequence[Event], url: str = "") -> Settings:
     """A store below `data`, or in the database of `url`, with these items and events."""
     settings = Settings(data=data, store=SecretStr(url) if url else None)

@@ -31,7 +31,7 @@ from recommender.profile import Blending, BuildSettings, Collaborative, Populari
 SETTINGS = BuildSettings(
     collaborative=Collaborative(factors=4),
     popularity=Popularity(half_life_days=30, recent_half_life_days=3),
-    blending=Blending(fewest=20, ranker="never"),
+    blending=Blending(fewest=20, ranker="never", cuts=1),
 )
 """Popularity that lasts, so that what draws clicks today is not simply popular."""
 NEWS, SHOWN, IMPRESSIONS = 40, 8, 300

@@ -24,7 +24,7 @@ from eval.outputs.words import in_words
 from recommender.errors import InvalidInput, RecommenderError
 from recommender.items import Item, ItemKind
 from recommender.judging import HeldOut
-from recommender.profile import BuildSettings
+from recommender.profile import Blending, BuildSettings
 from recommender.served_profile import served_profile
 
 
@@ -110,7 +110,7 @@ def test_other_formats_go_through_the_same_command(tmp_path: Path, model: Path, 
     movielens(data / "ml-1m")
     (data / "mind").mkdir()
     (data / "mind" / "behaviors.tsv").write_text("no line of five fields\n")
-    report = run(data, [], tmp_path, settings=BuildSettings(embedder=str(model)), people=30)
+    report = run(data, [], tmp_path, settings=BuildSettings(embedder=str(model), blending=Blending(cuts=1)), people=30)
     by_name = {result.benchmark.name: result for result in report.results}
     assert set(by_name) == {"mine", "ml-1m", "ml-1m-cold"}
     assert by_name["mine"].rows[1].interval.mean > 0.5

@@ -33,7 +33,7 @@ from recommender.store import EventStatus, Store, open_store
 FULL = "the store cannot be written or opened now: its disk is full, read-only, failing or away"
 BUILD_S = 600.0
 """Long for a build of a small world on any machine."""
-UNJUDGED = "judging = { fewest = 1000 }\nblending = { fewest = 1000 }\n"
+UNJUDGED = "judging = { fewest = 1000 }\nblending = { fewest = 1000, cuts = 1 }\n"
 """Build settings by which a build of a small world is quick."""
 
 Worlds = Callable[[], World]
@@ -244,7 +244,7 @@ def test_on_a_read_only_disk_every_command_says_so_and_changes_nothing(fresh_wor
 
 def test_a_build_and_an_import_on_a_full_disk_say_so_and_leave_nothing_half_done(fresh_world: Worlds, model: Path, tmp_path: Path) -> None:
     rows = [
-        {"type": "like", "user_id": f"u{n}", "item_id": film_id(n % 60), "at": f"2026-02-{1 + n % 28:02}T10:00:00Z"} for n in range(5_000)
+        {"type": "like", "user_id": f"u{n}", "item_id": film_id(n % 60), "at": f"2026-02-{1 + n % 28:02}T10:00:00Z"} for n in range(2_000)
     ]
     events = tmp_path / "events.jsonl"
     events.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -273,7 +273,7 @@ def test_a_build_and_an_import_on_a_full_disk_say_so_and_leave_nothing_half_done
 
         disk.free()
         assert command(disk, "import", "events", events, "--data", data).returncode == 0
-        assert stored(disk) == before + 5_000
+        assert stored(disk) == before + 2_000
         assert command(disk, "reindex", "--data", data, "--build", quick, "--embedder", model, "--force", "a test").returncode == 0
         assert Generations(root).current_id() != current
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from postgres_cluster import SHOWN_PASSWORD
 from waiting import soon
-from worlds import WORDS, films, taste_of, watches
+from worlds import JUDGED, WORDS, films, taste_of, watches
 
 from recommender.client import Client
 from recommender.events import Event, EventType, Subject
@@ -85,7 +85,9 @@ def built(tmp_path_factory: pytest.TempPathFactory, model: Path, request: pytest
     maps = [f"--map={ours}={theirs}" for ours, theirs in (("user_id", "member"), ("item_id", "film"), ("type", "kind"), ("at", "when"))]
     deployment.run("import", "events", str(events), *maps)
     assert "yesterday" in "".join(path.read_text(encoding="utf-8") for path in (data / "rejects").iterdir())
-    deployment.run("reindex", "--embedder", str(model))
+    quick = folder / "quick.toml"
+    quick.write_text(JUDGED, encoding="utf-8")
+    deployment.run("reindex", "--embedder", str(model), "--build", str(quick))
     assert (data / "store.sqlite").exists() == (not deployment.store)
     return deployment
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from worlds import NOW
+from worlds import NOW, QUICKLY
 
 from recommender.engine import Recommender
 from recommender.feeds import Query
@@ -32,7 +32,7 @@ def test_a_build_that_cannot_be_written_says_so_and_leaves_the_old_one_serving(
 ) -> None:
     settings = modelless(dimension=dimension)
     build = tmp_path / "build.toml"
-    build.write_text(f"judging = {{ fewest = 1000 }}\ncollaborative = {{ factors = {factors} }}\n")
+    build.write_text(f"{QUICKLY}collaborative = {{ factors = {factors} }}\n")
     arguments = ("reindex", "--data", settings.data, "--build", build)
     assert warm.run(*arguments)[0] == 0
     generations = Generations(settings.generations_path)

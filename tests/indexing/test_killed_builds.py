@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from worlds import NOW
+from worlds import JUDGED, NOW, QUICKLY
 
 from recommender.engine import Recommender
 from recommender.feeds import Query
@@ -27,14 +27,20 @@ STAGES = ("read", "embed", "index vectors", "judge a twin", "learn", "list what 
 PROGRAM = Path(__file__).parent / "killing_program.py"
 
 
-def serves(settings: Settings) -> str:
-    """Id of the active generation, after checking that it and all others listed are whole and that it makes full feeds."""
+def whole(settings: Settings) -> str:
+    """Id of the active generation, after checking that it and all others listed are whole."""
     generations = Generations(settings.generations_path)
     for generation_id in generations.ids():
         generations.verify(generation_id)
     current = generations.current_id()
-    assert current is not None
-    [feed] = Recommender.of(generations.load(current)).feeds([Query(Placement(name="home"), size=10)], now=NOW)
+    assert current in generations.ids()
+    return current
+
+
+def serves(settings: Settings) -> str:
+    """The same, after checking that it makes full feeds, too."""
+    current = whole(settings)
+    [feed] = Recommender.of(Generations(settings.generations_path).load(current)).feeds([Query(Placement(name="home"), size=10)], now=NOW)
     assert len(feed.numbers) == 10
     return current
 
@@ -47,18 +53,25 @@ def leftovers(settings: Settings) -> set[str]:
 
 
 @pytest.fixture
-def built(modelless: Callable[..., Settings], warm: Any) -> tuple[Settings, str]:
+def judged(tmp_path: Path) -> Path:
+    path = tmp_path / "judged.toml"
+    path.write_text(JUDGED)
+    return path
+
+
+@pytest.fixture
+def built(modelless: Callable[..., Settings], warm: Any, judged: Path) -> tuple[Settings, str]:
     """A data folder with an active generation, and its id."""
     settings = modelless()
-    code, run = warm.run("reindex", "--data", settings.data)
+    code, run = warm.run("reindex", "--data", settings.data, "--build", judged)
     assert (code, run.rest) == (0, [])
     return settings, serves(settings)
 
 
-def test_a_build_killed_at_any_stage_leaves_the_active_generation_serving(built: tuple[Settings, str], warm: Any) -> None:
+def test_a_build_killed_at_any_stage_leaves_the_active_generation_serving(built: tuple[Settings, str], warm: Any, judged: Path) -> None:
     settings, before = built
     for stage in STAGES:
-        run = warm.start("reindex", "--data", settings.data)
+        run = warm.start("reindex", "--data", settings.data, "--build", judged)
         run.follow(stage)
         run.signal(signal.SIGKILL)
         code = run.wait()
@@ -66,7 +79,7 @@ def test_a_build_killed_at_any_stage_leaves_the_active_generation_serving(built:
         assert code == -signal.SIGKILL or (stage == "publish" and code == 0)
         assert stage == "publish" or serves(settings) == before
     serves(settings)
-    code, run = warm.run("reindex", "--data", settings.data)
+    code, run = warm.run("reindex", "--data", settings.data, "--build", judged)
     assert (code, run.rest) == (0, [])
     assert serves(settings) != before
     assert leftovers(settings) == set()
@@ -75,7 +88,7 @@ def test_a_build_killed_at_any_stage_leaves_the_active_generation_serving(built:
 def test_a_build_killed_while_publishing_leaves_a_whole_generation(built: tuple[Settings, str], warm: Any, tmp_path: Path) -> None:
     settings, _ = built
     unjudged = tmp_path / "build.toml"
-    unjudged.write_text("judging = { fewest = 1000 }\nblending = { cuts = 1 }\n")
+    unjudged.write_text(QUICKLY)
     rng = random.Random(5)
     for _ in range(8):
         run = warm.start("reindex", "--data", settings.data, "--build", unjudged, "--keep", 1)
@@ -111,12 +124,13 @@ def test_publishing_may_be_killed_before_every_single_file_operation(built: tupl
         code = int(program.stdout.readline())
         assert code in (0, -signal.SIGKILL)
         killed = Settings(data=work)
-        outcomes.append(serves(killed) == before)
+        outcomes.append(whole(killed) == before)
         Generations(killed.generations_path).sweep()
         assert leftovers(killed) == set()
         if code == 0:
             break
     program.communicate(timeout=30)
+    serves(killed)
     assert code == 0
     assert step > 60
     # The old one is active up to one step, the new one from that step on.
@@ -125,10 +139,10 @@ def test_publishing_may_be_killed_before_every_single_file_operation(built: tupl
     assert len(generations.ids()) == 3
 
 
-def test_the_real_command_survives_a_kill_from_outside(built: tuple[Settings, str]) -> None:
+def test_the_real_command_survives_a_kill_from_outside(built: tuple[Settings, str], judged: Path) -> None:
     settings, before = built
     recommender = Path(sys.executable).parent / "recommender"
-    command = [recommender, "reindex", "--data", settings.data]
+    command = [recommender, "reindex", "--data", settings.data, "--build", judged]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from worlds import NOW, World, fill_store, films, watched
+from worlds import NOW, QUICK, World, fill_store, films, watched
 
 from indexing.building import Outcome, reindex
 from indexing.gate.judgement import OVER_PARENT
@@ -24,17 +24,15 @@ from recommender.feeds import Query
 from recommender.generation import Generations
 from recommender.items import Item, ItemKind, ItemState
 from recommender.placements import Placement
-from recommender.profile import BuildSettings, Collaborative, Judging
+from recommender.profile import Blending, BuildSettings, Collaborative, Judging
 from recommender.settings import Settings
 from recommender.store import open_store
 
 HOME = Placement(name="home")
-JUDGED = BuildSettings(judging=Judging(fewest=5))
-BUILD = BuildSettings(judging=Judging(fewest=1_000))
-"""Judging takes most of a small build's time, so builds that are about something else leave it out."""
+JUDGED = BuildSettings(judging=Judging(fewest=5), blending=Blending(cuts=1))
 
 
-def build(settings: Settings, *, now: datetime = NOW, settings_of_build: BuildSettings = BUILD, **more: Any) -> Outcome:
+def build(settings: Settings, *, now: datetime = NOW, settings_of_build: BuildSettings = QUICK, **more: Any) -> Outcome:
     return reindex(settings, settings_of_build, HOME, Lines(StringIO()), now=now, **more)
 
 
@@ -63,7 +61,7 @@ def test_building_again_at_the_same_moment_gives_the_generation_that_is_there(mo
 
 def test_another_seed_gives_another_generation(modelless: Callable[..., Settings]) -> None:
     settings = modelless()
-    first, second = build(settings), build(settings, settings_of_build=BUILD.model_copy(update={"seed": 1}))
+    first, second = build(settings), build(settings, settings_of_build=QUICK.model_copy(update={"seed": 1}))
     assert first.manifest.id != second.manifest.id
     assert first.manifest.files["factors.npy"] != second.manifest.files["factors.npy"]
 
@@ -144,7 +142,7 @@ def test_an_active_generation_that_is_gone_or_unreadable_does_not_stop_a_build(
 
 def test_a_first_build_without_any_events_serves_what_is_fresh_and_similar(tmp_path: Path, model: Path) -> None:
     settings = fill_store(tmp_path / "data", films(), [])
-    outcome = build(settings, settings_of_build=BUILD.model_copy(update={"embedder": str(model)}))
+    outcome = build(settings, settings_of_build=QUICK.model_copy(update={"embedder": str(model)}))
     assert outcome.activated
     assert outcome.embedded == 60
     why = "0 people took up something new in the last 20% of events, 1000 are needed"
@@ -288,7 +286,7 @@ def test_a_changed_title_is_all_that_the_next_night_embeds(fresh_world: Callable
 def test_a_second_night_embeds_exactly_the_one_in_a_hundred_that_changed(tmp_path: Path, model: Path) -> None:
     items = [Item(f"item-{number}", ItemKind.ARTICLE, title=f"rocket {number}", text=f"planet {number}") for number in range(300)]
     settings = fill_store(tmp_path / "data", items, [watched("p", "item-1", NOW - timedelta(days=1))])
-    of_model = BUILD.model_copy(update={"embedder": str(model)})
+    of_model = QUICK.model_copy(update={"embedder": str(model)})
     first = build(settings, settings_of_build=of_model)
     assert (first.embedded, first.cached) == (300, 0)
     with open_store(settings.store_path) as store:
@@ -308,10 +306,10 @@ def test_build_settings_change_what_is_built(modelless: Callable[..., Settings])
     changes: list[tuple[str, dict[str, Any]]] = [
         ("factors.npy", {"half_life_days": 5.0}),
         ("factors.npy", {"person_limit": 3}),
-        ("popularity.npy", {"popularity": BUILD.popularity.model_copy(update={"half_life_days": 1.0})}),
-        ("item_item_weights.npy", {"item_item": BUILD.item_item.model_copy(update={"neighbours": 2})}),
+        ("popularity.npy", {"popularity": QUICK.popularity.model_copy(update={"half_life_days": 1.0})}),
+        ("item_item_weights.npy", {"item_item": QUICK.item_item.model_copy(update={"neighbours": 2})}),
     ]
     for place, (name, changed) in enumerate(changes, 1):
-        files = build(settings, now=NOW + timedelta(hours=place), settings_of_build=BUILD.model_copy(update=changed)).manifest.files
+        files = build(settings, now=NOW + timedelta(hours=place), settings_of_build=QUICK.model_copy(update=changed)).manifest.files
         assert files[name] != usual[name]
         assert files["items.arrow"] == usual["items.arrow"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from worlds import NOW
+from worlds import JUDGED, NOW, QUICKLY
 
 from indexing.command import FILES_REFUSED, REFUSED, UNCHANGED, reindex
 from recommender.cli import FAILED, INTERRUPTED, LOCKED, run
@@ -28,7 +28,15 @@ STAGES = ["read", "embed", "index vectors", "judge a twin", "learn", "list what 
 def quick(tmp_path: Path) -> Path:
     """Build settings that leave judging out, which takes most of a small build's time."""
     path = tmp_path / "build.toml"
-    path.write_text("[judging]\nfewest = 1000\n")
+    path.write_text(QUICKLY)
+    return path
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> Path:
+    """Build settings that judge a build of this size."""
+    path = tmp_path / "judged.toml"
+    path.write_text(JUDGED)
     return path
 
 
@@ -38,10 +46,10 @@ def lose_most_items(settings: Settings) -> None:
 
 
 def test_every_stage_is_told_on_standard_error_and_the_checks_on_standard_output(
-    modelless: Callable[..., Settings], capsys: pytest.CaptureFixture[str]
+    modelless: Callable[..., Settings], judged: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = modelless()
-    assert run(["reindex", "--data", str(settings.data)]) == 0
+    assert run(["reindex", "--data", str(settings.data), "--build", str(judged)]) == 0
     shown = capsys.readouterr()
     records = [json.loads(line) for line in shown.err.splitlines()]
     assert [record["stage"] for record in records if record["state"] == "started"] == STAGES
@@ -64,10 +72,10 @@ def test_every_stage_is_told_on_standard_error_and_the_checks_on_standard_output
 
 
 def test_the_report_holds_the_manifest_and_what_became_of_it(
-    modelless: Callable[..., Settings], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    modelless: Callable[..., Settings], judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings, path = modelless(), tmp_path / "report.json"
-    assert run(["reindex", "--data", str(settings.data), "--json", str(path), "--keep", "1"]) == 0
+    assert run(["reindex", "--data", str(settings.data), "--build", str(judged), "--json", str(path), "--keep", "1"]) == 0
     report = json.loads(path.read_text())
     assert report.keys() == {
         "outcome",
@@ -179,12 +187,12 @@ def test_an_embedder_that_does_not_exist_is_told_in_one_line(
 
 
 def test_the_first_placement_of_the_file_is_judged(
-    modelless: Callable[..., Settings], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    modelless: Callable[..., Settings], judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     placements, report = tmp_path / "placements.toml", tmp_path / "report.json"
     placements.write_text("[placements.evening]\nkinds = ['media']\n[placements.home]\n")
     arguments = ["reindex", "--data", str(modelless().data), "--placements", str(placements), "--json", str(report)]
-    assert run(arguments) == 0
+    assert run([*arguments, "--build", str(judged)]) == 0
     assert ", placement evening (" in json.loads(report.read_text())["manifest"]["judged"]
 
 
@@ -194,7 +202,7 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
 
 
 def test_nothing_is_built_where_nothing_has_changed_if_asked_so(
-    modelless: Callable[..., Settings], quick: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    modelless: Callable[..., Settings], quick: Path, judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings, report = modelless(), tmp_path / "report.json"
     arguments = ["reindex", "--data", str(settings.data), "--if-changed", "--json", str(report)]
@@ -209,7 +217,7 @@ def test_nothing_is_built_where_nothing_has_changed_if_asked_so(
     assert json.loads(report.read_text())["outcome"] == "unchanged"
     assert generations.ids() == [only]
     # Other settings are a change, and so is one more event or item.
-    assert run(["reindex", "--data", str(settings.data), "--if-changed"]) == 0
+    assert run([*arguments, "--build", str(judged)]) == 0
     lose_most_items(settings)
     assert run([*arguments, "--build", str(quick)]) == 3
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from worlds import NOW, watched
+from worlds import NOW, QUICK, watched
 
 from indexing.building import Outcome, reindex
 from indexing.checkpoint import BUILDING
@@ -24,13 +24,12 @@ from recommender.events import Consent
 from recommender.generation import Generations
 from recommender.generation.build_progress import BuildState, read_progress
 from recommender.placements import Placement, Placements
-from recommender.profile import BuildSettings, Gate, Judging, load_build_settings
+from recommender.profile import BuildSettings, Gate, load_build_settings
 from recommender.settings import Settings
 from recommender.store import open_store
 
 STAGES = ("read", "embed", "index vectors", "judge a twin", "learn", "list what is alike", "check", "publish")
 HOME = Placement(name="home")
-BUILD = BuildSettings(judging=Judging(fewest=1_000))
 
 JUDGED = """
 judging = { fewest = 5 }
@@ -54,7 +53,7 @@ class Build:
         self.settings = settings
         self.told: list[str] = []
 
-    def __call__(self, *, build: BuildSettings = BUILD, placement: Placement = HOME, after: float = 0, **more: Any) -> Outcome:
+    def __call__(self, *, build: BuildSettings = QUICK, placement: Placement = HOME, after: float = 0, **more: Any) -> Outcome:
         stream = StringIO()
         try:
             return reindex(self.settings, build, placement, Lines(stream), now=NOW + timedelta(hours=after), **more)
@@ -74,7 +73,7 @@ class Build:
                     raise Killed
                 return super().stage(name)
 
-        given = {"build": BUILD, "placement": HOME, **more}
+        given = {"build": QUICK, "placement": HOME, **more}
         with pytest.raises(Killed):
             reindex(self.settings, given["build"], given["placement"], Breaking(StringIO()), now=NOW)
 
@@ -211,8 +210,8 @@ def test_resuming_where_nothing_was_killed_builds_anew(build: Build) -> None:
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
-        ({"build": BUILD.model_copy(update={"seed": 1})}, "it was begun with build settings "),
-        ({"build": BUILD.model_copy(update={"gate": Gate(least_kept=0.1)})}, "it was begun with bounds of the gate "),
+        ({"build": QUICK.model_copy(update={"seed": 1})}, "it was begun with build settings "),
+        ({"build": QUICK.model_copy(update={"gate": Gate(least_kept=0.1)})}, "it was begun with bounds of the gate "),
         ({"placement": HOME.model_copy(update={"candidates": 50})}, "it was begun with placement home "),
     ],
     ids=["settings", "gate", "placement"],

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from worlds import NOW, films, watches
+from worlds import NOW, QUICK, QUICKLY, films, watches
 
 from indexing.building import Outcome, reindex
 from indexing.progress import Lines
@@ -24,17 +24,14 @@ from recommender.events import Event
 from recommender.generation import Generations
 from recommender.generation.writer_lock import writer_lock
 from recommender.placements import Placement
-from recommender.profile import BuildSettings, Judging
 from recommender.settings import Settings
 from recommender.store import open_store
-
-BUILD = BuildSettings(judging=Judging(fewest=1_000))
 
 
 @pytest.fixture
 def quick(tmp_path: Path) -> Path:
     path = tmp_path / "build.toml"
-    path.write_text("[judging]\nfewest = 1000\n")
+    path.write_text(QUICKLY)
     return path
 
 
@@ -80,7 +77,7 @@ def stored(data: Path) -> tuple[int, int]:
 def built(data: Path, files: Files, *, lines: type[Lines] = Lines, told: list[str] | None = None, **more: Any) -> Outcome:
     stream = StringIO()
     try:
-        return reindex(Settings(data=data), BUILD, Placement(name="home"), lines(stream), now=NOW, files=files, **more)
+        return reindex(Settings(data=data), QUICK, Placement(name="home"), lines(stream), now=NOW, files=files, **more)
     finally:
         if told is not None:
             told[:] = [str(record.get("message", record["stage"])) for record in map(json.loads, stream.getvalue().splitlines())]

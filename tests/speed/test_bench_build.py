@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from worlds import JUDGED
 
 from eval.bench.build_command import bench_build
 from recommender.cli import run
@@ -21,7 +22,7 @@ STAGES = ["read", "embed", "index vectors", "judge a twin", "learn", "list what 
 
 
 def measured(data: Path, folder: Path, model: Path, *more: str) -> dict[str, Any]:
-    (folder / "build.toml").write_text(f'embedder = "{model}"\n[judging]\nfewest = 5\n', encoding="utf-8")
+    (folder / "build.toml").write_text(f'embedder = "{model}"\n{JUDGED}', encoding="utf-8")
     files = ["--build", str(folder / "build.toml"), "--json", str(folder / "build.json"), "--markdown", str(folder / "build.md")]
     assert run(["--data", str(data), *files, *more], bench_build) == 0
     figures: dict[str, Any] = json.loads((folder / "build.json").read_text(encoding="utf-8"))

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from worlds import FILMS, NOW, fill_store, films, taste_of, watches
+from worlds import FILMS, JUDGED, NOW, QUICKLY, fill_store, films, taste_of, watches
 
 from recommender.event_table import EventTable
 from recommender.events import Consent, EventType
@@ -165,6 +165,22 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
     yield made
     for program in made.programs:
         program.communicate(timeout=60)
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Path:
+    """Build settings of a build that is about something else than judging and blending."""
+    path = tmp_path / "quick.toml"
+    path.write_text(QUICKLY)
+    return path
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> Path:
+    """Build settings that judge a build of this size."""
+    path = tmp_path / "judged.toml"
+    path.write_text(JUDGED)
+    return path
 
 
 @pytest.fixture

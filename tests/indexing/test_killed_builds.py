@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from worlds import JUDGED, NOW, QUICKLY
+from worlds import NOW
 
 from recommender.engine import Recommender
 from recommender.feeds import Query
@@ -53,13 +53,6 @@ def leftovers(settings: Settings) -> set[str]:
 
 
 @pytest.fixture
-def judged(tmp_path: Path) -> Path:
-    path = tmp_path / "judged.toml"
-    path.write_text(JUDGED)
-    return path
-
-
-@pytest.fixture
 def built(modelless: Callable[..., Settings], warm: Any, judged: Path) -> tuple[Settings, str]:
     """A data folder with an active generation, and its id."""
     settings = modelless()
@@ -85,20 +78,18 @@ def test_a_build_killed_at_any_stage_leaves_the_active_generation_serving(built:
     assert leftovers(settings) == set()
 
 
-def test_a_build_killed_while_publishing_leaves_a_whole_generation(built: tuple[Settings, str], warm: Any, tmp_path: Path) -> None:
+def test_a_build_killed_while_publishing_leaves_a_whole_generation(built: tuple[Settings, str], warm: Any, quick: Path) -> None:
     settings, _ = built
-    unjudged = tmp_path / "build.toml"
-    unjudged.write_text(QUICKLY)
     rng = random.Random(5)
     for _ in range(8):
-        run = warm.start("reindex", "--data", settings.data, "--build", unjudged, "--keep", 1)
+        run = warm.start("reindex", "--data", settings.data, "--build", quick, "--keep", 1)
         run.follow("publish")
         time.sleep(rng.uniform(0, 0.04))
         run.signal(signal.SIGKILL)
         assert run.wait() in (0, -signal.SIGKILL)
         serves(settings)
     # With the same settings: others would be judged against them, on too few people for more than chance.
-    assert warm.run("reindex", "--data", settings.data, "--build", unjudged)[0] == 0
+    assert warm.run("reindex", "--data", settings.data, "--build", quick)[0] == 0
     serves(settings)
     assert leftovers(settings) == set()
 

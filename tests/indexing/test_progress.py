@@ -10,7 +10,6 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from worlds import QUICKLY
 
 from indexing.progress import Bars, Lines, reporter, within
 from recommender.settings import Settings
@@ -62,10 +61,8 @@ def test_bars_are_for_terminals_and_lines_for_everything_else() -> None:
         assert isinstance(reporter(terminal), Bars)
 
 
-def test_a_build_on_a_terminal_shows_a_finished_bar_for_every_stage(modelless: Callable[..., Settings], tmp_path: Path) -> None:
+def test_a_build_on_a_terminal_shows_a_finished_bar_for_every_stage(modelless: Callable[..., Settings], quick: Path) -> None:
     leading, following = pty.openpty()
-    quick = tmp_path / "quick.toml"
-    quick.write_text(QUICKLY)
     command = [Path(sys.executable).parent / "recommender", "reindex", "--data", modelless().data, "--build", quick]
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
     with subprocess.Popen(command, stdin=following, stdout=subprocess.DEVNULL, stderr=following, env=environment) as process:

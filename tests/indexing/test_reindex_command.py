@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from worlds import JUDGED, NOW, QUICKLY
+from worlds import NOW
 
 from indexing.command import FILES_REFUSED, REFUSED, UNCHANGED, reindex
 from recommender.cli import FAILED, INTERRUPTED, LOCKED, run
@@ -22,22 +22,6 @@ from recommender.settings import Settings
 from recommender.store import open_store
 
 STAGES = ["read", "embed", "index vectors", "judge a twin", "learn", "list what is alike", "check", "publish"]
-
-
-@pytest.fixture
-def quick(tmp_path: Path) -> Path:
-    """Build settings that leave judging out, which takes most of a small build's time."""
-    path = tmp_path / "build.toml"
-    path.write_text(QUICKLY)
-    return path
-
-
-@pytest.fixture
-def judged(tmp_path: Path) -> Path:
-    """Build settings that judge a build of this size."""
-    path = tmp_path / "judged.toml"
-    path.write_text(JUDGED)
-    return path
 
 
 def lose_most_items(settings: Settings) -> None:

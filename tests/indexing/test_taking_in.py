@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from worlds import NOW, QUICK, QUICKLY, films, watches
+from worlds import NOW, QUICK, films, watches
 
 from indexing.building import Outcome, reindex
 from indexing.progress import Lines
@@ -26,13 +26,6 @@ from recommender.generation.writer_lock import writer_lock
 from recommender.placements import Placement
 from recommender.settings import Settings
 from recommender.store import open_store
-
-
-@pytest.fixture
-def quick(tmp_path: Path) -> Path:
-    path = tmp_path / "build.toml"
-    path.write_text(QUICKLY)
-    return path
 
 
 @pytest.fixture

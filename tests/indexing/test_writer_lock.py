@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from worlds import NOW, QUICKLY
+from worlds import NOW
 
 from recommender.errors import Locked, RecommenderError
 from recommender.generation import Generations
@@ -80,9 +80,8 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
         pass
 
 
-def test_of_two_builds_at_once_one_runs_and_the_other_says_who_does(modelless: Callable[..., Settings], warm: Any, tmp_path: Path) -> None:
-    settings, quick = modelless(), tmp_path / "quick.toml"
-    quick.write_text(QUICKLY)
+def test_of_two_builds_at_once_one_runs_and_the_other_says_who_does(modelless: Callable[..., Settings], warm: Any, quick: Path) -> None:
+    settings = modelless()
     first = warm.start("reindex", "--data", settings.data, "--build", quick, place=0)
     first.follow("read")
     first.signal(signal.SIGSTOP)

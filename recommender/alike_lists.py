@@ -50,10 +50,12 @@ class AlikeLists(NamedTuple):
         return cls(np.zeros((n, 0), dtype=np.int32), np.zeros((n, 0), dtype=np.float16), np.zeros((n, 0), dtype=np.uint8))
 
     @classmethod
-    def of(cls, n: int, pool_of: Callable[[int, Mask], Pool], progress: Callable[[int, int], None]) -> AlikeLists:
+    def of(cls, n: int, pool_of: Callable[[int, Mask], Pool], stories: Rows, progress: Callable[[int, int], None]) -> AlikeLists:
         """The lists of n items, on all cores; none where a source is left out of a pool.
 
-        `pool_of`: what is like the item of a row, of what may be on its list, shape (n,). `progress` is told how many are done, and n.
+        `pool_of`: what is like the item of a row, of what may be on its list, shape (n,). Of what tells the very same, by its `stories`, shape
+        (n,) or (0,), -1 for what does not, the best alone is on a list, and none that tells what the item itself does. `progress` is told
+        how many are done, and n.
         """
         shape = n, KEPT
         lists = cls(np.full(shape, -1, dtype=np.int32), np.zeros(shape, dtype=np.float16), np.zeros(shape, dtype=np.uint8))
@@ -66,7 +68,7 @@ class AlikeLists(NamedTuple):
                 allowed[row] = True
                 if pool.left_out:
                     return False
-                lists.put(row, pool)
+                lists.put(row, pool, stories)
             return True
 
         parts = [range(start, min(start + AT_ONCE, n)) for start in range(0, n, AT_ONCE)]
@@ -83,9 +85,15 @@ class AlikeLists(NamedTuple):
         """Whether there are any."""
         return bool(self.rows.shape[1])
 
-    def put(self, row: int, pool: Pool) -> None:
-        """Make what leads a `pool` the list of the item at `row`."""
-        best = pool.order[: self.rows.shape[1]]
+    def put(self, row: int, pool: Pool, stories: Rows) -> None:
+        """Make what leads a `pool` the list of the item at `row`; see `of`."""
+        order = pool.order
+        if len(stories):
+            told = stories[pool.rows[order]]
+            _, first = np.unique(told, return_index=True)
+            kept = (told < 0) | np.isin(np.arange(len(order)), first)
+            order = order[kept & ((told != stories[row]) | (told < 0))]
+        best = order[: self.rows.shape[1]]
         self.rows[row, : len(best)], self.scores[row, : len(best)] = pool.rows[best], pool.totals[best]
         self.sources[row, : len(best)] = pool.added[best].argmax(axis=1) + 1
 
@@ -117,6 +125,7 @@ class Alike(NamedTuple):
             reasons=_alike(self.sources[: query.reasons], int(query.history["item"][0])),
             eligible=eligible,
             retrieval_mode="lists",
+            marks=np.zeros(r, dtype=np.uint8),
         )
 
 
@@ -145,6 +154,7 @@ def asks_for_a_list(query: Query, sources: frozenset[SourceName]) -> bool:
         and query.candidates is None
         and query.placement.blend == "learned"
         and query.placement.fallback == "none"
+        and query.placement.variety.near_duplicates == "collapse"
         and query.placement.candidates == CANDIDATES
         and bool(query.history["type"][0] == EventType.LIKE)
     )

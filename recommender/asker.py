@@ -6,7 +6,7 @@ dismissed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pyroaring import BitMap
 
@@ -14,7 +14,7 @@ from recommender.engine import Recommender
 from recommender.event_table import event_weights
 from recommender.events import Consent, Subject, SubjectKind
 from recommender.feeds import PERSONAL_SOURCES, Basis, Feed
-from recommender.people import History, Person, empty_history
+from recommender.people import History, Person, Seen, empty_history, nothing_seen
 
 _PERSONALISE, _MEASURE = Consent.PERSONALISE, Consent.MEASURE
 _USER, _PERSONAL, _SESSION, _CONTEXTUAL = SubjectKind.USER, Basis.PERSONAL, Basis.SESSION, Basis.CONTEXTUAL
@@ -27,9 +27,9 @@ _BY_HISTORY = [int(name) - 1 for name in sorted(PERSONAL_SOURCES)]
 
 @dataclass(frozen=True, eq=False)
 class Asker:
-    """What may be used of one subject: `history`, oldest first, and the sets of item numbers to leave out.
+    """What may be used of one subject: `history`, oldest first, the sets of item numbers to leave out, and what was `seen` how often.
 
-    All three are empty where `consent` lacks PERSONALISE. `subject` is None for an answer that is for nobody. `is_user`: whether the
+    All four are empty where `consent` lacks PERSONALISE. `subject` is None for an answer that is for nobody. `is_user`: whether the
     history is a user's, which that of a session is, too, once it was linked to one.
     """
 
@@ -39,6 +39,7 @@ class Asker:
     consumed: BitMap
     dismissed: BitMap
     is_user: bool = False
+    seen: Seen = field(default_factory=nothing_seen)
 
     @classmethod
     def nobody(cls, consent: Consent | None = None) -> Asker:
@@ -50,7 +51,7 @@ class Asker:
         """`subject`, of whom the store knows `person`, a user's state where `linked`, under the `consent` that holds now."""
         if _PERSONALISE not in consent:
             return replace(cls.nobody(consent), subject=subject)
-        return cls(subject, consent, person.history, person.consumed, person.dismissed, linked or subject.kind is _USER)
+        return cls(subject, consent, person.history, person.consumed, person.dismissed, linked or subject.kind is _USER, person.seen)
 
     @property
     def recorded_as(self) -> Subject | None:

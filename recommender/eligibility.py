@@ -14,7 +14,9 @@ from pyroaring import BitMap
 
 from recommender.columns import Columns, StringColumn
 from recommender.compiling import compiled
+from recommender.composing.in_force import NOTHING, InForce
 from recommender.conditions import Condition
+from recommender.errors import InvalidCondition
 from recommender.feeds import Query
 from recommender.generation.catalogue import Catalogue
 from recommender.items import ItemKind, ItemState
@@ -25,6 +27,7 @@ from recommender.times import MISSING_TIME, to_micros
 
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.uint32]
+Rows = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +125,9 @@ class Eligibility:
         """How many validities have begun or ended by `now`: between two moments of the same number none begins or ends."""
         return bisect_right(self._turns, to_micros(now)) if len(self.windowed) else 0
 
-    def allowed(self, query: Query, now: datetime) -> Mask:
-        """What `query` may show at `now`, shape (n,). Raises `InvalidCondition` for a bad filter."""
-        mask = self._within_limits(query, now)
+    def allowed(self, query: Query, now: datetime, rules: InForce = NOTHING) -> Mask:
+        """What `query` may show at `now` under `rules`, shape (n,). Raises `InvalidCondition` for a bad filter."""
+        mask = self._within_limits(query, now, rules)
         if len(self.windowed):
             moment, start, end = to_micros(now), self.valid_from[self.windowed], self.valid_to[self.windowed]
             mask[self.windowed[(start > moment) | ((end != MISSING_TIME) & (end <= moment))]] = False
@@ -137,19 +140,21 @@ class Eligibility:
             mask &= wanted
         return mask
 
-    def _within_limits(self, query: Query, now: datetime) -> Mask:
-        """What is live within the limits of `query` that do not depend on who asks: kinds, language, category and filter."""
+    def _within_limits(self, query: Query, now: datetime, rules: InForce) -> Mask:
+        """What is live within the limits of `query` that do not depend on who asks: kinds, language, category, filter and rules."""
         kinds = query.placement.kinds & query.kinds if query.placement.kinds and query.kinds else query.placement.kinds | query.kinds
         none_left = bool(query.placement.kinds and query.kinds) and not kinds
         overlaid = self.catalogue if isinstance(self.catalogue, OverlaidCatalogue) else None
         base = self.catalogue if isinstance(self.catalogue, Catalogue) else self.catalogue.base
-        condition = self.cache.condition(query.filter, base) if query.filter else None
-        # A filter's `now` is the begun minute, so that answers do not depend on who asked earlier within it.
-        minute = now.replace(second=0, microsecond=0) if condition is not None and condition.uses_now else None
-        key = (kinds, none_left, query.language.lower(), query.category, query.filter, minute)
+        conditions = [(self.cache.condition(query.filter, base), True)] if query.filter else []
+        conditions += [(condition, True) for condition in map(self._of_rule, rules.required)]
+        conditions += [(condition, False) for condition in map(self._of_rule, rules.excluded)]
+        # A condition's `now` is the begun minute, so that answers do not depend on who asked earlier within it.
+        minute = _begun(now) if any(condition is not None and condition.uses_now for condition, _ in conditions) else None
+        key = (kinds, none_left, query.language.lower(), query.category, query.filter, rules.required, rules.excluded, minute)
 
         def limits(catalogue: Catalogue, columns: Columns) -> Mask:
-            return _limits_of(catalogue, columns, kinds, none_left, query, condition, minute or now)
+            return _limits_of(catalogue, columns, kinds, none_left, query, conditions, minute or now)
 
         mask = np.empty(self.catalogue.n, dtype=np.bool_)
         known = self.cache.mask(key, lambda: limits(base, base.columns))
@@ -158,6 +163,35 @@ class Eligibility:
             changed = overlaid.masks.mask(key, lambda: limits(overlaid.overlay.delta.catalogue, overlaid.changed_columns))
             overlaid.overlay.put(mask, changed, self.live)
         return mask
+
+    def holding(self, expression: str, now: datetime, rows: Rows | None = None) -> Mask:
+        """Which items a rule's condition holds for at `now`, of all, shape (n,), or of `rows`, the same shape.
+
+        None where the catalogue has no such field, or has it in another type: an item without a field meets no condition on it.
+        """
+        overlaid = self.catalogue if isinstance(self.catalogue, OverlaidCatalogue) else None
+        base = self.catalogue if isinstance(self.catalogue, Catalogue) else self.catalogue.base
+        condition = self._of_rule(expression)
+        if condition is None:
+            return np.zeros(self.catalogue.n if rows is None else len(rows), dtype=np.bool_)
+        minute = _begun(now) if condition.uses_now else None
+        key = ("holding", expression, minute)
+        mask = self.cache.mask(key, lambda: condition.mask(base.columns, minute or now))
+        if overlaid is None:
+            return mask if rows is None else mask[rows]
+        changed = overlaid.masks.mask(key, lambda: condition.mask(overlaid.changed_columns, minute or now))
+        looked_at = np.arange(self.catalogue.n, dtype=np.int32) if rows is None else rows
+        places = overlaid.overlay.places(looked_at)
+        known = mask[np.minimum(looked_at, base.n - 1)] if base.n else np.zeros(len(looked_at), dtype=np.bool_)
+        return np.where(places >= 0, changed[places], known)
+
+    def _of_rule(self, expression: str) -> Condition | None:
+        """The condition of a rule; None for one that cannot be asked of this catalogue."""
+        base = self.catalogue if isinstance(self.catalogue, Catalogue) else self.catalogue.base
+        try:
+            return self.cache.condition(expression, base)
+        except InvalidCondition:
+            return None
 
     def _blocked(self, query: Query) -> Iterator[Numbers]:
         """Numbers of what this query's person or caller does not want."""
@@ -177,10 +211,13 @@ def _limits_of(
     kinds: frozenset[ItemKind],
     none_left: bool,
     query: Query,
-    condition: Condition | None,
+    conditions: Sequence[tuple[Condition | None, bool]],
     now: datetime,
 ) -> Mask:
-    """What kinds, language, category and filter let through of a `catalogue`, whose filterable `columns` these are."""
+    """What kinds, language, category and conditions, each wanted or not, let through of a `catalogue`, whose filterable `columns` these are.
+
+    A condition that cannot be asked holds for nothing.
+    """
     mask = np.full(catalogue.n, not none_left, dtype=np.bool_)
     if kinds:
         mask &= catalogue.is_kind(kinds)
@@ -195,9 +232,16 @@ def _limits_of(
         members = np.zeros(catalogue.n, dtype=np.bool_)
         members[catalogue.category_members.get(query.category, np.zeros(0, dtype=np.int32))] = True
         mask &= members
-    if condition is not None:
-        mask &= condition.mask(columns, now)
+    for condition, wanted in conditions:
+        if condition is not None:
+            mask &= condition.mask(columns, now) == wanted
+        elif wanted:
+            mask[:] = False
     return mask
+
+
+def _begun(now: datetime) -> datetime:
+    return now.replace(second=0, microsecond=0)
 
 
 @compiled

@@ -11,6 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.alike_lists import KEPT, AlikeLists, asks_for_a_list, looking, seeds
+from recommender.composing.composition import Composer, Slate
+from recommender.composing.in_force import InForce, in_force
+from recommender.composing.rules import Ensure
+from recommender.composing.variety import ALL_MAY_BE_ALIKE, NO_EXPLORATION, NO_IMPRESSIONS
 from recommender.eligibility import Eligibility
 from recommender.errors import NotFound
 from recommender.feeds import PERSONAL_SOURCES, Degradation, Feed, Query, Reasons, SourceName
@@ -27,6 +31,7 @@ from recommender.reasons import reasons_for
 from recommender.recent_feeds import RecentFeeds, is_for_anybody, key_of
 from recommender.segments import Delta
 from recommender.sources import (
+    ContentSource,
     FreshSource,
     Interests,
     PopularSource,
@@ -75,6 +80,12 @@ class Recommender:
     def sources(self) -> tuple[Source, ...]:
         """All sources, in the order of their names."""
         return self.pools.sources
+
+    @property
+    def _popular(self) -> PopularSource:
+        popular = self.sources[POPULAR]
+        assert isinstance(popular, PopularSource)
+        return popular
 
     @cached_property
     def by_likeness(self) -> frozenset[SourceName]:
@@ -175,31 +186,32 @@ class Recommender:
 
     def _answered(self, query: Query, now: datetime, deadline: float | None) -> Feed:
         """The feed of `query`, made before where the same was asked for lately."""
-        key = key_of(query, now, self.eligibility.validities_passed(now))
+        composer = self._composer(query, now)
+        key = key_of(query, now, self.eligibility.validities_passed(now), composer.rules.names)
         kept = None if key is None else self._recent.get(key)
         if kept is not None:
             return kept
-        feed = self._feed(query, now, deadline)
+        feed = self._feed(query, composer, now, deadline)
         # Of people the feeds of those alone who come again: others would drive them out, and never ask for theirs.
         if key is not None and not feed.degraded and (is_for_anybody(query) or self.pools.pasts.is_of_a_regular(query)):
             self._recent.keep(key, query.placement, feed)
         return feed
 
-    def _feed(self, query: Query, now: datetime, deadline: float | None) -> Feed:
-        allowed = self.eligibility.allowed(query, now)
+    def _feed(self, query: Query, composer: Composer, now: datetime, deadline: float | None) -> Feed:
+        allowed = self.eligibility.allowed(query, now, composer.rules)
         reached("what may be shown")
         listed = self._listed(query, allowed)
         if listed is not None:
             return listed
         pool = self.pools.pool(query, allowed, now, deadline)
         order, scores = self._reranked(pool, query, now)
-        rows, scores, added, source_ranks = self._slate(query, pool, order, scores, allowed, now)
+        rows, scores, added, source_ranks, slate = self._slate(query, composer, pool, order, scores, allowed, now)
         numbers = self.catalogue.numbers_at(rows)
         reached("slate")
         reasons = Reasons.none()
         if query.reasons:
             first = slice(query.reasons)
-            reasons = reasons_for(self, query, pool.past, rows[first], added[first], pool.scorers)
+            reasons = reasons_for(self, query, pool.past, rows[first], added[first], pool.scorers).promoting(slate.marks)
         reached("reasons")
         content = pool.scorers.get(CONTENT)
         return Feed(
@@ -208,7 +220,9 @@ class Recommender:
             sources=self._names[added.argmax(axis=1) if len(rows) else rows],
             contributions=added,
             source_ranks=source_ranks,
-            probabilities=np.ones(len(rows), dtype=np.float32),
+            probabilities=slate.chances,
+            marks=slate.marks,
+            broken=(*composer.rules.failed, *slate.broken),
             reasons=reasons,
             eligible=int(np.count_nonzero(allowed)),
             retrieval_mode=content.mode if isinstance(content, Interests) else "none",
@@ -247,7 +261,7 @@ class Recommender:
             query = Query(wanted, KEPT, seeds([int(numbers[row])], at=at), sources=self.by_likeness, seeds_are_items=True)
             return self.pools.pool(query, allowed, now, None)
 
-        return AlikeLists.of(n, pool_of, progress)
+        return AlikeLists.of(n, pool_of, self.contents.stories, progress)
 
     def pool(self, query: Query, *, now: datetime) -> Pool:
         """The candidates of `query` that a blend is trained on: those of every source, also where it has to look at every item.
@@ -284,21 +298,90 @@ class Recommender:
             now=to_micros(now),
         )
 
+    def _composer(self, query: Query, now: datetime) -> Composer:
+        """What the slate of `query` is composed by."""
+        placement = query.placement
+        rules = in_force(placement.rules, query.audience, now)
+        whole, given = query.is_for_a_feed, query.candidates is not None
+        return Composer(
+            rules=rules if whole else replace(rules, pins=(), factors=(), quotas=()),
+            variety=placement.variety if whole else ALL_MAY_BE_ALIKE if given else placement.variety.near_duplicates_alone,
+            impressions=placement.impressions if whole else NO_IMPRESSIONS,
+            exploration=placement.exploration if whole else NO_EXPLORATION,
+            catalogue=self.catalogue,
+            holding=lambda condition, rows: self.eligibility.holding(condition, now, rows),
+            stories=self.contents.stories,
+            vectors=self._vectors_of,
+            weights=lambda rows: self.facts.popularity[rows],
+        )
+
+    def _vectors_of(self, rows: Rows) -> Floats:
+        content = self.sources[CONTENT]
+        assert isinstance(content, ContentSource)
+        return content.gather(rows)
+
     def _slate(
-        self, query: Query, pool: Pool, order: npt.NDArray[np.int64], scores: Floats, allowed: npt.NDArray[np.bool_], now: datetime
-    ) -> tuple[Rows, Floats, Floats, Rows]:
-        """The rows of a slate from the pool's places in `order`, filled up, with their scores, sources' parts of these and ranks."""
-        rows = pool.rows[order[: query.size]]
-        scores, added, source_ranks = cut(order, scores, pool.totals, pool.added, pool.source_ranks, query.size)
-        if len(rows) < query.size:
-            filled, backing = self._fill(query, rows, allowed, now)
-            worst = float(scores[-1]) if len(rows) else 1.0
-            extra = np.zeros((len(filled), len(self.sources)), dtype=np.float32)
-            extra[np.arange(len(filled)), backing] = worst / (2 + np.arange(len(filled), dtype=np.float32))
-            rows = np.concatenate([rows, filled])
-            added, scores = np.concatenate([added, extra]), np.concatenate([scores, extra.sum(axis=1)])
-            source_ranks = np.concatenate([source_ranks, np.zeros((len(filled), len(self.sources)), dtype=np.int32)])
-        return rows, scores, added, source_ranks
+        self,
+        query: Query,
+        composer: Composer,
+        pool: Pool,
+        order: npt.NDArray[np.int64],
+        scores: Floats,
+        allowed: npt.NDArray[np.bool_],
+        now: datetime,
+    ) -> tuple[Rows, Floats, Floats, Rows, Slate]:
+        """The rows of a slate from the pool's places in `order`, filled up and composed, with their scores, sources' parts of these, ranks
+        and what put them where they are."""
+        floor = query.placement.score_floor
+        if floor > 0:
+            scores = scores[scores >= floor]
+            order = order[: len(scores)]
+        if composer.collapses and len(pool.past) and (query.seeds_are_items or query.placement.repeat == "never"):
+            # Who has read one agency's report has read the other's.
+            new = ~composer.tells_again(pool.rows[order], pool.past.rows)
+            order, scores = order[new], scores[new]
+        arranging = not composer.is_idle or composer.discounts(query.seen)
+        rows = pool.rows[order] if arranging else pool.rows[order[: query.size]]
+        more, backing = self._asked_for(query, composer.rules, rows, allowed, now) if arranging else (rows[:0], rows[:0])
+        if len(rows) + len(more) < query.size:
+            filled, of = self._fill(query, np.concatenate([rows, more]), allowed, now)
+            more, backing = np.concatenate([more, filled]), np.concatenate([backing, of])
+        added = np.zeros((len(more), len(self.sources)), dtype=np.float32)
+        worst = float(scores[-1]) if len(scores) else 1.0
+        added[np.arange(len(more)), backing] = worst / (2 + np.arange(len(more), dtype=np.float32))
+        if arranging:
+            every = np.concatenate([rows, more]), np.concatenate([scores, added.sum(axis=1)])
+            slate = composer.composed(*every, query.size, query.seen, to_micros(now), query.seed)
+        else:
+            slate = Slate.as_ranked(min(query.size, len(rows) + len(more)))
+        inner = slate.places[slate.places < len(rows)]
+        parts = cut(order[inner], scores[inner], pool.totals, pool.added, pool.source_ranks, len(inner))
+        if len(inner) == len(slate.places):
+            return rows[inner], *parts, slate
+        both = np.concatenate([parts[0], added.sum(axis=1)]), np.concatenate([parts[1], added])
+        ranks = np.concatenate([parts[2], np.zeros((len(more), len(self.sources)), dtype=np.int32)])
+        # Of these arrays what was ranked has the first places, in the order of the slate.
+        at = np.where(slate.places < len(rows), np.cumsum(slate.places < len(rows)) - 1, slate.places - len(rows) + len(inner))
+        return np.concatenate([rows[inner], more])[at], both[0][at], both[1][at], ranks[at], slate
+
+    def _asked_for(
+        self, query: Query, rules: InForce, rows: Rows, allowed: npt.NDArray[np.bool_], now: datetime
+    ) -> tuple[Rows, Rows]:
+        """More allowed rows that rules ask for and that are too few among the candidates `rows`, the most popular first.
+
+        Returns the rows and the place of the source that each comes from.
+        """
+        wanted = [(rule.filter, 1) for rule in rules.pins]
+        wanted += [(rule.filter, rule.at_least * -(-query.size // rule.within)) for rule in rules.quotas if isinstance(rule, Ensure)]
+        found = rows[:0]
+        for condition, count in wanted:
+            taken = np.concatenate([rows, found])
+            missing = count - int(np.count_nonzero(self.eligibility.holding(condition, now, taken)))
+            if missing > 0:
+                left = allowed & self.eligibility.holding(condition, now)
+                left[taken] = False
+                found = np.concatenate([found, self._popular.first(left, missing)])
+        return found, np.full(len(found), POPULAR, dtype=np.int32)
 
     def _fill(self, query: Query, taken: Rows, allowed: npt.NDArray[np.bool_], now: datetime) -> tuple[Rows, Rows]:
         """More allowed rows after `taken` by the placement's fallback, so that no slate is short while anything may be shown.
@@ -310,14 +393,13 @@ class Recommender:
             return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32)
         left = allowed.copy()
         left[taken] = False
-        popular, fresh = self.sources[POPULAR], self.sources[FRESH]
-        assert isinstance(popular, PopularSource)
+        fresh = self.sources[FRESH]
         assert isinstance(fresh, FreshSource)
         wanted = query.size - len(taken)
         dated = fresh.published_by(to_micros(now)) if fallback == "fresh" else np.zeros(0, dtype=np.int32)
         newest = first_allowed(dated, left, wanted)
         left[newest] = False
-        others = popular.first(left, wanted - len(newest))
+        others = self._popular.first(left, wanted - len(newest))
         backing = np.repeat([FRESH, POPULAR], [len(newest), len(others)])
         return np.concatenate([newest, others]), backing.astype(np.int32)
 
@@ -334,7 +416,7 @@ class Recommender:
     def eligible(self, query: Query, numbers: Numbers, *, now: datetime) -> npt.NDArray[np.bool_]:
         """Which of `numbers` may be shown now under all limits of `query`, the same shape."""
         rows = self.catalogue.rows_of(numbers)
-        mask = self.eligibility.allowed(query, now)
+        mask = self.eligibility.allowed(query, now, in_force(query.placement.rules, query.audience, now))
         return (rows >= 0) & mask[np.maximum(rows, 0)] if len(mask) else np.zeros(len(numbers), dtype=np.bool_)
 
     def numbers_of(self, item_ids: Sequence[str]) -> tuple[Numbers, list[str]]:

@@ -6,7 +6,7 @@ The server asks with one query, the evaluation with thousands; `recommender.engi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import NamedTuple, overload
 
@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 
+from recommender.composing.audience import NOBODY, Audience
+from recommender.composing.slate_kernels import PINNED
 from recommender.items import ItemKind
-from recommender.people import History, empty_history
+from recommender.people import History, Seen, empty_history, nothing_seen
 from recommender.placements import Placement
 
 
@@ -65,6 +67,8 @@ class ReasonKind(IntEnum):
     SIMILAR_TO_SEED = 4
     FILL = 5
     """Nothing spoke for it; it completes a list that would be short."""
+    PROMOTED = 6
+    """An editor's rule put it at its place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +82,8 @@ class Query:
     of unknown language stay. `filter`: a condition in CEL, "" for none. `category`: only items of this category; "" for all.
     `sources`: when given, only these take part, at full weight where the placement gives none (ablations, similar items).
     `reasons`: for how many leading items reasons are wanted. `seeds_are_items`: the history is a list of given items (LIKE
-    for "like this", DISLIKE for "unlike") rather than a person's, and they are left out themselves.
+    for "like this", DISLIKE for "unlike") rather than a person's, and they are left out themselves. `audience`: who asks, as rules see
+    it. `seen`: what was shown to the person before, shape (any,), `SEEN_DTYPE`. `seed`: what chance goes by, where a placement has any.
     """
 
     placement: Placement
@@ -95,6 +100,14 @@ class Query:
     sources: frozenset[SourceName] | None = None
     reasons: int = 0
     seeds_are_items: bool = False
+    audience: Audience = NOBODY
+    seen: Seen = field(default_factory=nothing_seen)
+    seed: int = 0
+
+    @property
+    def is_for_a_feed(self) -> bool:
+        """Whether what is wanted is a feed, which all rules and all of its placement's variety are for."""
+        return self.candidates is None and self.sources is None and not self.seeds_are_items
 
 
 class Reason(NamedTuple):
@@ -138,6 +151,15 @@ class Reasons(Sequence[Reason]):
         """No reasons."""
         nothing = np.zeros(0, dtype=np.uint8)
         return cls(nothing, nothing, nothing, np.zeros((0, NAMED), dtype=np.int64), np.zeros(0, dtype=np.float32))
+
+    def promoting(self, marks: npt.NDArray[np.uint8]) -> Reasons:
+        """The same, but that what is pinned by its mark, of `marks`, shape (r or more,), is there for that."""
+        pinned = marks[: len(self)] == PINNED
+        if not pinned.any():
+            return self
+        kinds, because = self.kinds.copy(), self.because.copy()
+        kinds[pinned], because[pinned] = ReasonKind.PROMOTED, -1
+        return replace(self, kinds=kinds, because=because, shares=np.where(pinned, np.float32(0), self.shares))
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -185,7 +207,9 @@ class Feed:
     `sources`: shape (n,), uint8, the `SourceName` that moved each item's score most. `contributions`: shape (n, s),
     float32, each source's part of the score, in the order of `SourceName`; rows sum to the score. `source_ranks`: shape
     (n, s), int32, the 1-based rank that each source gave among the candidates, 0 where it had no opinion.
-    `probabilities`: shape (n,), float32, chance of being shown at that place (1 where nothing was random).
+    `probabilities`: shape (n,), float32, chance of being shown at that place, given what stands before it (1 where nothing was random).
+    `marks`: shape (n,), uint8, what put each at its place, as in `composing.slate_kernels`. `broken`: names of rules that could not be kept
+    throughout, or be asked at all.
     `reasons`: for the leading items, as many as asked for. `eligible`: how many items passed all limits.
     `retrieval_mode`: how content candidates were found: "exact", "index", "lists" or "none".
     """
@@ -199,4 +223,6 @@ class Feed:
     reasons: Reasons
     eligible: int
     retrieval_mode: str
+    marks: npt.NDArray[np.uint8]
+    broken: tuple[str, ...] = ()
     degraded: tuple[Degradation, ...] = ()

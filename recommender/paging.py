@@ -12,6 +12,7 @@ from json.encoder import encode_basestring_ascii as quoted
 import numpy as np
 import numpy.typing as npt
 
+from recommender.composing.slate_kernels import MARKS
 from recommender.errors import InvalidInput
 from recommender.events import Consent, Subject
 from recommender.feeds import Basis, Feed, SourceName
@@ -26,7 +27,12 @@ NAME_BYTES_LIMIT = 100
 
 OFFSET_LIMIT = 65_535
 
-_ARRAYS = (("numbers", np.dtype(np.uint32)), ("sources", np.dtype(np.uint8)), ("probabilities", np.dtype(np.float32)))
+_ARRAYS = (
+    ("numbers", np.dtype(np.uint32)),
+    ("sources", np.dtype(np.uint8)),
+    ("probabilities", np.dtype(np.float32)),
+    ("marks", np.dtype(np.uint8)),
+)
 _SOURCES = min(map(int, SourceName)), max(map(int, SourceName))
 
 
@@ -36,7 +42,8 @@ class Page:
 
     `decision_id` and `binding`: 16 bytes each. `issued_at`: when the first page was made (aware); it stays with the rest.
     `offset`: how many items were handed out before, 0 to 65,535. `numbers`: item numbers, shape (n,), uint32, all
-    different, 1 ≤ n ≤ 500. `sources`: shape (n,), uint8, `SourceName`. `probabilities`: shape (n,), float32, in [0, 1].
+    different, 1 ≤ n ≤ 500. `sources`: shape (n,), uint8, `SourceName`. `probabilities`: shape (n,), float32, in [0, 1]. `marks`: shape (n,),
+    uint8, below `MARKS`: what put each there.
     Raises `InvalidInput` naming the field.
     """
 
@@ -50,6 +57,7 @@ class Page:
     numbers: npt.NDArray[np.uint32]
     sources: npt.NDArray[np.uint8]
     probabilities: npt.NDArray[np.float32]
+    marks: npt.NDArray[np.uint8]
 
     @classmethod
     def of_feed(
@@ -77,6 +85,7 @@ class Page:
             numbers=feed.numbers[offset:],
             sources=feed.sources[offset:],
             probabilities=feed.probabilities[offset:],
+            marks=feed.marks[offset:],
         )
         return made
 
@@ -107,6 +116,8 @@ class Page:
         # Written so that NaN fails.
         if not (self.probabilities.min() >= 0 and self.probabilities.max() <= 1):
             raise InvalidInput("probabilities", "values outside of 0 to 1", "numbers from 0 to 1")
+        if self.marks.max() >= MARKS:
+            raise InvalidInput("marks", int(self.marks.max()), f"0 to {MARKS - 1}")
 
 
 def check_name(value: str, field: str) -> None:
@@ -123,7 +134,7 @@ def check_name(value: str, field: str) -> None:
 class Taken:
     """One page's items, best first, and what is left after them.
 
-    `numbers` uint32, `sources` uint8, `probabilities` float32 and `positions` int64 all have the shape (k,), k ≤ the size
+    `numbers` uint32, `sources` uint8, `probabilities` float32, `marks` uint8 and `positions` int64 all have the shape (k,), k ≤ the size
     asked for. `positions` count from 0 through all pages of the decision, without gaps. `rest` is None when nothing that
     may be shown is left.
     """
@@ -131,6 +142,7 @@ class Taken:
     numbers: npt.NDArray[np.uint32]
     sources: npt.NDArray[np.uint8]
     probabilities: npt.NDArray[np.float32]
+    marks: npt.NDArray[np.uint8]
     positions: npt.NDArray[np.int64]
     rest: Page | None
 
@@ -157,11 +169,13 @@ def take_page(page: Page, eligible: npt.NDArray[np.bool_], size: int) -> Taken:
             numbers=page.numbers[left],
             sources=page.sources[left],
             probabilities=page.probabilities[left],
+            marks=page.marks[left],
         )
     return Taken(
         numbers=page.numbers[taken],
         sources=page.sources[taken],
         probabilities=page.probabilities[taken],
+        marks=page.marks[taken],
         positions=page.offset + np.arange(len(taken), dtype=np.int64),
         rest=rest,
     )

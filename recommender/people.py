@@ -26,11 +26,17 @@ SEEN_LIMIT = 500
 """Items with a seen-count kept per person, most recently seen first to stay."""
 
 History = npt.NDArray[np.void]
+Seen = npt.NDArray[np.void]
 
 
 def empty_history() -> History:
     """A history of shape (0,)."""
     return np.zeros(0, dtype=HISTORY_DTYPE)
+
+
+def nothing_seen() -> Seen:
+    """Seen-counts of shape (0,)."""
+    return np.zeros(0, dtype=SEEN_DTYPE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +51,10 @@ class Person:
     history: History
     consumed: BitMap
     dismissed: BitMap
-    seen: npt.NDArray[np.void]
+    seen: Seen
     consent: Consent
 
     @classmethod
     def unknown(cls, consent: Consent = Consent.ALL) -> Person:
         """Someone of whom nothing is known yet."""
-        return cls(empty_history(), BitMap(), BitMap(), np.zeros(0, dtype=SEEN_DTYPE), consent)
+        return cls(empty_history(), BitMap(), BitMap(), nothing_seen(), consent)

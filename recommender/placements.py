@@ -8,12 +8,15 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from recommender.composing.rules import RULES_LIMIT, Rule
+from recommender.composing.variety import Exploration, Impressions, Variety
 from recommender.errors import InvalidInput, NotFound
 from recommender.items import ItemKind
 from recommender.validation import refusal
@@ -52,6 +55,16 @@ class SourceWeights(BaseModel):
         return weights
 
 
+class HalfLives(BaseModel):
+    """The half-life of freshness, in hours, of single kinds; None goes by that of all."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    article: float | None = Field(default=None, gt=0, le=1_000_000)
+    product: float | None = Field(default=None, gt=0, le=1_000_000)
+    media: float | None = Field(default=None, gt=0, le=1_000_000)
+
+
 class Placement(BaseModel):
     """How feeds for one placement are made. Lengths are in items, times in hours."""
 
@@ -77,8 +90,17 @@ class Placement(BaseModel):
     """Whether what was consumed may be shown again ("allowed" suits music; dismissed items never come back)."""
     freshness_half_life_hours: float = Field(default=72.0, gt=0, le=1_000_000)
     """Age at which the fresh source's score of an item has halved."""
+    freshness_half_life_hours_of: HalfLives = HalfLives()
+    score_floor: float = Field(default=0.0, ge=0, le=1)
+    """Candidates of lower scores are not proposed; the fallback fills what they leave. Scores of a learned blend are chances of being taken
+    up."""
     fallback: Literal["popular", "fresh", "none"] = "popular"
     """What fills a slate that the sources leave short; "none" lets it stay short."""
+    variety: Variety = Variety()
+    impressions: Impressions = Impressions()
+    exploration: Exploration = Exploration()
+    rules: tuple[Rule, ...] = Field(default=(), max_length=RULES_LIMIT)
+    """What editors ask for; of quotas that get in each other's way the first one is kept."""
 
     @model_validator(mode="before")
     @classmethod
@@ -97,6 +119,26 @@ class Placement(BaseModel):
             if not isinstance(kind, ItemKind) and kind not in names:
                 raise ValueError(f"kinds among {', '.join(names)}")
         return frozenset(kind if isinstance(kind, ItemKind) else names[kind] for kind in kinds)
+
+    @field_validator("rules")
+    @classmethod
+    def _each_name_once(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        names = [rule.name for rule in rules]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"each name once; {twice[0]} is there twice")
+        return rules
+
+    @cached_property
+    def half_lives(self) -> tuple[float, ...]:
+        """The half-life of freshness in hours by the number of an `ItemKind`; the first is that of no kind."""
+        every, of = self.freshness_half_life_hours, self.freshness_half_life_hours_of
+        return every, *(getattr(of, kind.name.lower()) or every for kind in ItemKind)
+
+    @property
+    def goes_by_chance(self) -> bool:
+        """Whether chance has a say in its feeds."""
+        return self.variety.rotation > 0 or self.exploration.share > 0
 
     @property
     def version(self) -> str:

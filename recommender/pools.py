@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache, cached_property
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from recommender.alike_lists import Alike
 from recommender.feeds import PERSONAL_SOURCES, Query, SourceName
 from recommender.fusion import contributions, ordered, ranked, united
 from recommender.generation import Contents
+from recommender.generation.catalogue import Catalogue
 from recommender.kernels import below_infinity, bits_of_liked
 from recommender.placements import HISTORY_BUCKETS
 from recommender.profile import BuildSettings
@@ -28,6 +29,9 @@ from recommender.served_sources import settings_of, sources_of
 from recommender.sources import NO_OPINION, FreshSource, Past, Scorer, Source
 from recommender.stages import reached
 from recommender.times import to_micros
+
+if TYPE_CHECKING:
+    from recommender.overlay import OverlaidCatalogue
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +78,7 @@ class Pools:
         self.pasts: Pasts = RecentPasts(contents.catalogue, settings)
         self._blend = contents.blend
         self._n = contents.catalogue.n
+        self.catalogue: Catalogue | OverlaidCatalogue = contents.catalogue
         self._generation_id = generation_id
 
     def with_sources(self, others: Mapping[SourceName, Source]) -> Pools:
@@ -221,7 +226,10 @@ class Pools:
         """How fresh each candidate is by the placement's half-life, shape as `rows` (m,), in [0, 1]."""
         source = self.sources[FRESH]
         assert isinstance(source, FreshSource)
-        return source.decay(rows, to_micros(now), query.placement.freshness_half_life_hours)
+        half_lives = query.placement.half_lives
+        # Most placements have one for all kinds.
+        hours = half_lives[0] if len(set(half_lives)) == 1 else np.array(half_lives)[self.catalogue.kinds_at(rows)]
+        return source.decay(rows, to_micros(now), hours)
 
     def worked(
         self, places: Iterable[int], work: Callable[[int], Made], left_out: dict[int, str], deadline: float | None = None

@@ -201,6 +201,15 @@ class Content(_Settings):
     """Nearest items kept of each above that limit, so that feeds gather them instead of searching; 0 searches for every feed."""
 
 
+class NearDuplicates(_Settings):
+    """Which items tell the very same, so that a slate shows one of them alone."""
+
+    likeness: float = Field(default=0.95, ge=0, le=1)
+    """Cosine of their vectors from which two items do."""
+    within_hours: float | None = Field(default=None, gt=0, le=1_000_000)
+    """Only where both were published within so many hours; None whenever they were."""
+
+
 class Transfer(_Settings):
     """Items that nobody consumed yet borrow the item–item weights of their neighbours in content."""
 
@@ -356,6 +365,7 @@ class BuildSettings(_Settings):
     graph: Graph = Graph()
     sequence: Sequence = Sequence()
     content: Content = Content()
+    near_duplicates: NearDuplicates = NearDuplicates()
     transfer: Transfer = Transfer()
     popularity: Popularity = Popularity()
     response: Response = Response()

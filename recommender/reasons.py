@@ -85,7 +85,7 @@ def reasons_for(
 
 def reason_text(reason: Reason, titles: Mapping[int, str]) -> str:
     """The reason as an English sentence; `titles` by item number, of which those of `because` are looked up."""
-    if reason.kind in (ReasonKind.FRESH, ReasonKind.FILL):
+    if reason.kind in (ReasonKind.FRESH, ReasonKind.FILL, ReasonKind.PROMOTED):
         name = ""
     elif reason.kind is ReasonKind.POPULAR:
         name = reason.category
@@ -101,6 +101,8 @@ def reason_phrase(kind: ReasonKind, event: int, *, named: bool) -> str:
             return "New"
         case ReasonKind.FILL:
             return "More to explore"
+        case ReasonKind.PROMOTED:
+            return "Promoted"
         case ReasonKind.POPULAR:
             return "Popular in " if named else "Popular now"
         case ReasonKind.SIMILAR_TO_SEED:

@@ -54,11 +54,15 @@ def is_for_anybody(query: Query) -> bool:
     return query.seeds_are_items or not len(query.history)
 
 
-def key_of(query: Query, now: datetime, validities_passed: int) -> Key | None:
-    """By what the feed of a query is kept, at a moment before which so many validities had begun or ended.
+def key_of(query: Query, now: datetime, validities_passed: int, rules: tuple[str, ...]) -> Key | None:
+    """By what the feed of a query is kept, at a moment before which so many validities had begun or ended; `rules`: names of those in force.
 
-    None for a query that names the items to rank, and for one without a history that is somebody's all the same: few ask those again.
+    None for a query that names the items to rank, for one without a history that is somebody's all the same, as few ask those again, and
+    where chance has a say.
     """
+    whole = query.is_for_a_feed
+    if whole and query.placement.goes_by_chance:
+        return None
     whose: object = None
     if not is_for_anybody(query):
         if query.candidates is not None or not len(query.history):
@@ -69,4 +73,5 @@ def key_of(query: Query, now: datetime, validities_passed: int) -> Key | None:
         whose = (query.history["item"].tobytes(), query.history["type"].tobytes())
     minute = now.replace(second=0, microsecond=0)
     wanted = (query.size, query.kinds, query.language, query.filter, query.category, query.sources, query.reasons)
-    return (id(query.placement), whose, query.seeds_are_items, wanted, minute, validities_passed)
+    seen = query.seen.tobytes() if whole and query.placement.impressions.discount else b""
+    return (id(query.placement), whose, query.seeds_are_items, wanted, rules, seen, minute, validities_passed)

@@ -1,8 +1,9 @@
 """The resolved query of a served record as bytes, so that the decision can be made again from it.
 
-Layout of format 2: the format (1 byte), then size and reasons (4 bytes each) and flags, then every part behind its length (4
-bytes): the placement's settings as compressed JSON, and as they are history, consumed, dismissed, exclude, candidates, kinds,
-sources, language, filter and category. Format 1, which is still read, is one compressed JSON document.
+Layout of format 3: the format (1 byte), then size and reasons (4 bytes each) and flags, then every part behind its length (4
+bytes): the placement's settings as compressed JSON, as they are history, consumed, dismissed, exclude, candidates, kinds,
+sources, language, filter, category and what was seen, and who asks as JSON. Format 2, which is still read, has neither of the last two;
+format 1 is one compressed JSON document. The seed is the record's own.
 """
 
 from __future__ import annotations
@@ -11,22 +12,24 @@ import json
 import struct
 import zlib
 from base64 import b64decode
+from dataclasses import asdict
 from functools import lru_cache
 from itertools import accumulate, pairwise
 
 import numpy as np
 from pyroaring import BitMap
 
+from recommender.composing.audience import NOBODY, Audience
 from recommender.feeds import Query, SourceName
 from recommender.items import ItemKind
-from recommender.people import HISTORY_DTYPE
+from recommender.people import HISTORY_DTYPE, SEEN_DTYPE
 from recommender.placements import Placement
 
-FORMAT = 2
+FORMAT = 3
+_BEFORE = 2
 
 _HEAD = struct.Struct("<BIIB")
-_PARTS = 11
-_LENGTHS = struct.Struct(f"<{_PARTS}I")
+_LENGTHS = {FORMAT: struct.Struct("<13I"), _BEFORE: struct.Struct("<11I")}
 _CANDIDATES, _SOURCES, _SEEDS = 1, 2, 4
 """Flags: candidates are given, sources are given, the seeds are items."""
 
@@ -50,27 +53,33 @@ def encode_query(query: Query) -> bytes:
         query.language.encode(),
         query.filter.encode(),
         query.category.encode(),
+        # Some kilobytes, which matter to few placements.
+        query.seen.tobytes() if query.placement.impressions.discount else b"",
+        b"" if query.audience is NOBODY else json.dumps(asdict(query.audience), separators=(",", ":")).encode(),
     )
-    return b"".join((_HEAD.pack(FORMAT, query.size, query.reasons, flags), _LENGTHS.pack(*map(len, parts)), *parts))
+    return b"".join((_HEAD.pack(FORMAT, query.size, query.reasons, flags), _LENGTHS[FORMAT].pack(*map(len, parts)), *parts))
 
 
 def decode_query(data: bytes) -> Query:
     """The query that `encode_query` was given, now or in a format of before. Raises ValueError for anything else."""
-    if data[:1] != bytes((FORMAT,)):
+    lengths = _LENGTHS.get(data[0]) if data else None
+    if lengths is None:
         return _decoded_before(data)
-    start = _HEAD.size + _LENGTHS.size
+    start = _HEAD.size + lengths.size
     if len(data) < start:
         raise ValueError("not a resolved query")
     _, size, reasons, flags = _HEAD.unpack_from(data)
-    ends = list(accumulate(_LENGTHS.unpack_from(data, _HEAD.size), initial=start))
+    ends = list(accumulate(lengths.unpack_from(data, _HEAD.size), initial=start))
     if ends[-1] != len(data):
         raise ValueError("not a resolved query")
-    settings, history, consumed, dismissed, exclude, candidates, kinds, sources, language, condition, category = (
+    settings, history, consumed, dismissed, exclude, candidates, kinds, sources, language, condition, category, *more = (
         data[begin:end] for begin, end in pairwise(ends)
     )
+    seen, audience = more or (b"", b"")
     try:
         placement = Placement.model_validate_json(zlib.decompress(settings))
-    except zlib.error as error:
+        asking = json.loads(audience) if audience else {}
+    except (zlib.error, json.JSONDecodeError) as error:
         raise ValueError("not a resolved query") from error
     return Query(
         placement=placement,
@@ -87,6 +96,8 @@ def decode_query(data: bytes) -> Query:
         sources=frozenset(map(SourceName, sources)) if flags & _SOURCES else None,
         reasons=reasons,
         seeds_are_items=bool(flags & _SEEDS),
+        seen=np.frombuffer(seen, dtype=SEEN_DTYPE),
+        audience=Audience(**{**asking, "segments": tuple(asking["segments"])}) if asking else NOBODY,
     )
 
 
@@ -104,7 +115,7 @@ def _decoded_before(data: bytes) -> Query:
     except (zlib.error, json.JSONDecodeError) as error:
         raise ValueError("not a resolved query") from error
     if record["format"] != 1:
-        raise ValueError(f"resolved query of format {record['format']}; this program reads 1 and {FORMAT}")
+        raise ValueError(f"resolved query of format {record['format']}; this program reads 1 to {FORMAT}")
     return Query(
         placement=Placement.model_validate(record["placement"]),
         size=record["size"],

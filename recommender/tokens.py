@@ -57,6 +57,9 @@ _PAGE_BYTES_LIMIT = _PAGE_HEAD.size + 2 * 101 + SLATE_LIMIT * 9
 _CERTAIN = 0x80
 """Set in the width of a page's numbers where all probabilities are 1 and are left out."""
 
+_MARK = 6
+"""Bits of a page's sources, behind which it says what put each item there."""
+
 _ITEM_FORM = "an item token as it came with a feed, unchanged; leave it out when there is none"
 _PAGE_FORM = "the next_page_token of the page before, unchanged; start again without page_token"
 
@@ -247,7 +250,7 @@ class TokenSigner:
                 _prefixed(page.placement_version),
                 bytes((width | _CERTAIN if certain else width,)),
                 numbers,
-                page.sources.tobytes(),
+                (page.sources | page.marks << _MARK).tobytes(),
                 chances,
             )
         )
@@ -340,7 +343,7 @@ def _page(content: bytes) -> Page:
         raise ValueError("numbers of an unknown width")
     numbers = np.zeros((n, 4), dtype=np.uint8)
     numbers[:, :width] = np.frombuffer(reader.take(width * n), dtype=np.uint8).reshape(n, width)
-    sources = np.frombuffer(reader.take(n), dtype=np.uint8)
+    both = np.frombuffer(reader.take(n), dtype=np.uint8)
     probabilities = np.ones(n, dtype=np.float32) if given & _CERTAIN else np.frombuffer(reader.take(4 * n), dtype="<f4")
     reader.close()
     return Page(
@@ -352,8 +355,9 @@ def _page(content: bytes) -> Page:
         offset=offset,
         basis=Basis(basis),
         numbers=numbers.ravel().view("<u4"),
-        sources=sources,
+        sources=both & ((1 << _MARK) - 1),
         probabilities=probabilities,
+        marks=both >> _MARK,
     )
 
 
@@ -382,6 +386,7 @@ def _page_before(compressed: bytes) -> Page:
         numbers=numbers.view("<u4"),
         sources=sources,
         probabilities=probabilities.view("<f4"),
+        marks=np.zeros(n, dtype=np.uint8),
     )
 
 

@@ -35,7 +35,7 @@ class Shown(NamedTuple):
     """The r items of one page, best first.
 
     `positions`: shape (r,), place of each among all items handed out, from 0 through all pages. `numbers` uint32, `sources`
-    uint8, `probabilities` float32: shape (r,). `reasons`: r of them, or none. `scores` float32 (r,), `contributions` float32
+    uint8, `probabilities` float32, `marks` uint8: shape (r,). `reasons`: r of them, or none. `scores` float32 (r,), `contributions` float32
     (r, s) and `source_ranks` int32 (r, s): None where they are not known any more.
     """
 
@@ -43,6 +43,7 @@ class Shown(NamedTuple):
     numbers: npt.NDArray[np.uint32]
     sources: npt.NDArray[np.uint8]
     probabilities: npt.NDArray[np.float32]
+    marks: npt.NDArray[np.uint8]
     reasons: Reasons
     scores: npt.NDArray[np.float32] | None = None
     contributions: npt.NDArray[np.float32] | None = None
@@ -57,6 +58,7 @@ class Shown(NamedTuple):
             numbers=numbers,
             sources=feed.sources[:size],
             probabilities=feed.probabilities[:size],
+            marks=feed.marks[:size],
             reasons=feed.reasons[:size],
             scores=feed.scores[:size],
             contributions=feed.contributions[:size],
@@ -90,6 +92,7 @@ def ranked_items(engine: Recommender, signer: TokenSigner, decided: Decided, sho
         engine.rows_of(shown.numbers),
         scores.view(np.uint32),
         np.frombuffer(tokens, dtype=np.uint8),
+        np.ascontiguousarray(shown.marks),
         reasons.kinds,
         reasons.events,
         reasons.because,
@@ -131,8 +134,9 @@ def answer_info(
     degraded: Sequence[Degradation] = (),
     retrieval_mode: str = "none",
     eligible: int = 0,
+    broken: Sequence[str] = (),
 ) -> types_pb2.AnswerInfo:
-    """What comes with every answer. `unknown`: ids of the request that the generation does not have."""
+    """What comes with every answer. `unknown`: ids of the request that the generation does not have; `broken`: rules that were not kept."""
     return types_pb2.AnswerInfo(
         decision_id=decided.decision_id.hex(),
         generation_id=decided.generation_id,
@@ -144,6 +148,7 @@ def answer_info(
         unknown_item_ids=list(dict.fromkeys(unknown)),
         retrieval_mode=retrieval_mode,
         eligible_items=eligible,
+        broken_rules=broken,
     )
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from pyroaring import BitMap
 
 from recommender.asker import Asker
+from recommender.composing.audience import NOBODY, Audience
 from recommender.engine import Recommender
 from recommender.events import Consent, EventType, Subject
 from recommender.feeds import Basis, Feed
@@ -103,6 +104,14 @@ class Moment:
 
 NO_MOMENT = Moment(_NONE, None, ())
 """Of a request that names no items."""
+
+
+def audience_of(asker: Asker, context: Context) -> Audience:
+    """Who asks, as rules see it; of what is known of a person no more than consent allows."""
+    if context is NO_CONTEXT and asker.subject is None:
+        return NOBODY
+    subject = "" if asker.subject is None else asker.subject.kind.name.lower()
+    return Audience(subject, len(asker.history), context.language, context.region, context.segments)
 
 
 def basis_of(asker: Asker, moment: Moment, feed: Feed, engine: Recommender) -> Basis:

@@ -66,6 +66,10 @@ def decide(
     # Without a fallback an answer for which no source was asked would be an empty one.
     short = left is not None and left < usual.seconds and (query.placement.fallback != "none" or query.candidates is not None)
     deadline = LONG_AGO if short else None if left is None else started + left
+    decision_id = tools.new_id()
+    seed = int.from_bytes(decision_id[:8], "big")
+    if query.placement.goes_by_chance:
+        query = replace(query, seed=seed)
     [feed] = engine.feeds([query], now=now, deadline=deadline)
     tools.live.recent.note(query)
     if short:
@@ -76,7 +80,6 @@ def decide(
     if late:
         feed = replace(feed, degraded=(*feed.degraded, *late))
     basis = Basis.CONTEXTUAL if moment is None else basis_of(asker, moment, feed, engine)
-    decision_id = tools.new_id()
     # A query may bend its placement's settings; what is named is the configured placement.
     name = query.placement.name
     decided = Decided(decision_id, name, tools.placements.versions[name], engine.generation_id, basis)
@@ -91,7 +94,7 @@ def decide(
             generation_id=decided.generation_id,
             profile=engine.profile_hash,
             basis=basis,
-            seed=int.from_bytes(decision_id[:8], "big"),
+            seed=seed,
             change=engine.change,
             numbers=feed.numbers,
             sources=feed.sources,

@@ -25,7 +25,7 @@ from recommender.stages import reached
 from recommender.times import to_micros
 from recommender.v1 import feed_pb2, types_pb2
 from server.answering import Decided, Shown, answer_bytes, answer_info, ranked_items
-from server.asking import Moment, meet, numbers_of
+from server.asking import Moment, audience_of, meet, numbers_of
 from server.deadlines import seconds_left
 from server.deciding import Tools, count_answer, decide
 from server.reading import RANK_LIMIT, SEEDS_LIMIT, Context, Wanted, consent_of, ids_of, label_of, subject_of
@@ -71,6 +71,8 @@ class FeedService:
             language=wanted.context.language,
             filter=wanted.filter,
             reasons=wanted.page_size,
+            audience=audience_of(asker, wanted.context),
+            seen=asker.seen,
         )
         bound = binding(
             subject=subject,
@@ -126,11 +128,12 @@ class FeedService:
         degraded = []
         left = seconds_left(context)
         deadline = None if left is None else time.monotonic() + left
-        shown = Shown(taken.positions, taken.numbers, taken.sources, taken.probabilities, reasons=Reasons.none())
+        shown = Shown(taken.positions, taken.numbers, taken.sources, taken.probabilities, taken.marks, reasons=Reasons.none())
         if deadline is not None and time.monotonic() > deadline:
             degraded.append(Degradation("reasons", "deadline"))
         elif len(taken.numbers):
-            shown = shown._replace(reasons=engine.reasons(query, taken.numbers, taken.sources, now=now))
+            reasons = engine.reasons(query, taken.numbers, taken.sources, now=now).promoting(taken.marks)
+            shown = shown._replace(reasons=reasons)
             if explain:
                 shown = _scored(engine, query, shown, now, deadline)
         count_answer(self._tools.metrics, "GetFeed", page.basis, degraded)
@@ -236,7 +239,14 @@ class FeedService:
 
 
 def _info(decided: Decided, feed: Feed, unknown: Sequence[str]) -> types_pb2.AnswerInfo:
-    return answer_info(decided, unknown=unknown, degraded=feed.degraded, retrieval_mode=feed.retrieval_mode, eligible=feed.eligible)
+    return answer_info(
+        decided,
+        unknown=unknown,
+        degraded=feed.degraded,
+        retrieval_mode=feed.retrieval_mode,
+        eligible=feed.eligible,
+        broken=feed.broken,
+    )
 
 
 def _scored(engine: Recommender, query: Query, shown: Shown, now: datetime, deadline: float | None) -> Shown:

@@ -24,7 +24,7 @@ _BECAUSE_OF_HISTORY, _POPULAR, _SIMILAR = 1, 2, 4
 
 # Field numbers and wire types: of the answer's items, of RankedItem, of Reason.
 _ITEMS = 0x0A
-_ITEM_ID, _KIND, _TITLE, _IMAGE, _SCORE, _REASON, _TOKEN = 0x0A, 0x10, 0x1A, 0x22, 0x2D, 0x32, 0x3A
+_ITEM_ID, _KIND, _TITLE, _IMAGE, _SCORE, _REASON, _TOKEN, _PLACING = 0x0A, 0x10, 0x1A, 0x22, 0x2D, 0x32, 0x3A, 0x48
 _REASON_KIND, _TEXT, _BECAUSE, _SHARE, _CATEGORY = 0x08, 0x12, 0x1A, 0x25, 0x2A
 
 
@@ -135,6 +135,7 @@ def written_items(
     rows: Rows,
     scores: npt.NDArray[np.uint32],
     tokens: Bytes,
+    placings: Bytes,
     reason_kinds: Bytes,
     events: Bytes,
     causes: npt.NDArray[np.int64],
@@ -163,7 +164,7 @@ def written_items(
 ) -> Bytes:
     """The field `items` of an answer with the catalogue's `rows`, shape (r,), all ≥ 0.
 
-    `scores` and `shares`: the bits of float32. `tokens`: r tokens of the same length. Of the first m ≤ r items there are reasons:
+    `scores` and `shares`: the bits of float32. `tokens`: r tokens of the same length. `placings`: shape (r,), each below 128. Of the first m ≤ r items there are reasons:
     `reason_kinds` and `events`, shape (m,), below `EVENTS`; `causes`, item numbers, shape (m, `NAMED`), -1 for none; `shares`, shape (m,);
     and the `category` of those of the kind that names one. Phrases stand at (kind · 16 + event) · 2, of which the place p reaches from
     `phrase_ends[p]` to `phrase_ends[p + 1]`, as all texts do, and the one after it is for a sentence that ends with a name. A cause that is
@@ -181,7 +182,7 @@ def written_items(
         card = cards[place] = card_of(rows[place], changed, places)
         size = text_size(length_of(card, id_ends, new_id_ends)) + text_size(length_of(card, title_ends, new_title_ends))
         size += text_size(length_of(card, image_ends, new_image_ends)) + 1 + varint_size(kinds[card] if card >= 0 else new_kinds[~card])
-        size += text_size(token_size) + (5 if scores[place] else 0)
+        size += text_size(token_size) + (5 if scores[place] else 0) + (2 if placings[place] else 0)
         if place < len(reason_kinds):
             kind, name = reason_kinds[place], 0
             inner = 1 + varint_size(kind) + (5 if shares[place] else 0)
@@ -244,4 +245,7 @@ def written_items(
             if kind == _POPULAR:
                 at = put_text(out, at, _CATEGORY, category, 0, len(category))
         at = put_text(out, at, _TOKEN, tokens, token_size * place, token_size * (place + 1))
+        if placings[place]:
+            out[at], out[at + 1] = _PLACING, placings[place]
+            at += 2
     return out

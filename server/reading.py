@@ -24,6 +24,7 @@ EXCLUDE_LIMIT = 1_000
 SEEDS_LIMIT = 50
 RANK_LIMIT = 500
 RECENT_LIMIT = 200
+SEGMENTS_LIMIT = 50
 FILTER_LIMIT = 2_000
 REASON_LIMIT = 2_000
 
@@ -195,12 +196,15 @@ def reason_of(text: str) -> str:
 
 @dataclass(frozen=True)
 class Context:
-    """What a request says about its moment: the language wanted ("" for any), the current item's id ("" for none), and the
-    history that the client keeps itself, oldest first and without repetition."""
+    """What a request says about its moment: the language wanted ("" for any), the current item's id ("" for none), the
+    history that the client keeps itself, oldest first and without repetition, where the reader is ("" for anywhere), and the segments that
+    the client counts them among."""
 
     language: str
     current_id: str
     recent_ids: tuple[str, ...]
+    region: str = ""
+    segments: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, message: feed_pb2.RequestContext) -> Context:
@@ -210,7 +214,16 @@ class Context:
         ids_of(message.recent_item_ids, "context.recent_item_ids", RECENT_LIMIT)
         # Of a repeated id the newest place counts.
         newest_first = tuple(dict.fromkeys(reversed(message.recent_item_ids)))
-        return cls(label_of(message.language, "context.language").lower(), message.current_item_id, newest_first[::-1])
+        if len(message.segments) > SEGMENTS_LIMIT:
+            raise InvalidInput("context.segments", f"{len(message.segments)} segments", f"at most {SEGMENTS_LIMIT}")
+        segments = tuple(label_of(segment, f"context.segments[{place}]") for place, segment in enumerate(message.segments))
+        return cls(
+            language=label_of(message.language, "context.language").lower(),
+            current_id=message.current_item_id,
+            recent_ids=newest_first[::-1],
+            region=label_of(message.region, "context.region"),
+            segments=tuple(dict.fromkeys(segments)),
+        )
 
 
 NO_CONTEXT = Context("", "", ())

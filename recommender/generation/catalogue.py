@@ -186,6 +186,11 @@ class Catalogue:
         ids, titles, images = (self._texts(name) for name in ("id", "title", "image_url"))
         return CardColumns(kinds, ids.data, ids.ends, titles.data, titles.ends, images.data, images.ends, row_of_number)
 
+    def kinds_at(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
+        """The number of the `ItemKind` of each of `rows`, the same shape."""
+        kinds: npt.NDArray[np.uint8] = self.card_columns.kinds[rows]
+        return kinds
+
     @cached_property
     def changed_cards(self) -> tuple[CardColumns, npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         """Cards that hold instead of those of some rows, those rows, and which each has: none, as nothing is laid over this catalogue."""

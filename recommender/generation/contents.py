@@ -48,6 +48,7 @@ ARRAYS = (
     "counting",
     "lender_worth",
     "label_share",
+    "stories",
     *(f"alike_{part}" for part in AlikeLists._fields),
     *blend_arrays(None),
 )
@@ -65,6 +66,11 @@ def nothing_lent() -> npt.NDArray[np.float32]:
     return np.zeros(0, dtype=np.float32)
 
 
+def no_stories() -> npt.NDArray[np.int32]:
+    """What stands for items of which each tells what no other does, however many there are."""
+    return np.zeros(0, dtype=np.int32)
+
+
 @dataclass(frozen=True, eq=False)
 class Contents:
     """What n items look like to the sources. Rows are in order of item number.
@@ -79,7 +85,8 @@ class Contents:
     counted, µs; zeros where nothing was. `blend`: how sources are blended, None where
     none was learned. `alike`: what is like each item by all of that; left out, no lists. `lender_worth`: shape (n,), float32, what an item
     that lends by `transfer` is worth to whatever is like it, 0 for what does not lend, and `label_share`, what likeness in labels counts
-    beside that in meaning: by these items that come after a build borrow too.
+    beside that in meaning: by these items that come after a build borrow too. `stories`: shape (n,), int32, the row of the first item that
+    tells the very same, -1 for what nothing else tells; or shape (0,), where none do.
     """
 
     catalogue: Catalogue
@@ -102,11 +109,14 @@ class Contents:
     alike: AlikeLists = NO_LISTS
     lender_worth: npt.NDArray[np.float32] = field(default_factory=nothing_lent)
     label_share: float = 1.0
+    stories: npt.NDArray[np.int32] = field(default_factory=no_stories)
 
     def __post_init__(self) -> None:
         n = self.catalogue.n
         if self.alike is NO_LISTS:
             object.__setattr__(self, "alike", AlikeLists.none(n))
+        if not (self.stories >= 0).any():
+            object.__setattr__(self, "stories", no_stories())
         if not len(self.lender_worth):
             object.__setattr__(self, "lender_worth", np.zeros(n, dtype=np.float32))
         for name, shape in (
@@ -174,6 +184,7 @@ class Contents:
             "counting": self.counting,
             "lender_worth": self.lender_worth,
             "label_share": np.array([self.label_share], dtype=np.float64),
+            "stories": self.stories,
             **{f"alike_{part}": array for part, array in self.alike._asdict().items()},
             **blend_arrays(self.blend),
         }
@@ -206,6 +217,7 @@ class Contents:
             blend=blend_of(arrays),
             lender_worth=arrays["lender_worth"],
             label_share=float(arrays["label_share"][0]),
+            stories=arrays["stories"],
             alike=AlikeLists(**{part: arrays[f"alike_{part}"] for part in AlikeLists._fields}),
         )
 

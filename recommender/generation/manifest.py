@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from recommender.durable_files import FileEntry
 from recommender.errors import CorruptGeneration, RefusedGeneration
 
-FORMAT_VERSION = 11
+FORMAT_VERSION = 12
 MANIFEST = "manifest.json"
 
 

@@ -77,6 +77,14 @@ class OverlaidCatalogue:
         """What the cards of the generation are made of; `changed_cards` says which of them hold no more."""
         return self.base.card_columns._replace(row_of_number=read_only(self.row_of_number))
 
+    def kinds_at(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
+        """The number of the `ItemKind` of each of `rows`, shape (r,), all ≥ 0, the same shape."""
+        places = self.overlay.places(rows)
+        changed = places >= 0
+        kinds: npt.NDArray[np.uint8] = self.base.card_columns.kinds[np.where(changed, 0, rows)]
+        kinds[changed] = self.overlay.delta.catalogue.card_columns.kinds[places[changed]]
+        return kinds
+
     @cached_property
     def changed_cards(self) -> tuple[CardColumns, Rows, Rows]:
         """What the cards of the delta's items are made of; rows of the generation of which it has newer ones, ascending, and then those

@@ -31,7 +31,7 @@ class OverlaidPools(Pools):
     ) -> None:
         self.__dict__.update(base.__dict__)
         overlay = catalogue.overlay
-        self.overlay = overlay
+        self.overlay, self.catalogue = overlay, catalogue
         self.lists = lists
         self.sources = tuple(self._over(source, catalogue, counts) for source in base.sources)
         self.pasts = OverlaidPasts(base.pasts, catalogue, settings)

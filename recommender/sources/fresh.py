@@ -56,8 +56,9 @@ class FreshSource:
         # Some twenty looks, in place of a copy of all dates in this order.
         return self.order[bisect_left(self.order, -now, key=lambda row: -self.published_at[row]) :]
 
-    def decay(self, rows: npt.NDArray[np.integer], now: int, half_life_hours: float) -> Floats:
-        """Freshness of `rows` in [0, 1]: 1 when just published, halved with every `half_life_hours`; 0 for undated rows."""
+    def decay(self, rows: npt.NDArray[np.integer], now: int, half_life_hours: float | npt.NDArray[np.float64]) -> Floats:
+        """Freshness of `rows` in [0, 1]: 1 when just published, halved with every `half_life_hours`, one for all or its own for each; 0 for
+        undated rows."""
         published = self.published_at[rows]
         age = np.maximum(now - np.where(published == MISSING_TIME, now, published), 0) / (half_life_hours * _HOUR_US)
         return np.where(published == MISSING_TIME, 0, 0.5**age).astype(np.float32)

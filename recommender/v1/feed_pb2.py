@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from recommender.v1 import types_pb2 as recommender_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19recommender/v1/feed.proto\x12\x0erecommender.v1\x1a\x1arecommender/v1/types.proto\"T\n\x0eRequestContext\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x17\n\x0f\x63urrent_item_id\x18\x02 \x01(\t\x12\x17\n\x0frecent_item_ids\x18\x03 \x03(\t\"\xb3\x02\n\x0eGetFeedRequest\x12(\n\x07subject\x18\x01 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x11\n\tplacement\x18\x02 \x01(\t\x12/\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x18\n\x10\x65xclude_item_ids\x18\x06 \x03(\t\x12\'\n\x05kinds\x18\x07 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x08 \x01(\t\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\x12(\n\x07\x63onsent\x18\n \x01(\x0b\x32\x17.recommender.v1.Consent\"\x7f\n\x0fGetFeedResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12(\n\x04info\x18\x03 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"\xcf\x02\n\x11GetSimilarRequest\x12\x10\n\x08item_ids\x18\x01 \x03(\t\x12\x19\n\x11negative_item_ids\x18\x02 \x03(\t\x12\x11\n\tplacement\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x18\n\x10\x65xclude_item_ids\x18\x05 \x03(\t\x12\'\n\x05kinds\x18\x06 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x07 \x01(\t\x12(\n\x07subject\x18\x08 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\x12/\n\x07\x63ontext\x18\n \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12(\n\x07\x63onsent\x18\x0b \x01(\x0b\x32\x17.recommender.v1.Consent\"i\n\x12GetSimilarResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"\xcf\x01\n\x11GetPopularRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x11\n\tplacement\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x18\n\x10\x65xclude_item_ids\x18\x04 \x03(\t\x12\'\n\x05kinds\x18\x05 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x06 \x01(\t\x12/\n\x07\x63ontext\x18\x07 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\"i\n\x12GetPopularResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"\xc8\x01\n\x0bRankRequest\x12(\n\x07subject\x18\x01 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x10\n\x08item_ids\x18\x02 \x03(\t\x12\x11\n\tplacement\x18\x03 \x01(\t\x12/\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12\x0f\n\x07\x65xplain\x18\x05 \x01(\x08\x12(\n\x07\x63onsent\x18\x06 \x01(\x0b\x32\x17.recommender.v1.Consent\"c\n\x0cRankResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo2\xc6\x02\n\x0b\x46\x65\x65\x64Service\x12J\n\x07GetFeed\x12\x1e.recommender.v1.GetFeedRequest\x1a\x1f.recommender.v1.GetFeedResponse\x12S\n\nGetSimilar\x12!.recommender.v1.GetSimilarRequest\x1a\".recommender.v1.GetSimilarResponse\x12S\n\nGetPopular\x12!.recommender.v1.GetPopularRequest\x1a\".recommender.v1.GetPopularResponse\x12\x41\n\x04Rank\x12\x1b.recommender.v1.RankRequest\x1a\x1c.recommender.v1.RankResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19recommender/v1/feed.proto\x12\x0erecommender.v1\x1a\x1arecommender/v1/types.proto\"v\n\x0eRequestContext\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x17\n\x0f\x63urrent_item_id\x18\x02 \x01(\t\x12\x17\n\x0frecent_item_ids\x18\x03 \x03(\t\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\x10\n\x08segments\x18\x05 \x03(\t\"\xb3\x02\n\x0eGetFeedRequest\x12(\n\x07subject\x18\x01 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x11\n\tplacement\x18\x02 \x01(\t\x12/\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x18\n\x10\x65xclude_item_ids\x18\x06 \x03(\t\x12\'\n\x05kinds\x18\x07 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x08 \x01(\t\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\x12(\n\x07\x63onsent\x18\n \x01(\x0b\x32\x17.recommender.v1.Consent\"\x7f\n\x0fGetFeedResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12(\n\x04info\x18\x03 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"\xcf\x02\n\x11GetSimilarRequest\x12\x10\n\x08item_ids\x18\x01 \x03(\t\x12\x19\n\x11negative_item_ids\x18\x02 \x03(\t\x12\x11\n\tplacement\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x18\n\x10\x65xclude_item_ids\x18\x05 \x03(\t\x12\'\n\x05kinds\x18\x06 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x07 \x01(\t\x12(\n\x07subject\x18\x08 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\x12/\n\x07\x63ontext\x18\n \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12(\n\x07\x63onsent\x18\x0b \x01(\x0b\x32\x17.recommender.v1.Consent\"i\n\x12GetSimilarResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"\xcf\x01\n\x11GetPopularRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x11\n\tplacement\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x18\n\x10\x65xclude_item_ids\x18\x04 \x03(\t\x12\'\n\x05kinds\x18\x05 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x06 \x01(\t\x12/\n\x07\x63ontext\x18\x07 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\"i\n\x12GetPopularResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"\xc8\x01\n\x0bRankRequest\x12(\n\x07subject\x18\x01 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x10\n\x08item_ids\x18\x02 \x03(\t\x12\x11\n\tplacement\x18\x03 \x01(\t\x12/\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12\x0f\n\x07\x65xplain\x18\x05 \x01(\x08\x12(\n\x07\x63onsent\x18\x06 \x01(\x0b\x32\x17.recommender.v1.Consent\"c\n\x0cRankResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo2\xc6\x02\n\x0b\x46\x65\x65\x64Service\x12J\n\x07GetFeed\x12\x1e.recommender.v1.GetFeedRequest\x1a\x1f.recommender.v1.GetFeedResponse\x12S\n\nGetSimilar\x12!.recommender.v1.GetSimilarRequest\x1a\".recommender.v1.GetSimilarResponse\x12S\n\nGetPopular\x12!.recommender.v1.GetPopularRequest\x1a\".recommender.v1.GetPopularResponse\x12\x41\n\x04Rank\x12\x1b.recommender.v1.RankRequest\x1a\x1c.recommender.v1.RankResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,23 +33,23 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'recommender.v1.feed_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REQUESTCONTEXT']._serialized_start=73
-  _globals['_REQUESTCONTEXT']._serialized_end=157
-  _globals['_GETFEEDREQUEST']._serialized_start=160
-  _globals['_GETFEEDREQUEST']._serialized_end=467
-  _globals['_GETFEEDRESPONSE']._serialized_start=469
-  _globals['_GETFEEDRESPONSE']._serialized_end=596
-  _globals['_GETSIMILARREQUEST']._serialized_start=599
-  _globals['_GETSIMILARREQUEST']._serialized_end=934
-  _globals['_GETSIMILARRESPONSE']._serialized_start=936
-  _globals['_GETSIMILARRESPONSE']._serialized_end=1041
-  _globals['_GETPOPULARREQUEST']._serialized_start=1044
-  _globals['_GETPOPULARREQUEST']._serialized_end=1251
-  _globals['_GETPOPULARRESPONSE']._serialized_start=1253
-  _globals['_GETPOPULARRESPONSE']._serialized_end=1358
-  _globals['_RANKREQUEST']._serialized_start=1361
-  _globals['_RANKREQUEST']._serialized_end=1561
-  _globals['_RANKRESPONSE']._serialized_start=1563
-  _globals['_RANKRESPONSE']._serialized_end=1662
-  _globals['_FEEDSERVICE']._serialized_start=1665
-  _globals['_FEEDSERVICE']._serialized_end=1991
+  _globals['_REQUESTCONTEXT']._serialized_end=191
+  _globals['_GETFEEDREQUEST']._serialized_start=194
+  _globals['_GETFEEDREQUEST']._serialized_end=501
+  _globals['_GETFEEDRESPONSE']._serialized_start=503
+  _globals['_GETFEEDRESPONSE']._serialized_end=630
+  _globals['_GETSIMILARREQUEST']._serialized_start=633
+  _globals['_GETSIMILARREQUEST']._serialized_end=968
+  _globals['_GETSIMILARRESPONSE']._serialized_start=970
+  _globals['_GETSIMILARRESPONSE']._serialized_end=1075
+  _globals['_GETPOPULARREQUEST']._serialized_start=1078
+  _globals['_GETPOPULARREQUEST']._serialized_end=1285
+  _globals['_GETPOPULARRESPONSE']._serialized_start=1287
+  _globals['_GETPOPULARRESPONSE']._serialized_end=1392
+  _globals['_RANKREQUEST']._serialized_start=1395
+  _globals['_RANKREQUEST']._serialized_end=1595
+  _globals['_RANKRESPONSE']._serialized_start=1597
+  _globals['_RANKRESPONSE']._serialized_end=1696
+  _globals['_FEEDSERVICE']._serialized_start=1699
+  _globals['_FEEDSERVICE']._serialized_end=2025
 # @@protoc_insertion_point(module_scope)

@@ -28,13 +28,21 @@ class RequestContext(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     CURRENT_ITEM_ID_FIELD_NUMBER: _builtins.int
     RECENT_ITEM_IDS_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    SEGMENTS_FIELD_NUMBER: _builtins.int
     language: _builtins.str
     """BCP 47 tag; items in other languages are left out, items of unknown language stay. Empty for any."""
     current_item_id: _builtins.str
     """The item on whose page the feed stands: it counts as the newest item of the history and is itself left out."""
+    region: _builtins.str
+    """Where the reader is, such as "FR" or "FR-ARA", for the rules of the placement; at most 200 characters."""
     @_builtins.property
     def recent_item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """A history that the client keeps itself, oldest first, at most 200; used beside what the server knows."""
+
+    @_builtins.property
+    def segments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Segments that the client counts the reader among, for the rules of the placement; at most 50 of at most 200 characters."""
 
     def __init__(
         self,
@@ -42,10 +50,12 @@ class RequestContext(_message.Message):
         language: _builtins.str = ...,
         current_item_id: _builtins.str = ...,
         recent_item_ids: _abc.Iterable[_builtins.str] | None = ...,
+        region: _builtins.str = ...,
+        segments: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["current_item_id", b"current_item_id", "language", b"language", "recent_item_ids", b"recent_item_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["current_item_id", b"current_item_id", "language", b"language", "recent_item_ids", b"recent_item_ids", "region", b"region", "segments", b"segments"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -182,6 +182,8 @@ class _ReasonKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReasonKind
     """Similar to the given items."""
     REASON_KIND_FILL: _ReasonKind.ValueType  # 5
     """Nothing spoke for it; it completes a list that would be short."""
+    REASON_KIND_PROMOTED: _ReasonKind.ValueType  # 6
+    """An editor's rule put it there."""
 
 class ReasonKind(_ReasonKind, metaclass=_ReasonKindEnumTypeWrapper):
     """The kind of a reason."""
@@ -198,7 +200,37 @@ REASON_KIND_SIMILAR_TO_SEED: ReasonKind.ValueType  # 4
 """Similar to the given items."""
 REASON_KIND_FILL: ReasonKind.ValueType  # 5
 """Nothing spoke for it; it completes a list that would be short."""
+REASON_KIND_PROMOTED: ReasonKind.ValueType  # 6
+"""An editor's rule put it there."""
 Global___ReasonKind: _TypeAlias = ReasonKind  # noqa: Y015
+
+class _Placing:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PlacingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Placing.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PLACING_UNSPECIFIED: _Placing.ValueType  # 0
+    """Its score, less what variety takes off."""
+    PLACING_PINNED: _Placing.ValueType  # 1
+    """A rule of the placement that pins."""
+    PLACING_ENSURED: _Placing.ValueType  # 2
+    """A rule of the placement that wants so many of its kind there."""
+    PLACING_EXPLORED: _Placing.ValueType  # 3
+    """It is new or uncertain, and gets its first audience."""
+
+class Placing(_Placing, metaclass=_PlacingEnumTypeWrapper):
+    """What put an item at its place in a feed."""
+
+PLACING_UNSPECIFIED: Placing.ValueType  # 0
+"""Its score, less what variety takes off."""
+PLACING_PINNED: Placing.ValueType  # 1
+"""A rule of the placement that pins."""
+PLACING_ENSURED: Placing.ValueType  # 2
+"""A rule of the placement that wants so many of its kind there."""
+PLACING_EXPLORED: Placing.ValueType  # 3
+"""It is new or uncertain, and gets its first audience."""
+Global___Placing: _TypeAlias = Placing  # noqa: Y015
 
 @_typing.final
 class Subject(_message.Message):
@@ -499,6 +531,7 @@ class RankedItem(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     TOKEN_FIELD_NUMBER: _builtins.int
     EXPLANATION_FIELD_NUMBER: _builtins.int
+    PLACING_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     """The item's id."""
     kind: Global___ItemKind.ValueType
@@ -516,6 +549,8 @@ class RankedItem(_message.Message):
     traced to this answer. Signed; it holds decision, placement and version, generation, arm, position, source and the
     probability of being shown.
     """
+    placing: Global___Placing.ValueType
+    """What put it at its place."""
     @_builtins.property
     def reason(self) -> Global___Reason:
         """Why it is here."""
@@ -535,10 +570,11 @@ class RankedItem(_message.Message):
         reason: Global___Reason | None = ...,
         token: _builtins.str = ...,
         explanation: _abc.Iterable[Global___SourceContribution] | None = ...,
+        placing: Global___Placing.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "image_url", b"image_url", "item_id", b"item_id", "kind", b"kind", "reason", b"reason", "score", b"score", "title", b"title", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "image_url", b"image_url", "item_id", b"item_id", "kind", b"kind", "placing", b"placing", "reason", b"reason", "score", b"score", "title", b"title", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -586,6 +622,7 @@ class AnswerInfo(_message.Message):
     UNKNOWN_ITEM_IDS_FIELD_NUMBER: _builtins.int
     RETRIEVAL_MODE_FIELD_NUMBER: _builtins.int
     ELIGIBLE_ITEMS_FIELD_NUMBER: _builtins.int
+    BROKEN_RULES_FIELD_NUMBER: _builtins.int
     decision_id: _builtins.str
     """Id of the decision; the served record is kept under it."""
     generation_id: _builtins.str
@@ -610,6 +647,12 @@ class AnswerInfo(_message.Message):
     def unknown_item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids in the request that no item has; they were ignored. A new item is among them for a moment after it was sent."""
 
+    @_builtins.property
+    def broken_rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the placement's rules that could not be kept throughout, or not be asked, for want of items or of what they ask about;
+        "near-duplicates" where such had to be shown. Empty for later pages.
+        """
+
     def __init__(
         self,
         *,
@@ -623,10 +666,11 @@ class AnswerInfo(_message.Message):
         unknown_item_ids: _abc.Iterable[_builtins.str] | None = ...,
         retrieval_mode: _builtins.str = ...,
         eligible_items: _builtins.int = ...,
+        broken_rules: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arm", b"arm", "basis", b"basis", "decision_id", b"decision_id", "degraded", b"degraded", "eligible_items", b"eligible_items", "generation_id", b"generation_id", "placement", b"placement", "placement_version", b"placement_version", "retrieval_mode", b"retrieval_mode", "unknown_item_ids", b"unknown_item_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arm", b"arm", "basis", b"basis", "broken_rules", b"broken_rules", "decision_id", b"decision_id", "degraded", b"degraded", "eligible_items", b"eligible_items", "generation_id", b"generation_id", "placement", b"placement", "placement_version", b"placement_version", "retrieval_mode", b"retrieval_mode", "unknown_item_ids", b"unknown_item_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

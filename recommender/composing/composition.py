@@ -1,0 +1,201 @@
+"""Composition: the ranking becomes a slate, by the rules of its placement and with some variety.
+
+What counts more comes first: what may not be shown is never shown; no place stays empty while anything may be shown; pins stand where they
+say; of quotas the one that comes first in the file outranks those after it; then that no near-duplicates are shown; then scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.composing.in_force import InForce
+from recommender.composing.labels import Labelled, labels_of
+from recommender.composing.rules import Limit
+from recommender.composing.slate_kernels import Floors, Limits, Taste, Trials, compose_slate
+from recommender.composing.variety import Exploration, Impressions, Variety
+from recommender.generation.catalogue import Catalogue
+from recommender.overlay.catalogue import OverlaidCatalogue
+
+Rows = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+NEAR_DUPLICATES = "near-duplicates"
+"""The name under which an answer tells that near-duplicates are shown for want of anything else."""
+
+
+class Slate(NamedTuple):
+    """n items in their places. `places`: shape (n,), int32, of the candidates; `chances`: float32; `marks`: uint8, as in `slate_kernels`.
+
+    `broken`: names of the rules that could not be kept throughout.
+    """
+
+    places: Rows
+    chances: Floats
+    marks: npt.NDArray[np.uint8]
+    broken: tuple[str, ...]
+
+    @classmethod
+    def as_ranked(cls, n: int) -> Slate:
+        """The first n candidates as they stand."""
+        return cls(np.arange(n, dtype=np.int32), np.ones(n, dtype=np.float32), np.zeros(n, dtype=np.uint8), ())
+
+
+@dataclass(frozen=True)
+class Composer:
+    """What one query's slate is composed by. `holding(condition, rows)`: which of some items a condition lets through.
+
+    `stories`: shape (any,), int32, for each row of the generation the label of what tells the same, -1 for what nothing else tells;
+    `vectors(rows)`: what items mean, shape (r, d), zeros for those without; `weights(rows)`: weight of people's events on them.
+    """
+
+    rules: InForce
+    variety: Variety
+    impressions: Impressions
+    exploration: Exploration
+    catalogue: Catalogue | OverlaidCatalogue
+    holding: Callable[[str, Rows], Mask]
+    stories: npt.NDArray[np.int32]
+    vectors: Callable[[Rows], Floats]
+    weights: Callable[[Rows], Floats]
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether a slate is the ranking as it stands, whoever asks."""
+        moves = self.variety.strength > 0 or self.variety.rotation > 0 or self.exploration.share > 0
+        return not (self.rules.arranges or self.collapses or moves)
+
+    @property
+    def collapses(self) -> bool:
+        """Whether of what tells the very same one alone is shown, and there is any such thing."""
+        return self.variety.near_duplicates == "collapse" and len(self.stories) > 0
+
+    def tells_again(self, rows: Rows, told: Rows) -> Mask:
+        """Which of `rows` tell the very same as any of those `told`, both of shape (any,), -1 for what nothing is known of."""
+        stories = self._stories_of(rows)
+        return (stories >= 0) & np.isin(stories, self._stories_of(told))
+
+    def _stories_of(self, rows: Rows) -> npt.NDArray[np.int32]:
+        known = (rows >= 0) & (rows < len(self.stories))
+        return np.where(known, self.stories[np.where(known, rows, 0)], np.int32(-1))
+
+    def discounts(self, seen: npt.NDArray[np.void]) -> bool:
+        """Whether what was `seen`, shape (any,), gives way."""
+        return self.impressions.discount > 0 and len(seen) > 0
+
+    def composed(self, rows: Rows, scores: Floats, size: int, seen: npt.NDArray[np.void], now: int, seed: int) -> Slate:
+        """`size` ≥ 1 places, or as many as there are candidates, filled from `rows`, shape (c,), by their `scores`, ≥ 0, descending."""
+        adjusted = self._adjusted(rows, scores, seen, now)
+        order = np.argsort(-adjusted, kind="stable").astype(np.int32)
+        rows, adjusted = rows[order], adjusted[order]
+        n = min(size, len(rows))
+        limits, floors, names = self._quotas(rows, n)
+        places, chances, marks, broken = compose_slate(
+            adjusted, self._pins(rows, n), limits, floors, self._taste(rows), self._trials(rows, n, seed), np.uint64(seed)
+        )
+        return Slate(order[places], chances, marks, tuple(name for name, bit in names if int(broken) & bit))
+
+    def _adjusted(self, rows: Rows, scores: Floats, seen: npt.NDArray[np.void], now: int) -> Floats:
+        """Scores after boosts, burials and what was passed over."""
+        adjusted = scores.copy()
+        for rule in self.rules.factors:
+            adjusted[self.holding(rule.filter, rows)] *= np.float32(rule.factor)
+        if self.discounts(seen):
+            adjusted *= forgiven(self.catalogue.rows_of(seen["item"]), seen, rows, self.impressions, now)
+        return adjusted
+
+    def _pins(self, rows: Rows, n: int) -> Rows:
+        """Which candidate stands at each of n places beforehand, -1 for none. The first of two pins to one place has it."""
+        pins, left = np.full(n, -1, dtype=np.int32), np.ones(len(rows), dtype=np.bool_)
+        for rule in self.rules.pins:
+            if rule.slot <= n and pins[rule.slot - 1] < 0:
+                found = np.flatnonzero(left & self.holding(rule.filter, rows))
+                if len(found):
+                    pins[rule.slot - 1] = found[0]
+                    left[found[0]] = False
+        return pins
+
+    def _quotas(self, rows: Rows, n: int) -> tuple[Limits, Floors, list[tuple[str, int]]]:
+        """Limits, floors, and the bit that stands for each by name: the higher the weightier."""
+        labelled: list[Labelled] = []
+        limits: list[tuple[int, int, int]] = []
+        floors: list[tuple[Mask, int, int, int]] = []
+        names, bit = list[tuple[str, int]](), 1 << len(self.rules.quotas)
+        for rule in self.rules.quotas:
+            holds = self.holding(rule.filter, rows) if rule.filter else np.ones(len(rows), dtype=np.bool_)
+            if isinstance(rule, Limit):
+                all_alike = Labelled.of_all(np.arange(len(rows)))
+                labelled.append((labels_of(self.catalogue, rule.of, rows) if rule.of else all_alike).among(holds))
+                limits.append((rule.at_most, rule.within, bit))
+            else:
+                floors.append((holds, rule.at_least, rule.within, bit))
+            names.append((rule.name, bit))
+            bit >>= 1
+        if self.collapses:
+            stories = self._stories_of(rows)
+            told = np.flatnonzero(stories >= 0)
+            labelled.append(Labelled(told, stories[told].astype(np.int64)))
+            limits.append((1, n, 1))
+            names.append((NEAR_DUPLICATES, 1))
+        return _limits(labelled, limits, len(rows)), _floors(floors, len(rows)), names
+
+    def _taste(self, rows: Rows) -> Taste:
+        variety = self.variety
+        varied = rows[: variety.depth + variety.choice] if variety.strength > 0 else rows[:0]
+        vectors = self.vectors(varied) if len(varied) else np.zeros((0, 1), dtype=np.float32)
+        return Taste(variety.strength, variety.window, variety.depth, variety.choice, variety.rotation, vectors)
+
+    def _trials(self, rows: Rows, n: int, seed: int) -> Trials:
+        exploration = self.exploration
+        exploring = np.zeros(n, dtype=np.bool_)
+        if not exploration.share:
+            return Trials(exploring, np.zeros(0, dtype=np.int32), 1, 0.0)
+        every = max(round(1 / exploration.share), 1)
+        drawn = np.random.default_rng(seed).integers(every, size=-(-n // every)) + np.arange(0, n, every)
+        exploring[drawn[drawn < n]] = True
+        uncertain = np.flatnonzero(self.weights(rows) < exploration.uncertain_below).astype(np.int32)
+        return Trials(exploring, uncertain, exploration.choice, 1 / every)
+
+
+def forgiven(seen_rows: Rows, seen: npt.NDArray[np.void], rows: Rows, impressions: Impressions, now: int) -> Floats:
+    """What is left of the scores of `rows`, shape (r,), in (0, 1], after what was `seen` of them, at `seen_rows`: shape (r,).
+
+    Each time counts for a `discount`, all of them the less the longer ago the last one was.
+    """
+    ages = np.maximum(now - seen["at"], 0) / (impressions.half_life_hours * 3_600e6)
+    times = np.minimum(seen["count"], impressions.most) * np.exp2(-ages)
+    left = np.power(1 - impressions.discount, times).astype(np.float32)
+    order = np.argsort(seen_rows, kind="stable")
+    places = np.minimum(np.searchsorted(seen_rows[order], rows), len(order) - 1)
+    found = order[places]
+    return np.where(seen_rows[found] == rows, left[found], np.float32(1))
+
+
+def _limits(labelled: Sequence[Labelled], limits: Sequence[tuple[int, int, int]], c: int) -> Limits:
+    at_most, within, bits = (np.array(column) for column in zip(*limits, strict=True)) if limits else (np.zeros(0),) * 3
+    numbers = [np.full(len(each.codes), number) for number, each in enumerate(labelled)]
+    places = np.concatenate([each.places for each in labelled]) if labelled else np.zeros(0, dtype=np.int64)
+    codes = np.concatenate([each.codes for each in labelled]) if labelled else np.zeros(0, dtype=np.int64)
+    of = np.concatenate(numbers) if labelled else np.zeros(0, dtype=np.int64)
+    # One number for each label of each limit.
+    different, labels = np.unique((of << 32) | codes, return_inverse=True)
+    order = np.argsort(places, kind="stable")
+    ends = np.searchsorted(places[order], np.arange(c + 1)).astype(np.int32)
+    whole = np.int32
+    return Limits(
+        ends, labels[order].astype(whole), (different >> 32).astype(whole), at_most.astype(whole), within.astype(whole), bits.astype(np.uint64)
+    )
+
+
+def _floors(floors: Sequence[tuple[Mask, int, int, int]], c: int) -> Floors:
+    if not floors:
+        none = np.zeros(0, dtype=np.int32)
+        return Floors(np.zeros((0, c), dtype=np.bool_), none, none, none.astype(np.uint64))
+    holds, at_least, within, bits = zip(*floors, strict=True)
+    return Floors(np.stack(holds), np.array(at_least, dtype=np.int32), np.array(within, dtype=np.int32), np.array(bits, dtype=np.uint64))

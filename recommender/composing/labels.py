@@ -1,0 +1,76 @@
+"""Labels of items, such as their author or their categories, as numbers: what quotas of each value go by."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.columns import Columns, StringColumn, StringListColumn
+from recommender.generation.catalogue import Catalogue
+from recommender.overlay.catalogue import OverlaidCatalogue
+
+Rows = npt.NDArray[np.integer]
+Codes = npt.NDArray[np.int64]
+
+
+class Labelled(NamedTuple):
+    """Which items have which labels: `places` of items, ascending, and a `codes` for each, both of shape (m,), int64."""
+
+    places: Codes
+    codes: Codes
+
+    @classmethod
+    def of_all(cls, places: Codes) -> Labelled:
+        """Items that all have the same label."""
+        return cls(places, np.zeros(len(places), dtype=np.int64))
+
+    def among(self, holds: npt.NDArray[np.bool_]) -> Labelled:
+        """Those of the items that `holds`, by place, is true for."""
+        kept = holds[self.places]
+        return Labelled(self.places[kept], self.codes[kept])
+
+
+NONE = Labelled.of_all(np.zeros(0, dtype=np.int64))
+
+
+def labels_of(catalogue: Catalogue | OverlaidCatalogue, field: str, rows: Rows) -> Labelled:
+    """The labels in `field` of the items at `rows`, shape (r,), by their place there.
+
+    Two codes are the same where their labels are. None where the field holds no labels, or nothing has it.
+    """
+    if isinstance(catalogue, Catalogue):
+        return _labels_in(catalogue.columns, field, rows)
+    places = catalogue.overlay.places(rows)
+    changed, kept = np.flatnonzero(places >= 0), np.flatnonzero(places < 0)
+    ours = _labels_in(catalogue.base.columns, field, rows[kept])
+    if not len(changed):
+        return ours
+    theirs = _labels_in(catalogue.changed_columns, field, places[changed])
+    known, new = _values(catalogue.base.columns, field), _values(catalogue.changed_columns, field)
+    code_of = {value: code for code, value in enumerate(known)} if len(theirs.codes) else {}
+    translated = np.array([code_of.get(new[code], len(known) + code) for code in theirs.codes.tolist()], dtype=np.int64)
+    both = Labelled(np.concatenate([kept[ours.places], changed[theirs.places]]), np.concatenate([ours.codes, translated]))
+    order = np.argsort(both.places, kind="stable")
+    return Labelled(both.places[order], both.codes[order])
+
+
+def _labels_in(columns: Columns, field: str, rows: Rows) -> Labelled:
+    column = columns.by_name.get(field)
+    if isinstance(column, StringColumn):
+        codes = column.codes[rows]
+        places = np.flatnonzero(codes >= 0)
+        return Labelled(places, codes[places].astype(np.int64))
+    if isinstance(column, StringListColumn):
+        starts = column.offsets[rows].astype(np.int64)
+        counts = column.offsets[rows + 1] - starts
+        ends = np.cumsum(counts)
+        at = np.arange(counts.sum()) + np.repeat(starts - ends + counts, counts)
+        return Labelled(np.repeat(np.arange(len(rows)), counts), column.codes[at].astype(np.int64))
+    return NONE
+
+
+def _values(columns: Columns, field: str) -> tuple[str, ...]:
+    column = columns.by_name.get(field)
+    return column.values if isinstance(column, StringColumn | StringListColumn) else ()

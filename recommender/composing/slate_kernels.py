@@ -1,0 +1,313 @@
+"""The compiled loop that fills a slate place by place: the best of what no rule speaks against, and is not too like what stands before it.
+
+Variety goes by maximal marginal relevance (Carbonell, Goldstein, SIGIR 1998), over a window of places instead of the whole list; rotation draws
+without replacement by Plackett's and Luce's choice, so that the chance of every draw is known.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.compiling import compiled
+from recommender.vector_kernels import product
+
+Floats = npt.NDArray[np.float32]
+Weights = npt.NDArray[np.float64]
+Bits = npt.NDArray[np.uint64]
+Counts = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int32]
+Marks = npt.NDArray[np.uint8]
+
+MARKS = 4
+RANKED, PINNED, ENSURED, EXPLORED = range(MARKS)
+"""What put an item at its place: its rank; a rule that pins; one that so many must be there; exploration."""
+
+
+class Limits(NamedTuple):
+    """At most so many of each label within a window.
+
+    `ends`, shape (c + 1,), int32: candidate i has `labels[ends[i]:ends[i + 1]]`, int32. `limit_of`, shape (g,), int32: the limit of each
+    label. `at_most`, `within`, both of shape (l,), int32, and `bits`, shape (l,), uint64: one bit each, the higher the weightier.
+    """
+
+    ends: Counts
+    labels: Counts
+    limit_of: Counts
+    at_most: Counts
+    within: Counts
+    bits: Bits
+
+
+class Floors(NamedTuple):
+    """At least so many within every window: `holds`, shape (e, c), bool, by candidate; the others as those of `Limits`, shape (e,)."""
+
+    holds: Mask
+    at_least: Counts
+    within: Counts
+    bits: Bits
+
+
+class Taste(NamedTuple):
+    """How freely the first `depth` places are filled, each from the first `choice` that fit: see `Variety`.
+
+    `vectors`: shape (v, d), float32, of the leading v candidates, unit or zero; v is 0 where nothing goes by them.
+    """
+
+    strength: float
+    window: int
+    depth: int
+    choice: int
+    rotation: float
+    vectors: Floats
+
+
+class Trials(NamedTuple):
+    """Which places, shape (n,), bool, go to one of the first `choice` of the `uncertain` candidates, shape (u,), int32, ascending.
+
+    `share`: the chance that any place had to be such a one. See `Exploration`.
+    """
+
+    exploring: Mask
+    uncertain: Places
+    choice: int
+    share: float
+
+
+@compiled
+def compose_slate(
+    scores: Floats, pins: Places, limits: Limits, floors: Floors, taste: Taste, trials: Trials, seed: np.uint64
+) -> tuple[Places, Floats, Marks, np.uint64]:
+    """Fill n = len(`pins`) places, at most as many as there are candidates, by `scores`, shape (c,), descending, ≥ 0.
+
+    `pins`: the candidate that stands at a place beforehand, -1 for none. Where nothing is left that breaks no limit and no floor, what breaks
+    the least weighty stands there, so that no place stays empty. Returns the candidate at each place, int32, the chance that it had of
+    it, float32, given those before it, what put it there, uint8, and the bits of the limits and floors that were broken.
+    """
+    c, n, v = len(scores), len(pins), len(taste.vectors)
+    chosen, chances, marks = pins.copy(), np.ones(n, dtype=np.float32), np.zeros(n, dtype=np.uint8)
+    taken, totals = np.zeros(c, dtype=np.bool_), np.zeros(len(limits.limit_of), dtype=np.int32)
+    for slot in range(n):
+        if chosen[slot] >= 0:
+            marks[slot] = PINNED
+            _take(chosen[slot], taken, totals, limits)
+    # How like each candidate is to what stands at the last places, by place modulo the window; and the place up to which it was compared.
+    alike, compared = np.zeros((v, taste.window), dtype=np.float32), np.zeros(v, dtype=np.int32)
+    offered, weights = np.empty(taste.choice, dtype=np.int32), np.empty(taste.choice, dtype=np.float64)
+    lots = np.empty(trials.choice, dtype=np.int32)
+    broken, first = np.uint64(0), 0
+    for slot in range(n):
+        if chosen[slot] >= 0:
+            continue
+        while taken[first]:
+            first += 1
+        due = _due(slot, chosen, floors)
+        free = slot < taste.depth and (v > 0 or taste.rotation > 0)
+        count, least, breaks = _offers(first, slot, taste.choice if free else 1, chosen, taken, totals, limits, floors, due, offered)
+        if count == 0:
+            chosen[slot] = least
+            broken |= breaks
+            _take(least, taken, totals, limits)
+            continue
+        best, total, chance = 0, 0.0, 1.0
+        if free:
+            for at in range(count):
+                weights[at] = scores[offered[at]]
+                if offered[at] < v:
+                    weights[at] *= 1 - taste.strength * _likeness(offered[at], slot, chosen, taste.vectors, alike, compared)
+                if weights[at] > weights[best]:
+                    best = at
+            if taste.rotation > 0 and weights[best] > 0:
+                total = _powers(weights[:count], weights[best], 1 / taste.rotation)
+                seed, draw = _drawn(seed)
+                best = _drawn_by(weights[:count], draw * total)
+                chance = weights[best] / total
+        put = offered[best]
+        if trials.share > 0:
+            found = _uncertain(slot, chosen, taken, totals, limits, floors, due, trials.uncertain, lots)
+            if found > 0:
+                if trials.exploring[slot]:
+                    seed, draw = _drawn(seed)
+                    put = lots[int(draw * found)]
+                    marks[slot] = EXPLORED
+                    chance = _chance_of(put, offered[:count], best, weights, total)
+                chance *= 1 - trials.share
+                for at in range(found):
+                    if lots[at] == put:
+                        chance += trials.share / found
+        if marks[slot] == RANKED and put != first and _serves(put, due, floors.holds):
+            marks[slot] = ENSURED
+        chosen[slot], chances[slot] = put, chance
+        _take(put, taken, totals, limits)
+    return chosen, chances, marks, broken
+
+
+@compiled
+def _take(place: int, taken: Mask, totals: Counts, limits: Limits) -> None:
+    taken[place] = True
+    for at in range(limits.ends[place], limits.ends[place + 1]):
+        totals[limits.labels[at]] += 1
+
+
+@compiled
+def _due(slot: int, chosen: Places, floors: Floors) -> Mask:
+    """Which floors the slot must serve, since otherwise some window of theirs could not be served any more, shape (e,)."""
+    due, n = np.zeros(len(floors.at_least), dtype=np.bool_), len(chosen)
+    for floor in range(len(due)):
+        width = floors.within[floor]
+        for start in range(max(0, slot - width + 1), min(slot, n - width) + 1):
+            possible = 0
+            for place in range(start, start + width):
+                # Places that nothing stands at yet may all serve it.
+                possible += int(place != slot and (chosen[place] < 0 or floors.holds[floor, chosen[place]]))
+            if possible < floors.at_least[floor]:
+                due[floor] = True
+                break
+    return due
+
+
+@compiled
+def _serves(place: int, due: Mask, holds: Mask) -> bool:
+    for floor in range(len(due)):
+        if due[floor] and holds[floor, place]:
+            return True
+    return False
+
+
+@compiled
+def _offers(
+    first: int, slot: int, most: int, chosen: Places, taken: Mask, totals: Counts, limits: Limits, floors: Floors, due: Mask, offered: Places
+) -> tuple[int, int, np.uint64]:
+    """Write the first `most` candidates that nothing speaks against at the slot to `offered`; how many there are.
+
+    Where there are none, also the candidate that breaks the least weighty rules, and the bits of those.
+    """
+    count, least, fewest = 0, -1, np.uint64(0)
+    for place in range(first, len(taken)):
+        if taken[place]:
+            continue
+        breaks = _breaks(place, slot, chosen, totals, limits, floors, due)
+        if breaks == 0:
+            offered[count] = place
+            count += 1
+            if count == most:
+                break
+        elif least < 0 or breaks < fewest:
+            least, fewest = place, breaks
+    return count, least, fewest
+
+
+@compiled
+def _breaks(place: int, slot: int, chosen: Places, totals: Counts, limits: Limits, floors: Floors, due: Mask) -> np.uint64:
+    """The bits of limits and floors that a candidate would break at a slot."""
+    broken, n = np.uint64(0), len(chosen)
+    for floor in range(len(due)):
+        if due[floor] and not floors.holds[floor, place]:
+            broken |= floors.bits[floor]
+    for at in range(limits.ends[place], limits.ends[place + 1]):
+        label = limits.labels[at]
+        limit = limits.limit_of[label]
+        most, width = limits.at_most[limit], limits.within[limit]
+        if totals[label] < most:
+            continue
+        if width >= n:
+            broken |= limits.bits[limit]
+            continue
+        count = 0
+        for near in range(max(0, slot - width + 1), slot):
+            count += int(_has(chosen[near], label, limits))
+        over = count >= most
+        # What is pinned further down stands in windows together with this place.
+        for near in range(slot + 1, min(slot + width, n)):
+            gone = near - width
+            if 0 <= gone < slot:
+                count -= int(_has(chosen[gone], label, limits))
+            count += int(_has(chosen[near], label, limits))
+            over |= count >= most
+        if over:
+            broken |= limits.bits[limit]
+    return broken
+
+
+@compiled
+def _has(place: int, label: int, limits: Limits) -> bool:
+    if place >= 0:
+        for at in range(limits.ends[place], limits.ends[place + 1]):
+            if limits.labels[at] == label:
+                return True
+    return False
+
+
+@compiled
+def _likeness(place: int, slot: int, chosen: Places, vectors: Floats, alike: Floats, compared: Counts) -> float:
+    """How like a candidate is to what of the last places is most like it, in [0, 1]; compares it with what it was not compared with yet."""
+    window = alike.shape[1]
+    begin = max(0, slot - window)
+    for near in range(max(begin, compared[place]), slot):
+        other = chosen[near]
+        alike[place, near % window] = product(vectors[place], vectors[other]) if other < len(vectors) else 0
+    compared[place] = slot
+    most = np.float32(0)
+    for near in range(begin, slot):
+        most = max(most, alike[place, near % window])
+    return min(float(most), 1.0)
+
+
+@compiled
+def _powers(weights: Weights, highest: float, power: float) -> float:
+    """Make each weight its part of the `highest`, to the `power`; their sum."""
+    total = 0.0
+    for at in range(len(weights)):
+        weights[at] = (weights[at] / highest) ** power
+        total += weights[at]
+    return total
+
+
+@compiled
+def _drawn_by(weights: Weights, left: float) -> int:
+    """Where, when weights are laid side by side, a point lies that is so far from the beginning."""
+    at = 0
+    while at < len(weights) - 1 and left >= weights[at]:
+        left -= weights[at]
+        at += 1
+    return at
+
+
+@compiled
+def _uncertain(
+    slot: int, chosen: Places, taken: Mask, totals: Counts, limits: Limits, floors: Floors, due: Mask, uncertain: Places, lots: Places
+) -> int:
+    """Write the first uncertain candidates that nothing speaks against at the slot to `lots`; how many there are."""
+    found = 0
+    for place in uncertain:
+        if found == len(lots):
+            break
+        if not taken[place] and _breaks(place, slot, chosen, totals, limits, floors, due) == 0:
+            lots[found] = place
+            found += 1
+    return found
+
+
+@compiled
+def _chance_of(place: int, offered: Places, best: int, weights: Weights, total: float) -> float:
+    """The chance that a candidate would have had of its place without exploration: by its weight where a `total` was drawn from, else that
+    of being the best."""
+    for at in range(len(offered)):
+        if offered[at] == place:
+            if total > 0:
+                return weights[at] / total
+            return 1.0 if at == best else 0.0
+    return 0.0
+
+
+@compiled
+def _drawn(state: np.uint64) -> tuple[np.uint64, float]:
+    """The state after another draw, and the draw, in [0, 1) (SplitMix64; Steele, Lea, Flood, OOPSLA 2014)."""
+    state = np.uint64(state + np.uint64(0x9E3779B97F4A7C15))
+    bits = np.uint64((state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9))
+    bits = np.uint64((bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB))
+    bits = np.uint64(bits ^ (bits >> np.uint64(31)))
+    return state, float(bits >> np.uint64(11)) / 2.0**53

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pyroaring import BitMap
 
 from recommender.composing.audience import NOBODY, Audience
-from recommender.composing.slate_kernels import PINNED
+from recommender.composing.slate_kernels import ENSURED, EXPLORED, PINNED, RANKED
 from recommender.items import ItemKind
 from recommender.people import History, Seen, empty_history, nothing_seen
 from recommender.placements import Placement
@@ -69,6 +69,18 @@ class ReasonKind(IntEnum):
     """Nothing spoke for it; it completes a list that would be short."""
     PROMOTED = 6
     """An editor's rule put it at its place."""
+
+
+class Placing(IntEnum):
+    """What put an item at its place in a feed; the numbers are sent, and kept in page tokens.
+
+    RANKED: its score, less what variety takes off. PINNED, ENSURED: a rule of the placement. EXPLORED: it is new or uncertain.
+    """
+
+    RANKED = RANKED
+    PINNED = PINNED
+    ENSURED = ENSURED
+    EXPLORED = EXPLORED
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +220,7 @@ class Feed:
     float32, each source's part of the score, in the order of `SourceName`; rows sum to the score. `source_ranks`: shape
     (n, s), int32, the 1-based rank that each source gave among the candidates, 0 where it had no opinion.
     `probabilities`: shape (n,), float32, chance of being shown at that place, given what stands before it (1 where nothing was random).
-    `marks`: shape (n,), uint8, what put each at its place, as in `composing.slate_kernels`. `broken`: names of rules that could not be kept
+    `marks`: shape (n,), uint8, the `Placing` of each. `broken`: names of rules that could not be kept
     throughout, or be asked at all.
     `reasons`: for the leading items, as many as asked for. `eligible`: how many items passed all limits.
     `retrieval_mode`: how content candidates were found: "exact", "index", "lists" or "none".

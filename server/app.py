@@ -17,7 +17,6 @@ import faiss
 
 from recommender.events import Consent
 from recommender.generation import Generations
-from recommender.placements import Placements, load_placements
 from recommender.retention import Rules
 from recommender.settings import Settings
 from recommender.store import Store, open_store, store_exists
@@ -39,6 +38,7 @@ from server.listeners import Listener
 from server.live import Live
 from server.logs import LOGGER_NAME
 from server.metrics import Metrics, MetricsPage
+from server.offered import PlacementsFile
 from server.retention_service import RetentionService
 from server.streams import StreamLimit
 from server.token_keys import parse_keys
@@ -97,18 +97,19 @@ class Server:
     def __init__(
         self,
         settings: Settings,
-        placements: Placements,
+        placements: PlacementsFile,
         store: Store,
         signer: TokenSigner,
         now: Callable[[], datetime],
         new_id: Callable[[], bytes],
         undo: ExitStack,
+        metrics: Metrics,
         *,
         floor: bool,
     ) -> None:
         """Use `Server.start`. `undo` takes what must be closed, whether the server comes to life or not."""
         self._grace_s = settings.grace_s
-        self.metrics = Metrics(now)
+        self.metrics = metrics
         consent_default = Consent.ALL if settings.consent_default == "all" else Consent.NONE
         generations = Generations(settings.generations_path)
         remote = _remote(settings, store, now)
@@ -131,7 +132,7 @@ class Server:
             Tools(
                 store=store,
                 live=self.live,
-                placements=placements,
+                offered=placements,
                 signer=signer,
                 decisions=decisions,
                 metrics=self.metrics,
@@ -144,6 +145,8 @@ class Server:
         )
         events = EventService(store, signer, self.metrics, consent_default, now, late=timedelta(days=settings.late_days))
         catalogue = CatalogService(store, self.live, now)
+        self._placements = placements
+        undo.callback(placements.stop)
         self._following = None
         if remote is not None:
             self._following = _following(remote, self.live, self.metrics, now, settings.generation_poll_s)
@@ -202,7 +205,8 @@ class Server:
         """
         # Feeds are many small pieces of work on many threads; a pool inside each piece would only fight the others.
         faiss.omp_set_num_threads(1)
-        placements = Placements.default() if settings.placements is None else load_placements(settings.placements)
+        metrics = Metrics(now)
+        placements = PlacementsFile(settings.placements, metrics)
         # An existing store is never upgraded on the way: that is `recommender store migrate`'s to do.
         store = open_store(
             settings.store_place,
@@ -213,7 +217,7 @@ class Server:
         with ExitStack() as undo:
             undo.callback(store.close)
             keys = store.token_keys() if settings.token_keys is None else parse_keys(settings.token_keys.get_secret_value())
-            server = cls(settings, placements, store, TokenSigner(keys), now, new_id, undo, floor=floor)
+            server = cls(settings, placements, store, TokenSigner(keys), now, new_id, undo, metrics, floor=floor)
             server._undo = undo.pop_all()
         server._listen()
         return server
@@ -223,6 +227,7 @@ class Server:
         self._admin.serving("", CATALOG, GENERATION, RETENTION)
         self._front.start()
         self._admin.start()
+        self._placements.start()
         began = time.perf_counter()
         self.live.start()
         if self._following is not None:

@@ -13,7 +13,6 @@ from recommender.asker import Asker
 from recommender.engine import Recommender
 from recommender.events import Consent
 from recommender.feeds import Basis, Degradation, Feed, Query
-from recommender.placements import Placements
 from recommender.stages import reached
 from recommender.store import Store
 from recommender.tokens import TokenSigner
@@ -23,6 +22,7 @@ from server.deadlines import LONG_AGO, Usual, seconds_left
 from server.decisions import DecisionWriter, Served
 from server.live import Live
 from server.metrics import Metrics
+from server.offered import Offered, PlacementsFile
 
 _MEASURE = Consent.MEASURE
 
@@ -37,7 +37,7 @@ class Tools:
 
     store: Store
     live: Live
-    placements: Placements
+    offered: PlacementsFile
     signer: TokenSigner
     decisions: DecisionWriter
     metrics: Metrics
@@ -50,6 +50,7 @@ class Tools:
 
 def decide(
     tools: Tools,
+    offered: Offered,
     method: str,
     engine: Recommender,
     query: Query,
@@ -82,7 +83,7 @@ def decide(
     basis = Basis.CONTEXTUAL if moment is None else basis_of(asker, moment, feed, engine)
     # A query may bend its placement's settings; what is named is the configured placement.
     name = query.placement.name
-    decided = Decided(decision_id, name, tools.placements.versions[name], engine.generation_id, basis)
+    decided = Decided(decision_id, name, offered.placements.versions[name], engine.generation_id, basis)
     tools.decisions.note(
         Served(
             decision_id=decision_id,

@@ -14,7 +14,7 @@ from datetime import datetime
 import grpc
 import numpy as np
 
-from recommender.alike_lists import looking, seeds
+from recommender.alike_lists import seeds
 from recommender.asker import Asker
 from recommender.engine import Recommender
 from recommender.errors import InvalidInput, InvalidToken
@@ -44,15 +44,11 @@ class FeedService:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        placements = tools.placements.by_name
-        self._alike = {name: looking(placement) for name, placement in placements.items()}
-        # The caller chose the items, so the placement's kinds do not choose among them once more.
-        self._of_given = {name: placement.model_copy(update={"kinds": frozenset()}) for name, placement in placements.items()}
 
     def GetFeed(self, request: feed_pb2.GetFeedRequest, context: grpc.ServicerContext) -> bytes:
         """A personalised feed, page by page."""
-        tools, now = self._tools, self._tools.now()
-        wanted = Wanted.of(request, tools.placements)
+        tools, now, offered = self._tools, self._tools.now(), self._tools.offered.now
+        wanted = Wanted.of(request, offered.placements)
         subject = subject_of(request.subject)
         consent = consent_of(request.consent) if request.HasField("consent") else None
         reached("request")
@@ -90,7 +86,7 @@ class FeedService:
                 raise InvalidToken("page_token", given, "none: start again without page_token")
             return self._later_page(page, engine, query, unknown, context, now, explain=request.explain)
         reached("query")
-        decided, feed = decide(tools, "GetFeed", engine, query, asker, moment, context, now)
+        decided, feed = decide(tools, offered, "GetFeed", engine, query, asker, moment, context, now)
         shown = Shown.first(feed, wanted.page_size)
         next_page_token = ""
         if len(feed.numbers) > len(shown.numbers):
@@ -146,8 +142,8 @@ class FeedService:
 
     def GetSimilar(self, request: feed_pb2.GetSimilarRequest, context: grpc.ServicerContext) -> bytes:
         """Items like the given ones."""
-        tools, now = self._tools, self._tools.now()
-        wanted = Wanted.of(request, tools.placements)
+        tools, now, offered = self._tools, self._tools.now(), self._tools.offered.now
+        wanted = Wanted.of(request, offered.placements)
         liked_ids = ids_of(request.item_ids, "item_ids", SEEDS_LIMIT)
         disliked_ids = ids_of(request.negative_item_ids, "negative_item_ids", SEEDS_LIMIT)
         if not liked_ids:
@@ -164,7 +160,7 @@ class FeedService:
         disliked, unknown_disliked = numbers_of(engine, disliked_ids)
         excluded, unknown = numbers_of(engine, wanted.exclude_ids)
         query = Query(
-            placement=self._alike[wanted.placement.name],
+            placement=offered.alike[wanted.placement.name],
             size=wanted.page_size,
             history=seeds(liked.tolist(), disliked.tolist(), at=to_micros(now)),
             consumed=asker.consumed,
@@ -177,7 +173,7 @@ class FeedService:
             reasons=wanted.page_size,
             seeds_are_items=True,
         )
-        decided, feed = decide(tools, "GetSimilar", engine, query, asker, None, context, now)
+        decided, feed = decide(tools, offered, "GetSimilar", engine, query, asker, None, context, now)
         shown = Shown.first(feed, len(feed.numbers))
         if request.explain and len(feed.numbers):
             # A list that was made with the generation does not say what each source added.
@@ -187,8 +183,8 @@ class FeedService:
 
     def GetPopular(self, request: feed_pb2.GetPopularRequest, context: grpc.ServicerContext) -> bytes:
         """What is popular, overall or in one category."""
-        tools, now = self._tools, self._tools.now()
-        wanted = Wanted.of(request, tools.placements)
+        tools, now, offered = self._tools, self._tools.now(), self._tools.offered.now
+        wanted = Wanted.of(request, offered.placements)
         category = label_of(request.category, "category")
         engine = tools.live.newest()
         excluded, unknown = numbers_of(engine, wanted.exclude_ids)
@@ -203,13 +199,13 @@ class FeedService:
             sources=POPULAR,
             reasons=wanted.page_size,
         )
-        decided, feed = decide(tools, "GetPopular", engine, query, Asker.nobody(), None, context, now)
+        decided, feed = decide(tools, offered, "GetPopular", engine, query, Asker.nobody(), None, context, now)
         return self._answer(engine, decided, feed, unknown, explain=False)
 
     def Rank(self, request: feed_pb2.RankRequest, context: grpc.ServicerContext) -> bytes:
         """The given items in the order that suits one person."""
-        tools, now = self._tools, self._tools.now()
-        placement = tools.placements.get(request.placement)
+        tools, now, offered = self._tools, self._tools.now(), self._tools.offered.now
+        placement = offered.placements.get(request.placement)
         subject = subject_of(request.subject)
         item_ids = ids_of(request.item_ids, "item_ids", RANK_LIMIT)
         if not item_ids:
@@ -220,7 +216,7 @@ class FeedService:
         moment = Moment.of(given, engine)
         numbers, unknown = numbers_of(engine, item_ids)
         query = Query(
-            placement=self._of_given[placement.name],
+            placement=offered.of_given[placement.name],
             size=max(len(numbers), 1),
             history=moment.joined(asker.history, now),
             dismissed=asker.dismissed,
@@ -229,7 +225,7 @@ class FeedService:
             language=given.language,
             reasons=len(numbers),
         )
-        decided, feed = decide(tools, "Rank", engine, query, asker, moment, context, now)
+        decided, feed = decide(tools, offered, "Rank", engine, query, asker, moment, context, now)
         return self._answer(engine, decided, feed, [*unknown, *moment.unknown], explain=request.explain)
 
     def _answer(self, engine: Recommender, decided: Decided, feed: Feed, unknown: Sequence[str], *, explain: bool) -> bytes:

@@ -56,6 +56,7 @@ class Metrics:
         self.generation = gauge("recommender_generation_info", "1 for the generation that serves.", ["generation"])
         self.generation_loads = counter("recommender_generation_loads", "Generations taken into service.")
         self.generation_refusals = counter("recommender_generation_refusals", "Generations refused when loading.")
+        self.placements_refused = counter("recommender_placements_refused", "Changes of the file of placements that were not taken.")
         self.remote_reachable = gauge(
             "recommender_remote_reachable", "0 while the remote place of generations is out of reach; 1 otherwise, and where there is none."
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from recommender.feeds import Basis, Degradation, SourceName
+from recommender.feeds import Basis, Degradation, Placing, SourceName
 from recommender.items import ItemKind
 from recommender.v1 import feed_pb2, types_pb2
 
@@ -21,7 +21,7 @@ class Contribution:
 
 @dataclass(frozen=True)
 class FeedItem:
-    """One item of an answer. `token` goes back unchanged with every event about the item."""
+    """One item of an answer. `token` goes back unchanged with every event about the item. `placing`: what put it at its place."""
 
     id: str
     kind: ItemKind
@@ -32,6 +32,7 @@ class FeedItem:
     because: tuple[str, ...]
     token: str
     explanation: tuple[Contribution, ...]
+    placing: Placing
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Feed:
     unknown_item_ids: tuple[str, ...]
     retrieval_mode: str
     eligible_items: int
+    broken_rules: tuple[str, ...] = ()
     next_page_token: str = ""
     follow: Callable[[str], Feed] | None = field(default=None, repr=False, compare=False)
     """Fetches the page of a token of this feed."""
@@ -82,6 +84,7 @@ def feed_of(
         unknown_item_ids=tuple(info.unknown_item_ids),
         retrieval_mode=info.retrieval_mode,
         eligible_items=info.eligible_items,
+        broken_rules=tuple(info.broken_rules),
         next_page_token=next_page_token,
         follow=follow,
     )
@@ -98,4 +101,5 @@ def _item(item: types_pb2.RankedItem) -> FeedItem:
         because=tuple(item.reason.because_item_ids),
         token=item.token,
         explanation=tuple(Contribution(SourceName(part.source), part.rank, part.contribution) for part in item.explanation),
+        placing=Placing(item.placing),
     )

@@ -135,6 +135,8 @@ class Client:
         language: str = "",
         current_item: str = "",
         recent_items: Iterable[str] = (),
+        region: str = "",
+        segments: Iterable[str] = (),
         consent: Consent | None = None,
         explain: bool = False,
         page_token: str = "",
@@ -144,7 +146,9 @@ class Client:
             feed_pb2.GetFeedRequest(
                 subject=subject_of(user, session),
                 placement=placement,
-                context=feed_pb2.RequestContext(language=language, current_item_id=current_item, recent_item_ids=recent_items),
+                context=feed_pb2.RequestContext(
+                    language=language, current_item_id=current_item, recent_item_ids=recent_items, region=region, segments=segments
+                ),
                 page_size=page_size,
                 page_token=page_token,
                 exclude_item_ids=exclude,

@@ -24,7 +24,7 @@ Marks = npt.NDArray[np.uint8]
 
 MARKS = 4
 RANKED, PINNED, ENSURED, EXPLORED = range(MARKS)
-"""What put an item at its place: its rank; a rule that pins; one that so many must be there; exploration."""
+"""The numbers of `Placing`, which compiled loops know best as such."""
 
 
 class Limits(NamedTuple):

@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from handmade import HOME, NOW, blend_by, checkerboard, engine_of, feed_of, history_of, number_of, some_items, stumps
 from pydantic import BaseModel
 from pyroaring import BitMap
 
+from recommender.composing.rules import Pin
 from recommender.engine import Recommender
 from recommender.feeds import Feed, Query
 from recommender.items import ItemKind
+from recommender.people import SEEN_DTYPE
 from recommender.placements import Placement, SourceWeights
+from recommender.times import to_micros
 
 N = 60
 
@@ -28,7 +32,7 @@ def leaves(model: BaseModel, prefix: str = "") -> Iterator[str]:
 
 def changed(placement: Placement, path: str, value: object) -> Placement:
     name, _, inner = path.partition(".")
-    return placement.model_copy(update={name: placement.weights.model_copy(update={inner: value}) if inner else value})
+    return placement.model_copy(update={name: getattr(placement, name).model_copy(update={inner: value}) if inner else value})
 
 
 def answers(feeds: list[Feed]) -> list[tuple[list[int], list[float]]]:
@@ -41,7 +45,9 @@ def placement_engine() -> Recommender:
         replace(item, kind=ItemKind(1 + row % 3), published_at=NOW - timedelta(hours=7 * (row * 17 % N)))
         for row, item in enumerate(some_items(N))
     ]
-    return engine_of(checkerboard(N, items))
+    stories = np.full(N, -1, dtype=np.int32)
+    stories[10:20] = 10
+    return engine_of(replace(checkerboard(N, items), stories=stories))
 
 
 PLACEMENT_ENGINE = placement_engine()
@@ -63,8 +69,28 @@ PLACEMENT_OPTIONS: dict[str, object] = {
     "rank_constant": 1.0,
     "repeat": "allowed",
     "freshness_half_life_hours": 1.0,
+    "freshness_half_life_hours_of.article": 1.0,
+    "freshness_half_life_hours_of.product": 1.0,
+    "freshness_half_life_hours_of.media": 1.0,
+    "score_floor": 0.1,
     "fallback": "none",
+    "variety.strength": 0.9,
+    "variety.near_duplicates": "allow",
+    "variety.rotation": 1.0,
+    "impressions.discount": 0.5,
+    "exploration.share": 0.2,
+    "rules": (Pin(name="first", do="pin", filter='id == "item-33"', slot=1),),
 }
+OF_OTHERS: dict[str, tuple[dict[str, object], object]] = {
+    "variety.window": ({"variety.strength": 0.9}, 1),
+    "variety.depth": ({"variety.strength": 0.9}, 2),
+    "variety.choice": ({"variety.strength": 0.9}, 2),
+    "impressions.most": ({"impressions.discount": 0.5}, 1),
+    "impressions.half_life_hours": ({"impressions.discount": 0.5}, 0.1),
+    "exploration.uncertain_below": ({"exploration.share": 0.2}, 0.1),
+    "exploration.choice": ({"exploration.share": 0.2}, 1),
+}
+"""Options that matter where others are set."""
 OF_A_LEARNED_BLEND: dict[str, object] = {"blend": "weights", "ranker_depth": 0}
 """Options that matter where the generation has learned a blend."""
 SERVERS_OWN = {"name", "page_size", "slate_size"}
@@ -73,12 +99,13 @@ SERVERS_OWN = {"name", "page_size", "slate_size"}
 
 def placement_feeds(placement: Placement, engine: Recommender = PLACEMENT_ENGINE) -> list[Feed]:
     histories = [history_of(*range(0, 2 * length, 2)) for length in (0, 1, 4, 12)]
-    queries = [Query(placement, 50, history=h, consumed=BitMap(h["item"])) for h in histories]
+    seen = np.array([(number_of(row), 1 + row % 3, to_micros(NOW) - 3_600_000_000 * row) for row in range(N)], dtype=SEEN_DTYPE)
+    queries = [Query(placement, 50, history=h, consumed=BitMap(h["item"]), seen=seen, seed=7) for h in histories]
     return engine.feeds([*queries, Query(placement, 50, sources=frozenset())], now=NOW)
 
 
 def test_every_option_of_a_placement_is_tried() -> None:
-    assert set(PLACEMENT_OPTIONS) | set(OF_A_LEARNED_BLEND) | SERVERS_OWN == set(leaves(HOME))
+    assert set(PLACEMENT_OPTIONS) | set(OF_OTHERS) | set(OF_A_LEARNED_BLEND) | SERVERS_OWN == set(leaves(HOME))
 
 
 @pytest.mark.parametrize("path", PLACEMENT_OPTIONS)
@@ -86,6 +113,17 @@ def test_every_option_of_a_placement_changes_a_feed(path: str) -> None:
     placement = changed(HOME, path, PLACEMENT_OPTIONS[path])
     assert answers(placement_feeds(placement)) != answers(placement_feeds(HOME))
     assert placement.version != HOME.version
+
+
+@pytest.mark.parametrize("path", OF_OTHERS)
+def test_every_option_that_goes_with_another_changes_a_feed(path: str) -> None:
+    others, value = OF_OTHERS[path]
+    base = HOME
+    for other, given in others.items():
+        base = changed(base, other, given)
+    placement = changed(base, path, value)
+    assert answers(placement_feeds(placement)) != answers(placement_feeds(base))
+    assert placement.version != base.version
 
 
 @pytest.mark.parametrize("path", OF_A_LEARNED_BLEND)

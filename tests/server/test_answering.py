@@ -69,6 +69,7 @@ def shown(draw: st.DrawFn) -> Shown:
         numbers=np.array(of, dtype=np.uint32),
         sources=np.array([1 + place % s for place in range(n)], dtype=np.uint8),
         probabilities=np.array(draw(st.lists(shares, min_size=n, max_size=n)), dtype=np.float32),
+        marks=np.array(draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)), dtype=np.uint8),
         reasons=in_columns(draw(st.lists(reasons, max_size=n)), draw(categories)),
         scores=draw(st.none() | st.lists(scores, min_size=n, max_size=n).map(lambda values: np.array(values, dtype=np.float32))),
         contributions=np.arange(n * s, dtype=np.float32).reshape(n, s) % 5,
@@ -100,6 +101,7 @@ def as_protobuf(page: Shown, *, explain: bool) -> list[types_pb2.RankedItem]:
             image_url=item.image_url,
             score=0.0 if page.scores is None else float(page.scores[place]),
             token=tokens[place],
+            placing=types_pb2.Placing.ValueType(int(page.marks[place])),
         )
         if place < len(page.reasons):
             reason = page.reasons[place]
@@ -118,7 +120,7 @@ def as_protobuf(page: Shown, *, explain: bool) -> list[types_pb2.RankedItem]:
 
 @settings(max_examples=300, deadline=None)
 @given(shown(), st.booleans())
-@example(Shown(*(np.zeros(0, dtype=dtype) for dtype in (np.int64, np.uint32, np.uint8, np.float32)), reasons=Reasons.none()), False)
+@example(Shown(*(np.zeros(0, dtype=dtype) for dtype in (np.int64, np.uint32, np.uint8, np.float32, np.uint8)), reasons=Reasons.none()), False)
 def test_items_are_written_as_protobuf_writes_them(page: Shown, explain: bool) -> None:
     written = ranked_items(ENGINE, SIGNER, DECIDED, page, explain=explain)
 

@@ -35,6 +35,7 @@ def page(numbers: list[int], offset: int = 0) -> Page:
         numbers=np.array(numbers, np.uint32),
         sources=np.array([1 + place % 5 for place in range(n)], np.uint8),
         probabilities=np.linspace(1.0, 0.5, n, dtype=np.float32),
+        marks=(np.arange(n) % 4).astype(np.uint8),
     )
 
 
@@ -48,6 +49,7 @@ def test_a_page_has_the_best_items_in_order_with_all_that_belongs_to_them() -> N
     assert taken.numbers.tolist() == [7, 3, 9]
     assert taken.sources.tolist() == [1, 2, 3]
     assert taken.probabilities.tolist() == whole.probabilities[:3].tolist()
+    assert taken.marks.tolist() == whole.marks[:3].tolist()
     assert taken.positions.tolist() == [0, 1, 2]
     assert taken.rest is not None
     assert taken.rest.numbers.tolist() == [1]
@@ -129,6 +131,7 @@ def test_a_page_is_taken_with_a_size_and_a_mask_that_fit(eligible: Any, size: in
         ({"sources": np.array([0, 1], np.uint8)}, "sources"),
         ({"probabilities": np.array([1.0, np.nan], np.float32)}, "probabilities"),
         ({"probabilities": np.array([1.0, 1.5], np.float32)}, "probabilities"),
+        ({"marks": np.array([0, 4], np.uint8)}, "marks"),
     ],
 )
 def test_a_page_checks_itself(changes: dict[str, Any], field: str) -> None:

@@ -50,6 +50,7 @@ PAGE = Page(
     numbers=np.array([5, 4_000_000_000, 7], np.uint32),
     sources=np.array([1, 5, 3], np.uint8),
     probabilities=np.array([1.0, 0.1, 0.0], np.float32),
+    marks=np.array([0, 3, 1], np.uint8),
 )
 
 
@@ -105,7 +106,7 @@ def page_before(page: Page) -> bytes:
 
 def same_page(one: Page, other: Page) -> bool:
     plain = ("decision_id", "binding", "issued_at", "generation_id", "placement_version", "offset", "basis")
-    arrays = ("numbers", "sources", "probabilities")
+    arrays = ("numbers", "sources", "probabilities", "marks")
     return all(getattr(one, name) == getattr(other, name) for name in plain) and all(
         np.array_equal(getattr(one, name), getattr(other, name)) and getattr(one, name).dtype == getattr(other, name).dtype
         for name in arrays
@@ -143,6 +144,7 @@ def pages(draw: st.DrawFn) -> Page:
         numbers=np.array(numbers, np.uint32),
         sources=np.array(draw(st.lists(st.integers(1, len(SourceName)), min_size=n, max_size=n)), np.uint8),
         probabilities=np.array(draw(st.lists(probabilities, min_size=n, max_size=n)), np.float32),
+        marks=np.array(draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)), np.uint8),
     )
 
 
@@ -161,14 +163,15 @@ def test_a_page_comes_back_as_it_was(page: Page) -> None:
     assert same_page(SIGNER.read_page(text, binding=page.binding, now=page.issued_at, max_age=DAY), page)
     assert len(text) <= PAGE_TOKEN_LIMIT
     before = signed(b"p\x01\x03new" + zlib.compress(page_before(page)))
-    assert same_page(SIGNER.read_page(before, binding=page.binding, now=page.issued_at, max_age=DAY), page)
+    unmarked = replace(page, marks=np.zeros(len(page.numbers), np.uint8))
+    assert same_page(SIGNER.read_page(before, binding=page.binding, now=page.issued_at, max_age=DAY), unmarked)
 
 
 @pytest.mark.parametrize("number", [0, 255, 256, 65_535, 65_536, 2**24 - 1, 2**24, 2**32 - 1])
 @pytest.mark.parametrize("probability", [1.0, 0.5])
 def test_numbers_of_any_size_come_back(number: int, probability: float) -> None:
     numbers, chances = np.array([number, 1, 2], np.uint32), np.array([1, probability, 1], np.float32)
-    page = replace(PAGE, numbers=numbers, probabilities=chances)
+    page = replace(PAGE, numbers=numbers, probabilities=chances, marks=np.zeros(len(numbers), np.uint8))
     assert same_page(read_page(SIGNER.sign_page(page)), page)
 
 
@@ -201,6 +204,7 @@ def test_the_largest_tokens_keep_their_bounds_and_fit_into_an_event() -> None:
         numbers=rng.choice(2**31, 500, replace=False).astype(np.uint32),
         sources=rng.integers(1, 6, 500).astype(np.uint8),
         probabilities=rng.random(500, dtype=np.float32),
+        marks=np.zeros(500, np.uint8),
     )
     text = signer.sign_page(page)
     assert len(text) <= PAGE_TOKEN_LIMIT
@@ -213,7 +217,7 @@ def test_the_largest_tokens_keep_their_bounds_and_fit_into_an_event() -> None:
 def test_a_usual_page_token_is_short() -> None:
     rng = np.random.default_rng(3)
     numbers = rng.choice(100_000, 180, replace=False).astype(np.uint32)
-    page = replace(PAGE, numbers=numbers, sources=rng.integers(1, 4, 180).astype(np.uint8), probabilities=np.ones(180, np.float32))
+    page = replace(PAGE, numbers=numbers, sources=rng.integers(1, 4, 180).astype(np.uint8), probabilities=np.ones(180, np.float32), marks=np.zeros(180, np.uint8))
     assert len(SIGNER.sign_page(page)) < 1_100
 
 

@@ -1,0 +1,132 @@
+"""Rules of a placement through the wire: what is pinned, told, paged through, recorded and changed while the server runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from waiting import soon
+
+from recommender.client import InvalidArgument
+from recommender.feeds import Placing
+from recommender.served_query import decode_query
+
+from .conftest import Deployment, Serve, World
+
+RULES = """
+[placements.home]
+page_size = 5
+
+[[placements.home.rules]]
+name = "top"
+do = "pin"
+filter = 'id == "news-05"'
+slot = 2
+
+[[placements.home.rules]]
+name = "further-down"
+do = "pin"
+filter = 'id == "news-04"'
+slot = 7
+
+[[placements.home.rules]]
+name = "mixed"
+do = "limit"
+of = "categories"
+at_most = 2
+within = 4
+
+[[placements.home.rules]]
+name = "vips"
+do = "exclude"
+filter = 'id == "comedy-00"'
+audience = '"vip" in segments && region == "FR"'
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "placements.toml"
+    path.write_text(RULES, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def ruled(world: World, serve: Serve, file: Path) -> Deployment:
+    world.publish()
+    return serve(placements=file)
+
+
+def test_pins_stand_at_their_slots_on_every_page_and_say_so(ruled: Deployment) -> None:
+    first = ruled.client.get_feed(user="ann")
+    second = first.next_page()
+    assert second is not None
+    pinned = first.items[1], second.items[1]
+    assert [item.id for item in pinned] == ["news-05", "news-04"]
+    assert [item.placing for item in pinned] == [Placing.PINNED] * 2
+    assert [item.reason for item in pinned] == ["Promoted"] * 2
+    others = [item for page in (first, second) for item in page.items if item not in pinned]
+    assert {item.placing for item in others} == {Placing.RANKED}
+
+
+def test_all_pages_together_are_one_long_page_without_an_item_twice(ruled: Deployment) -> None:
+    pages = [item.id for page in ruled.client.get_feed(user="ann").pages() for item in page.items]
+    assert pages == [item.id for item in ruled.client.get_feed(user="ann", page_size=100).items]
+    assert len(pages) == len(set(pages)) == 30
+
+
+def test_a_limit_holds_across_pages(ruled: Deployment) -> None:
+    shown = [item.id.split("-")[0] for item in ruled.client.get_feed(user="ann", page_size=10).items]
+    assert all(max(shown[start : start + 4].count(taste) for taste in set(shown)) <= 2 for start in range(7))
+
+
+def test_what_cannot_be_kept_throughout_is_told(ruled: Deployment) -> None:
+    assert ruled.client.get_feed(user="ann", filter='"comedy" in categories').broken_rules == ("mixed",)
+    assert ruled.client.get_feed(user="ann", page_size=3, filter='kind == "article"', kinds=()).broken_rules == ("mixed",)
+
+
+def test_rules_go_by_what_the_request_says_of_the_reader(ruled: Deployment) -> None:
+    assert "comedy-00" in ruled.ids(user="ann", page_size=30)
+    assert "comedy-00" in ruled.ids(user="ann", page_size=30, segments=["vip"])
+    assert "comedy-00" not in ruled.ids(user="ann", page_size=30, segments=["vip"], region="FR")
+
+
+def test_too_much_said_of_the_reader_is_refused(ruled: Deployment) -> None:
+    with pytest.raises(InvalidArgument, match="context.segments: given '51 segments', allowed: at most 50"):
+        ruled.client.get_feed(user="ann", segments=[f"s{n}" for n in range(51)])
+    with pytest.raises(InvalidArgument, match=r"context.segments\[0\]: "):
+        ruled.client.get_feed(user="ann", segments=["s" * 201])
+    with pytest.raises(InvalidArgument, match="context.region: "):
+        ruled.client.get_feed(user="ann", region="r" * 201)
+
+
+def test_the_rest_of_a_feed_belongs_to_whoever_it_was_made_for(ruled: Deployment) -> None:
+    first = ruled.client.get_feed(user="ann", segments=["vip"])
+    with pytest.raises(InvalidArgument, match="page_token"):
+        ruled.client.get_feed(user="ann", segments=["other"], page_token=first.next_page_token)
+
+
+def test_the_served_record_says_who_asked(ruled: Deployment, world: World) -> None:
+    feed = ruled.client.get_feed(user="ann", region="FR", segments=["vip"])
+    with world.open() as store:
+        assert soon(lambda: store.decision(bytes.fromhex(feed.decision_id)) is not None)
+        decision = store.decision(bytes.fromhex(feed.decision_id))
+    assert decision is not None
+    audience = decode_query(decision.query).audience
+    assert (audience.subject, audience.region, audience.segments) == ("user", "FR", ("vip",))
+
+
+def test_another_file_holds_within_a_moment_and_a_bad_one_changes_nothing(ruled: Deployment, file: Path) -> None:
+    before = ruled.client.get_feed(user="ann")
+    file.write_text(RULES.replace("news-05", "news-03"), encoding="utf-8")
+    assert soon(lambda: ruled.ids(user="ann")[1] == "news-03")
+    changed = ruled.client.get_feed(user="ann")
+    assert changed.placement_version != before.placement_version
+
+    file.write_text(RULES.replace("at_most = 2", "at_most = 0"), encoding="utf-8")
+    refused = ruled.server.metrics.placements_refused
+    assert soon(lambda: refused._value.get() == 1)
+    assert ruled.client.get_feed(user="ann").placement_version == changed.placement_version
+
+    file.write_text(RULES, encoding="utf-8")
+    assert soon(lambda: ruled.client.get_feed(user="ann").placement_version == before.placement_version)

@@ -29,11 +29,14 @@ from recommender.judging.metrics import (
     recall,
     reciprocal_rank,
 )
+from recommender.people import Seen
 from recommender.placements import Placement
 from recommender.times import from_micros
 
 DEPTH = 100
 BATCH = 256
+SEEDS_APART = 2**32
+"""What chance goes by differs from person to person, and with the seed for all of them."""
 SHARED = 32
 """Feeds that a core makes at a time."""
 BLEND = "blend"
@@ -101,6 +104,7 @@ def judge(
     variant: str = BLEND,
     sources: frozenset[SourceName] | None = None,
     lists: bool = False,
+    seen: Sequence[Seen] | None = None,
     seed: int = 0,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Judgement:
@@ -110,7 +114,8 @@ def judge(
     that the placement gives them. `lists`: also measure lists as lists (popularity, novelty, diversity, serendipity, age,
     calibration, coverage, Gini), which takes about a quarter longer. Where people have candidates, all of these are ranked, and
     "auc" is over the complete ranking. Whoever took up more than 100 items is asked for as many, so that "r_precision" is over all its
-    places. `progress` is told how many people are done.
+    places. `seen`: what each person was shown before, q arrays; nothing without it. `seed`: what intervals are drawn by, and chance, where
+    the placement leaves anything to it. `progress` is told how many people are done.
 
     Raises `InvalidInput` for a name that is not known or already taken, and `RecommenderError` when nobody is held out, a source
     failed, or one that an ablation leaves out took part all the same: a figure of another engine than is said would mislead.
@@ -129,6 +134,10 @@ def judge(
         for moment, people in _batches(held_out):
             now = from_micros(moment)
             queries = [_query(held_out, int(person), placement, asked) for person in people]
+            if seen is not None:
+                queries = [replace(query, seen=seen[person]) for query, person in zip(queries, people, strict=True)]
+            if placement.goes_by_chance:
+                queries = [replace(query, seed=SEEDS_APART * seed + int(person)) for query, person in zip(queries, people, strict=True)]
             feeds = _whole_feeds(recommender, queries, now)
             if sources is not None:
                 _check_silent(feeds, sources)

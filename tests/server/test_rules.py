@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from waiting import soon
@@ -11,7 +11,10 @@ from recommender.client import InvalidArgument
 from recommender.feeds import Placing
 from recommender.served_query import decode_query
 
-from .conftest import Deployment, Serve, World
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.server.conftest import Deployment, Serve, World
 
 RULES = """
 [placements.home]
@@ -109,8 +112,8 @@ def test_the_rest_of_a_feed_belongs_to_whoever_it_was_made_for(ruled: Deployment
 def test_the_served_record_says_who_asked(ruled: Deployment, world: World) -> None:
     feed = ruled.client.get_feed(user="ann", region="FR", segments=["vip"])
     with world.open() as store:
-        assert soon(lambda: store.decision(bytes.fromhex(feed.decision_id)) is not None)
-        decision = store.decision(bytes.fromhex(feed.decision_id))
+        assert soon(lambda: store.get_decision(bytes.fromhex(feed.decision_id)) is not None)
+        decision = store.get_decision(bytes.fromhex(feed.decision_id))
     assert decision is not None
     audience = decode_query(decision.query).audience
     assert (audience.subject, audience.region, audience.segments) == ("user", "FR", ("vip",))

@@ -238,3 +238,10 @@ class Feed:
     marks: npt.NDArray[np.uint8]
     broken: tuple[str, ...] = ()
     degraded: tuple[Degradation, ...] = ()
+
+    def at(self, kept: npt.NDArray[np.bool_]) -> Feed:
+        """The items that are `kept`, shape (n,), among them all with reasons."""
+        if kept.all():
+            return self
+        columns = ("numbers", "scores", "sources", "contributions", "source_ranks", "probabilities", "marks")
+        return replace(self, **{name: getattr(self, name)[kept] for name in columns})

@@ -124,7 +124,7 @@ def ranked_items(engine: Recommender, signer: TokenSigner, decided: Decided, sho
 def answer_bytes(items: bytes, info: types_pb2.AnswerInfo, *, page_token: str = "", info_field: int = 2) -> bytes:
     """An answer in the wire format, of the `items` that `ranked_items` wrote; only feeds have a page token, and so another `info_field`."""
     written = info.SerializeToString()
-    return b"".join((items, _field(2, page_token.encode()) if page_token else b"", _field(info_field, written)))
+    return b"".join((items, field_bytes(2, page_token.encode()) if page_token else b"", field_bytes(info_field, written)))
 
 
 def answer_info(
@@ -152,7 +152,7 @@ def answer_info(
     )
 
 
-def _field(number: int, content: bytes) -> bytes:
+def field_bytes(number: int, content: bytes) -> bytes:
     """A field of text or of a message, with its tag and its length."""
     head, left = bytearray((number << 3 | 2,)), len(content)
     while left >= 128:

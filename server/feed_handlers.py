@@ -13,6 +13,7 @@ FEED = "recommender.v1.FeedService"
 
 REQUESTS = {
     "GetFeed": feed_pb2.GetFeedRequest.FromString,
+    "GetSlates": feed_pb2.GetSlatesRequest.FromString,
     "GetSimilar": feed_pb2.GetSimilarRequest.FromString,
     "GetPopular": feed_pb2.GetPopularRequest.FromString,
     "Rank": feed_pb2.RankRequest.FromString,

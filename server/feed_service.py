@@ -20,18 +20,32 @@ from recommender.engine import Recommender
 from recommender.errors import InvalidInput, InvalidToken
 from recommender.events import Consent
 from recommender.feeds import Basis, Degradation, Feed, Query, Reasons, SourceName
-from recommender.paging import Page, binding, take_page
+from recommender.paging import Page, take_page
 from recommender.stages import reached
 from recommender.times import to_micros
 from recommender.v1 import feed_pb2, types_pb2
-from server.answering import Decided, Shown, answer_bytes, answer_info, ranked_items
-from server.asking import Moment, audience_of, meet, numbers_of
+from server.answering import Decided, Shown, answer_bytes, answer_info, field_bytes, ranked_items
+from server.asking import Moment, meet, numbers_of
 from server.deadlines import seconds_left
 from server.deciding import Tools, count_answer, decide
-from server.reading import RANK_LIMIT, SEEDS_LIMIT, Context, Wanted, consent_of, ids_of, label_of, subject_of
+from server.reader import Reader
+from server.reading import (
+    EXCLUDE_LIMIT,
+    NO_CONTEXT,
+    RANK_LIMIT,
+    SEEDS_LIMIT,
+    Context,
+    Wanted,
+    consent_of,
+    ids_of,
+    label_of,
+    subject_of,
+    within,
+)
 
 POPULAR = frozenset({SourceName.POPULAR})
 
+SLATES_LIMIT = 20
 FEED_INFO = 3
 """Number of the field `info` in a page of a feed."""
 
@@ -52,57 +66,70 @@ class FeedService:
         subject = subject_of(request.subject)
         consent = consent_of(request.consent) if request.HasField("consent") else None
         reached("request")
-        asker, engine = meet(tools.store, tools.live, subject, consent, tools.consent_default)
+        reader = Reader.of(tools, subject, consent, wanted.context, now)
         reached("person")
-        moment = Moment.of(wanted.context, engine)
-        excluded, unknown = numbers_of(engine, wanted.exclude_ids)
-        query = Query(
-            placement=wanted.placement,
-            size=max(wanted.placement.slate_size, wanted.page_size),
-            history=moment.joined(asker.history, now),
-            consumed=asker.consumed | moment.consumed if len(moment.recent) else asker.consumed,
-            dismissed=asker.dismissed,
-            exclude=(*excluded.tolist(), *moment.excluded),
-            kinds=wanted.kinds,
-            language=wanted.context.language,
-            filter=wanted.filter,
-            reasons=wanted.page_size,
-            audience=audience_of(asker, wanted.context),
-            seen=asker.seen,
-        )
-        bound = binding(
-            subject=subject,
-            placement=wanted.placement.name,
-            context=vars(wanted.context),
-            kinds=wanted.kinds,
-            filter=wanted.filter,
-            consent=consent,
-        )
-        unknown = [*unknown, *moment.unknown]
+        query, unknown = reader.query(wanted)
+        bound = reader.bound_to(wanted)
         if request.page_token:
             page = tools.signer.read_page(request.page_token, binding=bound, now=now, max_age=tools.page_age)
-            if page.basis is not Basis.CONTEXTUAL and Consent.PERSONALISE not in asker.consent:
+            if page.basis is not Basis.CONTEXTUAL and Consent.PERSONALISE not in reader.asker.consent:
                 given = "a token of a personal feed, which the person no longer allows"
                 raise InvalidToken("page_token", given, "none: start again without page_token")
-            return self._later_page(page, engine, query, unknown, context, now, explain=request.explain)
+            return self._later_page(page, reader.engine, query, unknown, context, now, explain=request.explain)
         reached("query")
-        decided, feed = decide(tools, offered, "GetFeed", engine, query, asker, moment, context, now)
-        shown = Shown.first(feed, wanted.page_size)
+        decided, feed = decide(tools, offered, "GetFeed", reader.engine, query, reader.asker, reader.moment, context, now)
+        return self._first_page(reader, bound, decided, feed, wanted.page_size, unknown, explain=request.explain)
+
+    def GetSlates(self, request: feed_pb2.GetSlatesRequest, context: grpc.ServicerContext) -> bytes:
+        """Several feeds for one screen, with no item in two of them."""
+        tools, now, offered = self._tools, self._tools.now(), self._tools.offered.now
+        if not 1 <= len(request.slates) <= SLATES_LIMIT:
+            raise InvalidInput("slates", f"{len(request.slates)} slates", f"1 to {SLATES_LIMIT}")
+        said = Context.of(request.context) if request.HasField("context") else NO_CONTEXT
+        exclude = tuple(ids_of(request.exclude_item_ids, "exclude_item_ids", EXCLUDE_LIMIT))
+        slates = []
+        for place, slate in enumerate(request.slates):
+            with within(f"slates[{place}]"):
+                slates.append(Wanted.of_slate(slate, offered.placements, exclude, said))
+        consent = consent_of(request.consent) if request.HasField("consent") else None
+        reader = Reader.of(tools, subject_of(request.subject), consent, said, now)
+        shown: list[int] = []
+        made = []
+        for place, wanted in enumerate(slates):
+            query, unknown = reader.query(wanted, tuple(shown))
+            with within(f"slates[{place}]"):
+                decided, feed = decide(tools, offered, "GetSlates", reader.engine, query, reader.asker, reader.moment, context, now)
+            shown += feed.numbers[: wanted.page_size].tolist()
+            made.append((wanted, decided, feed, unknown))
+        answers = []
+        for wanted, decided, feed, unknown in made:
+            # What follows on a later page may not be shown in another slate either.
+            kept = np.arange(len(feed.numbers)) < wanted.page_size
+            kept |= ~np.isin(feed.numbers, np.array(shown, dtype=np.uint32))
+            bound = reader.bound_to(wanted)
+            answers.append(self._first_page(reader, bound, decided, feed.at(kept), wanted.page_size, unknown, explain=request.explain))
+        return b"".join(field_bytes(1, answer) for answer in answers)
+
+    def _first_page(
+        self, reader: Reader, bound: bytes, decided: Decided, feed: Feed, page_size: int, unknown: Sequence[str], *, explain: bool
+    ) -> bytes:
+        """The first items of a slate that was just decided, and the token of its next page."""
+        shown = Shown.first(feed, page_size)
         next_page_token = ""
         if len(feed.numbers) > len(shown.numbers):
             page = Page.of_feed(
                 decision_id=decided.decision_id,
                 binding=bound,
-                issued_at=now,
+                issued_at=reader.now,
                 generation_id=decided.generation_id,
                 placement_version=decided.placement_version,
                 offset=len(shown.numbers),
                 basis=decided.basis,
                 feed=feed,
             )
-            next_page_token = tools.signer.sign_page(page)
+            next_page_token = self._tools.signer.sign_page(page)
         reached("page token")
-        items = ranked_items(engine, tools.signer, decided, shown, explain=request.explain)
+        items = ranked_items(reader.engine, self._tools.signer, decided, shown, explain=explain)
         reached("items")
         return answer_bytes(items, _info(decided, feed, unknown), page_token=next_page_token, info_field=FEED_INFO)
 

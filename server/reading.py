@@ -246,12 +246,24 @@ class Wanted:
         cls, request: feed_pb2.GetFeedRequest | feed_pb2.GetSimilarRequest | feed_pb2.GetPopularRequest, placements: Placements
     ) -> Wanted:
         """Raises `NotFound` for an unknown placement and `InvalidInput` naming the field for anything else."""
+        exclude = tuple(ids_of(request.exclude_item_ids, "exclude_item_ids", EXCLUDE_LIMIT))
+        return cls.of_slate(request, placements, exclude, Context.of(request.context) if request.HasField("context") else NO_CONTEXT)
+
+    @classmethod
+    def of_slate(
+        cls,
+        request: feed_pb2.GetFeedRequest | feed_pb2.GetSimilarRequest | feed_pb2.GetPopularRequest | feed_pb2.Slate,
+        placements: Placements,
+        exclude: tuple[str, ...],
+        context: Context,
+    ) -> Wanted:
+        """The same of one slate of several, which are all without `exclude` and of the same moment."""
         placement = placements.get(request.placement)
         return cls(
             placement=placement,
             page_size=page_size_of(request.page_size, placement.page_size),
-            exclude_ids=tuple(ids_of(request.exclude_item_ids, "exclude_item_ids", EXCLUDE_LIMIT)),
+            exclude_ids=exclude,
             kinds=kinds_of(request.kinds),
             filter=filter_of(request.filter),
-            context=Context.of(request.context) if request.HasField("context") else NO_CONTEXT,
+            context=context,
         )

@@ -13,6 +13,7 @@
 from recommender.client.answers import Contribution, Feed, FeedItem
 from recommender.client.connection import Client
 from recommender.client.failures import ClientError, DeadlinePassed, InvalidArgument, Missing, Overloaded, Refused, Unavailable
+from recommender.client.slates import Slate
 
 __all__ = [
     "Client",
@@ -25,5 +26,6 @@ __all__ = [
     "Missing",
     "Overloaded",
     "Refused",
+    "Slate",
     "Unavailable",
 ]

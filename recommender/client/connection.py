@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import grpc
@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from recommender.client.answers import Feed, feed_of
 from recommender.client.failures import Unavailable, failure_of, retry_after_of
 from recommender.client.messages import consent_message, event_message, item_message, kind_numbers, subject_of
+from recommender.client.slates import Slate, page_of_slate
 from recommender.client.streaming import STREAM_S, recorded
 from recommender.events import Consent, Event
 from recommender.items import Item, ItemKind, ItemState
@@ -159,6 +160,38 @@ class Client:
             )
         )
 
+    def get_slates(
+        self,
+        slates: Iterable[Slate],
+        *,
+        user: str = "",
+        session: str = "",
+        exclude: Iterable[str] = (),
+        language: str = "",
+        current_item: str = "",
+        recent_items: Iterable[str] = (),
+        region: str = "",
+        segments: Iterable[str] = (),
+        consent: Consent | None = None,
+        explain: bool = False,
+    ) -> list[Feed]:
+        """The feeds of several placements of one screen, with no item in two of them; those that come first choose first."""
+        request = feed_pb2.GetSlatesRequest(
+            subject=subject_of(user, session),
+            slates=[slate.message() for slate in slates],
+            context=feed_pb2.RequestContext(
+                language=language, current_item_id=current_item, recent_item_ids=recent_items, region=region, segments=segments
+            ),
+            exclude_item_ids=exclude,
+            explain=explain,
+            consent=consent_message(consent),
+        )
+        answer = self._call(self._feeds.GetSlates, request)
+        return [
+            feed_of(of_one, of_one.next_page_token, self._following(page_of_slate(request, slate)))
+            for of_one, slate in zip(answer.slates, request.slates, strict=True)
+        ]
+
     def get_similar(
         self,
         items: Iterable[str],
@@ -239,14 +272,19 @@ class Client:
         return feed_of(self._call(self._feeds.Rank, request))
 
     def _feed(self, request: feed_pb2.GetFeedRequest) -> Feed:
+        answer = self._call(self._feeds.GetFeed, request)
+        return feed_of(answer, answer.next_page_token, self._following(request))
+
+    def _following(self, request: feed_pb2.GetFeedRequest) -> Callable[[str], Feed]:
+        """Fetches later pages of the feed of `request`."""
+
         def follow(page_token: str) -> Feed:
             following = feed_pb2.GetFeedRequest()
             following.CopyFrom(request)
             following.page_token = page_token
             return self._feed(following)
 
-        answer = self._call(self._feeds.GetFeed, request)
-        return feed_of(answer, answer.next_page_token, follow)
+        return follow
 
     # Events
 

@@ -168,6 +168,120 @@ class GetFeedResponse(_message.Message):
 Global___GetFeedResponse: _TypeAlias = GetFeedResponse  # noqa: Y015
 
 @_typing.final
+class Slate(_message.Message):
+    """One of several feeds that are asked for together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLACEMENT_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    placement: _builtins.str
+    """The placement's name; empty for the first configured one. Several slates may be of one placement."""
+    page_size: _builtins.int
+    """Items wanted, 1 to 100; 0 for the placement's own page size."""
+    filter: _builtins.str
+    """A condition in CEL over the item's fields, as in GetFeedRequest."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_types_pb2.ItemKind.ValueType]:
+        """Kinds wanted; empty for the placement's own."""
+
+    def __init__(
+        self,
+        *,
+        placement: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        kinds: _abc.Iterable[_types_pb2.ItemKind.ValueType] | None = ...,
+        filter: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "kinds", b"kinds", "page_size", b"page_size", "placement", b"placement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Slate: _TypeAlias = Slate  # noqa: Y015
+
+@_typing.final
+class GetSlatesRequest(_message.Message):
+    """Asks for several feeds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    SLATES_FIELD_NUMBER: _builtins.int
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    EXCLUDE_ITEM_IDS_FIELD_NUMBER: _builtins.int
+    EXPLAIN_FIELD_NUMBER: _builtins.int
+    CONSENT_FIELD_NUMBER: _builtins.int
+    explain: _builtins.bool
+    """Whether to say how each score came about."""
+    @_builtins.property
+    def subject(self) -> _types_pb2.Subject:
+        """Required. Whose feeds."""
+
+    @_builtins.property
+    def slates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Slate]:
+        """Required. The feeds wanted, 1 to 20; those that come first choose first."""
+
+    @_builtins.property
+    def context(self) -> Global___RequestContext:
+        """The moment."""
+
+    @_builtins.property
+    def exclude_item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Items not to show, at most 1,000."""
+
+    @_builtins.property
+    def consent(self) -> _types_pb2.Consent:
+        """Consent for this request, as in GetFeedRequest."""
+
+    def __init__(
+        self,
+        *,
+        subject: _types_pb2.Subject | None = ...,
+        slates: _abc.Iterable[Global___Slate] | None = ...,
+        context: Global___RequestContext | None = ...,
+        exclude_item_ids: _abc.Iterable[_builtins.str] | None = ...,
+        explain: _builtins.bool = ...,
+        consent: _types_pb2.Consent | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent", "context", b"context", "subject", b"subject"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent", "context", b"context", "exclude_item_ids", b"exclude_item_ids", "explain", b"explain", "slates", b"slates", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSlatesRequest: _TypeAlias = GetSlatesRequest  # noqa: Y015
+
+@_typing.final
+class GetSlatesResponse(_message.Message):
+    """Several feeds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SLATES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def slates(self) -> _containers.RepeatedCompositeFieldContainer[Global___GetFeedResponse]:
+        """One for each that was asked for, in their order. The next page of each is asked for by GetFeed, with its token, and its placement,
+        kinds and filter; all else as it was.
+        """
+
+    def __init__(
+        self,
+        *,
+        slates: _abc.Iterable[Global___GetFeedResponse] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["slates", b"slates"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSlatesResponse: _TypeAlias = GetSlatesResponse  # noqa: Y015
+
+@_typing.final
 class GetSimilarRequest(_message.Message):
     """Asks for items like others."""
 

@@ -40,6 +40,11 @@ class FeedServiceStub:
                 request_serializer=recommender_dot_v1_dot_feed__pb2.GetFeedRequest.SerializeToString,
                 response_deserializer=recommender_dot_v1_dot_feed__pb2.GetFeedResponse.FromString,
                 _registered_method=True)
+        self.GetSlates = channel.unary_unary(
+                '/recommender.v1.FeedService/GetSlates',
+                request_serializer=recommender_dot_v1_dot_feed__pb2.GetSlatesRequest.SerializeToString,
+                response_deserializer=recommender_dot_v1_dot_feed__pb2.GetSlatesResponse.FromString,
+                _registered_method=True)
         self.GetSimilar = channel.unary_unary(
                 '/recommender.v1.FeedService/GetSimilar',
                 request_serializer=recommender_dot_v1_dot_feed__pb2.GetSimilarRequest.SerializeToString,
@@ -63,6 +68,13 @@ class FeedServiceServicer:
 
     def GetFeed(self, request, context):
         """A personalised feed for one placement, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSlates(self, request, context):
+        """Several feeds for one screen ("hero", "row-1", "sidebar"), with no item in two of them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,6 +108,11 @@ def add_FeedServiceServicer_to_server(servicer, server):
                     servicer.GetFeed,
                     request_deserializer=recommender_dot_v1_dot_feed__pb2.GetFeedRequest.FromString,
                     response_serializer=recommender_dot_v1_dot_feed__pb2.GetFeedResponse.SerializeToString,
+            ),
+            'GetSlates': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSlates,
+                    request_deserializer=recommender_dot_v1_dot_feed__pb2.GetSlatesRequest.FromString,
+                    response_serializer=recommender_dot_v1_dot_feed__pb2.GetSlatesResponse.SerializeToString,
             ),
             'GetSimilar': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSimilar,
@@ -141,6 +158,33 @@ class FeedService:
             '/recommender.v1.FeedService/GetFeed',
             recommender_dot_v1_dot_feed__pb2.GetFeedRequest.SerializeToString,
             recommender_dot_v1_dot_feed__pb2.GetFeedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSlates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/recommender.v1.FeedService/GetSlates',
+            recommender_dot_v1_dot_feed__pb2.GetSlatesRequest.SerializeToString,
+            recommender_dot_v1_dot_feed__pb2.GetSlatesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class FeedServiceStub:
     def __new__(cls, channel: _aio.Channel) -> FeedServiceAsyncStub: ...
     GetFeed: _grpc.UnaryUnaryMultiCallable[_feed_pb2.GetFeedRequest, _feed_pb2.GetFeedResponse]
     """A personalised feed for one placement, page by page."""
+    GetSlates: _grpc.UnaryUnaryMultiCallable[_feed_pb2.GetSlatesRequest, _feed_pb2.GetSlatesResponse]
+    """Several feeds for one screen ("hero", "row-1", "sidebar"), with no item in two of them."""
     GetSimilar: _grpc.UnaryUnaryMultiCallable[_feed_pb2.GetSimilarRequest, _feed_pb2.GetSimilarResponse]
     """Items like the given ones."""
     GetPopular: _grpc.UnaryUnaryMultiCallable[_feed_pb2.GetPopularRequest, _feed_pb2.GetPopularResponse]
@@ -49,6 +51,8 @@ class FeedServiceAsyncStub(FeedServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetFeed: _aio.UnaryUnaryMultiCallable[_feed_pb2.GetFeedRequest, _feed_pb2.GetFeedResponse]  # type: ignore[assignment]
     """A personalised feed for one placement, page by page."""
+    GetSlates: _aio.UnaryUnaryMultiCallable[_feed_pb2.GetSlatesRequest, _feed_pb2.GetSlatesResponse]  # type: ignore[assignment]
+    """Several feeds for one screen ("hero", "row-1", "sidebar"), with no item in two of them."""
     GetSimilar: _aio.UnaryUnaryMultiCallable[_feed_pb2.GetSimilarRequest, _feed_pb2.GetSimilarResponse]  # type: ignore[assignment]
     """Items like the given ones."""
     GetPopular: _aio.UnaryUnaryMultiCallable[_feed_pb2.GetPopularRequest, _feed_pb2.GetPopularResponse]  # type: ignore[assignment]
@@ -66,6 +70,14 @@ class FeedServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_feed_pb2.GetFeedResponse, _abc.Awaitable[_feed_pb2.GetFeedResponse]]:
         """A personalised feed for one placement, page by page."""
+
+    @_abc_1.abstractmethod
+    def GetSlates(
+        self,
+        request: _feed_pb2.GetSlatesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_feed_pb2.GetSlatesResponse, _abc.Awaitable[_feed_pb2.GetSlatesResponse]]:
+        """Several feeds for one screen ("hero", "row-1", "sidebar"), with no item in two of them."""
 
     @_abc_1.abstractmethod
     def GetSimilar(

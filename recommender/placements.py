@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -129,7 +128,7 @@ class Placement(BaseModel):
             raise ValueError(f"each name once; {twice[0]} is there twice")
         return rules
 
-    @cached_property
+    @property
     def half_lives(self) -> tuple[float, ...]:
         """The half-life of freshness in hours by the number of an `ItemKind`; the first is that of no kind."""
         every, of = self.freshness_half_life_hours, self.freshness_half_life_hours_of

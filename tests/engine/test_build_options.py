@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from worlds import films, tiny_model
 
 from indexing.embedding.model import find_embedder
 from indexing.fitting import fit
+from indexing.learn.stories import stories
 from indexing.learning import learn
 from indexing.twin import judge_twin
 from recommender.event_table import EventTable
@@ -158,6 +160,14 @@ def judgement(settings: BuildSettings) -> object:
     return report.description, report.metrics
 
 
+def stories_told(settings: BuildSettings) -> object:
+    """Which of two pairs of items tell the very same: one nearly so, the other for sure but published days apart."""
+    vectors = unit([[1, 0, 0], [1, 0.5, 0], [0, 0, 1], [0, 0, 1]])
+    items = [replace(item, title="Fire", published_at=NOW - timedelta(days=day)) for item, day in zip(some_items(4), (0, 0, 0, 3), strict=True)]
+    index = VectorIndex.build(vectors, exact_limit=20_000, seed=0)
+    return stories(catalogue_of(items), index, np.ones(4, dtype=np.bool_), settings.near_duplicates, settings.seed).tolist()
+
+
 def vectors_of_films(settings: BuildSettings) -> bytes:
     """The vectors of a few titles."""
     model = find_embedder(settings.embedder, settings.embed_precision).load()
@@ -250,6 +260,8 @@ OPTIONS: dict[str, Other] = {
     "transfer.own_share": Other(5.0),
     "transfer.degree_exponent": Other(2.0),
     "transfer.fewest": Other(25.0),
+    "near_duplicates.likeness": Other(0.85, stories_told),
+    "near_duplicates.within_hours": Other(24.0, stories_told),
     "popularity.half_life_days": Other(0.5),
     "popularity.recent_half_life_days": Other(0.2, learned_feeds),
     "response.half_life_hours": Other(1.0, feeds_of_what_was_shown),

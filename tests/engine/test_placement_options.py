@@ -160,7 +160,7 @@ def test_each_of_the_four_weights_counts_for_its_length_of_history(source: str, 
 
 
 def test_both_fallbacks_fill_in_their_own_order() -> None:
-    engine = placement_engine()
+    engine = engine_of(replace(PLACEMENT_ENGINE.contents, stories=np.zeros(0, dtype=np.int32)))
     orders = {}
     for fallback in ("popular", "fresh"):
         placement = changed(HOME, "fallback", fallback)

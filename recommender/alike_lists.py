@@ -53,9 +53,9 @@ class AlikeLists(NamedTuple):
     def of(cls, n: int, pool_of: Callable[[int, Mask], Pool], stories: Rows, progress: Callable[[int, int], None]) -> AlikeLists:
         """The lists of n items, on all cores; none where a source is left out of a pool.
 
-        `pool_of`: what is like the item of a row, of what may be on its list, shape (n,). Of what tells the very same, by its `stories`, shape
-        (n,) or (0,), -1 for what does not, the best alone is on a list, and none that tells what the item itself does. `progress` is told
-        how many are done, and n.
+        `pool_of`: what is like the item of a row, of what may be on its list, shape (n,). Of what tells the very same, by its `stories`,
+        shape (n,) or (0,), -1 for what does not, the best alone is on a list, and none that tells what the item itself does. `progress` is
+        told how many are done, and n.
         """
         shape = n, KEPT
         lists = cls(np.full(shape, -1, dtype=np.int32), np.zeros(shape, dtype=np.float16), np.zeros(shape, dtype=np.uint8))

@@ -146,7 +146,7 @@ class Eligibility:
         none_left = bool(query.placement.kinds and query.kinds) and not kinds
         overlaid = self.catalogue if isinstance(self.catalogue, OverlaidCatalogue) else None
         base = self.catalogue if isinstance(self.catalogue, Catalogue) else self.catalogue.base
-        conditions = [(self.cache.condition(query.filter, base), True)] if query.filter else []
+        conditions: list[tuple[Condition | None, bool]] = [(self.cache.condition(query.filter, base), True)] if query.filter else []
         conditions += [(condition, True) for condition in map(self._of_rule, rules.required)]
         conditions += [(condition, False) for condition in map(self._of_rule, rules.excluded)]
         # A condition's `now` is the begun minute, so that answers do not depend on who asked earlier within it.
@@ -214,7 +214,7 @@ def _limits_of(
     conditions: Sequence[tuple[Condition | None, bool]],
     now: datetime,
 ) -> Mask:
-    """What kinds, language, category and conditions, each wanted or not, let through of a `catalogue`, whose filterable `columns` these are.
+    """What kinds, language, category and conditions, each wanted or not, let through of a `catalogue` of these filterable `columns`.
 
     A condition that cannot be asked holds for nothing.
     """
@@ -232,10 +232,10 @@ def _limits_of(
         members = np.zeros(catalogue.n, dtype=np.bool_)
         members[catalogue.category_members.get(query.category, np.zeros(0, dtype=np.int32))] = True
         mask &= members
-    for condition, wanted in conditions:
+    for condition, holds in conditions:
         if condition is not None:
-            mask &= condition.mask(columns, now) == wanted
-        elif wanted:
+            mask &= condition.mask(columns, now) == holds
+        elif holds:
             mask[:] = False
     return mask
 

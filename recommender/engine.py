@@ -364,9 +364,7 @@ class Recommender:
         at = np.where(slate.places < len(rows), np.cumsum(slate.places < len(rows)) - 1, slate.places - len(rows) + len(inner))
         return np.concatenate([rows[inner], more])[at], both[0][at], both[1][at], ranks[at], slate
 
-    def _asked_for(
-        self, query: Query, rules: InForce, rows: Rows, allowed: npt.NDArray[np.bool_], now: datetime
-    ) -> tuple[Rows, Rows]:
+    def _asked_for(self, query: Query, rules: InForce, rows: Rows, allowed: npt.NDArray[np.bool_], now: datetime) -> tuple[Rows, Rows]:
         """More allowed rows that rules ask for and that are too few among the candidates `rows`, the most popular first.
 
         Returns the rows and the place of the source that each comes from.

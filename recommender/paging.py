@@ -42,8 +42,8 @@ class Page:
 
     `decision_id` and `binding`: 16 bytes each. `issued_at`: when the first page was made (aware); it stays with the rest.
     `offset`: how many items were handed out before, 0 to 65,535. `numbers`: item numbers, shape (n,), uint32, all
-    different, 1 ≤ n ≤ 500. `sources`: shape (n,), uint8, `SourceName`. `probabilities`: shape (n,), float32, in [0, 1]. `marks`: shape (n,),
-    uint8, below `MARKS`: what put each there.
+    different, 1 ≤ n ≤ 500. `sources`: shape (n,), uint8, `SourceName`. `probabilities`: shape (n,), float32, in [0, 1]. `marks`: shape
+    (n,), uint8, below `MARKS`: what put each there.
     Raises `InvalidInput` naming the field.
     """
 

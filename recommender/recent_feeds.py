@@ -55,7 +55,7 @@ def is_for_anybody(query: Query) -> bool:
 
 
 def key_of(query: Query, now: datetime, validities_passed: int, rules: tuple[str, ...]) -> Key | None:
-    """By what the feed of a query is kept, at a moment before which so many validities had begun or ended; `rules`: names of those in force.
+    """By what the feed of a query is kept, at a moment before which so many validities had begun or ended, by `rules` of these names.
 
     None for a query that names the items to rank, for one without a history that is somebody's all the same, as few ask those again, and
     where chance has a say.

@@ -164,7 +164,8 @@ def written_items(
 ) -> Bytes:
     """The field `items` of an answer with the catalogue's `rows`, shape (r,), all ≥ 0.
 
-    `scores` and `shares`: the bits of float32. `tokens`: r tokens of the same length. `placings`: shape (r,), each below 128. Of the first m ≤ r items there are reasons:
+    `scores` and `shares`: the bits of float32. `tokens`: r tokens of the same length. `placings`: shape (r,), each below 128. Of the first
+    m ≤ r items there are reasons:
     `reason_kinds` and `events`, shape (m,), below `EVENTS`; `causes`, item numbers, shape (m, `NAMED`), -1 for none; `shares`, shape (m,);
     and the `category` of those of the kind that names one. Phrases stand at (kind · 16 + event) · 2, of which the place p reaches from
     `phrase_ends[p]` to `phrase_ends[p + 1]`, as all texts do, and the one after it is for a sentence that ends with a name. A cause that is

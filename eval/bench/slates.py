@@ -40,9 +40,9 @@ class Way:
 
 @dataclass(frozen=True)
 class Row:
-    """What one way came to. `ndcg` and `lead`, over the ranking as it stands, with 95 % intervals; `near_duplicates`: share of the first ten
-    that tell what one above them does; `renewed`: share of the first ten that were not among them one answer ago; `uncertain`: share of the
-    first ten that count as uncertain; the others are figures of lists by name."""
+    """What one way came to. `ndcg` and `lead`, over the ranking as it stands, with 95 % intervals; `near_duplicates`: share of the first
+    ten that tell what one above them does; `renewed`: share of the first ten that were not among them one answer ago; `uncertain`: share of
+    the first ten that count as uncertain; the others are figures of lists by name."""
 
     name: str
     ndcg: Interval
@@ -65,7 +65,12 @@ class Slates:
 
 def ways(placement: Placement) -> Iterator[Way]:
     """The ranking as it stands, then each of the means by itself, weak and strong, and the placement as it is."""
-    nothing = {"variety": Variety(near_duplicates="allow"), "impressions": Impressions(discount=0), "exploration": Exploration(share=0), "rules": ()}
+    nothing = {
+        "variety": Variety(near_duplicates="allow"),
+        "impressions": Impressions(discount=0),
+        "exploration": Exploration(share=0),
+        "rules": (),
+    }
     bare = placement.model_copy(update=nothing)
 
     def varied(**more: object) -> Placement:

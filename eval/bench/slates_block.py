@@ -12,9 +12,9 @@ HEADINGS = ("", "NDCG@10", "over the ranking", *MEASURED, *EVERYBODYS, "near-dup
 def slates_block(found: Slates) -> Block:
     """One row for each way."""
     below = (
-        f"In brackets are 95 % intervals. Figures are of the first {SHOWN} items. Near-duplicates: share that tells what one above it does. Uncertain: "
-        "share of items that few people had. Renewed: share that was not shown one answer ago; impressions, and the placement as it is, are "
-        "judged on that second answer, to readers who took up nothing of the first."
+        f"In brackets are 95 % intervals. Figures are of the first {SHOWN} items. Near-duplicates: share that tells what one above it "
+        "does. Uncertain: share of items that few people had. Renewed: share that was not shown one answer ago; impressions, and the "
+        "placement as it is, are judged on that second answer, to readers who took up nothing of the first."
     )
     return Block("Slates side by side", HEADINGS, tuple(map(_words, found.rows)), below)
 

@@ -26,8 +26,8 @@ def bench_slates(
 ) -> None:
     """Measure what variety, impressions passed over and trials cost in relevance, and what they buy.
 
-    A twin is fitted on events before a cut, as a night does, and makes feeds of all the ways for the same people, who are judged on what they
-    took up after it. NDCG is over the whole catalogue; what the ranking as it stands comes to is told first, and all others beside it.
+    A twin is fitted on events before a cut, as a night does, and makes feeds of all the ways for the same people, who are judged on what
+    they took up after it. NDCG is over the whole catalogue; what the ranking as it stands comes to is told first, and all others beside it.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from rich.console import Console

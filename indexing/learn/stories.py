@@ -30,8 +30,9 @@ _NUMBER = re.compile(r"\d+")
 def stories(catalogue: Catalogue, vectors: VectorIndex, has_vector: Mask, settings: NearDuplicates, seed: int) -> Rows:
     """The story that each item tells, shape (n,), int32: the row of the first item that tells it; -1 for what nothing else tells.
 
-    An item tells the story of an earlier one, which is the first of its own, where their vectors are at least so near as `settings` say, both
-    were published within some time of each other, and their titles name the same numbers, unlike those of two episodes, years or sizes. So that stories do not run into each other, all are compared with their first one.
+    An item tells the story of an earlier one, which is the first of its own, where their vectors are at least so near as `settings` say,
+    both were published within some time of each other, and their titles name the same numbers, unlike those of two episodes, years or
+    sizes. So that stories do not run into each other, all are compared with their first one.
     """
     n = catalogue.n
     near = vectors.near[:, :LOOKED_AT] if vectors.near.shape[1] else near_lists(vectors.halves, has_vector, LOOKED_AT, seed)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -189,7 +188,12 @@ def _limits(labelled: Sequence[Labelled], limits: Sequence[tuple[int, int, int]]
     ends = np.searchsorted(places[order], np.arange(c + 1)).astype(np.int32)
     whole = np.int32
     return Limits(
-        ends, labels[order].astype(whole), (different >> 32).astype(whole), at_most.astype(whole), within.astype(whole), bits.astype(np.uint64)
+        ends,
+        labels[order].astype(whole),
+        (different >> 32).astype(whole),
+        at_most.astype(whole),
+        within.astype(whole),
+        bits.astype(np.uint64),
     )
 
 

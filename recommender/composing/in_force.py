@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 class InForce:
     """Rules that hold, each kind in the order of the file, where what comes first is the weightier.
 
-    `names`: those of all of them. `required` and `excluded` are conditions on items, which all and none of what is shown must meet. `failed`: names of rules that cannot
-    be asked, for their audience's condition is none.
+    `names`: those of all of them. `required` and `excluded` are conditions on items, which all and none of what is shown must meet.
+    `failed`: names of rules that cannot be asked, for their audience's condition is none.
     """
 
     pins: tuple[Pin, ...] = ()

@@ -1,7 +1,7 @@
 """The compiled loop that fills a slate place by place: the best of what no rule speaks against, and is not too like what stands before it.
 
-Variety goes by maximal marginal relevance (Carbonell, Goldstein, SIGIR 1998), over a window of places instead of the whole list; rotation draws
-without replacement by Plackett's and Luce's choice, so that the chance of every draw is known.
+Variety goes by maximal marginal relevance (Carbonell, Goldstein, SIGIR 1998), over a window of places instead of the whole list; rotation
+draws without replacement by Plackett's and Luce's choice, so that the chance of every draw is known.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ def compose_slate(
 ) -> tuple[Places, Floats, Marks, np.uint64]:
     """Fill n = len(`pins`) places, at most as many as there are candidates, by `scores`, shape (c,), descending, ≥ 0.
 
-    `pins`: the candidate that stands at a place beforehand, -1 for none. Where nothing is left that breaks no limit and no floor, what breaks
-    the least weighty stands there, so that no place stays empty. Returns the candidate at each place, int32, the chance that it had of
-    it, float32, given those before it, what put it there, uint8, and the bits of the limits and floors that were broken.
+    `pins`: the candidate that stands at a place beforehand, -1 for none. Where nothing is left that breaks no limit and no floor, what
+    breaks the least weighty stands there, so that no place stays empty. Returns the candidate at each place, int32, the chance that it had
+    of it, float32, given those before it, what put it there, uint8, and the bits of the limits and floors that were broken.
     """
     c, n, v = len(scores), len(pins), len(taste.vectors)
     chosen, chances, marks = pins.copy(), np.ones(n, dtype=np.float32), np.zeros(n, dtype=np.uint8)
@@ -171,15 +171,25 @@ def _due(slot: int, chosen: Places, floors: Floors) -> Mask:
 
 @compiled
 def _serves(place: int, due: Mask, holds: Mask) -> bool:
+    # Compiled loops know no generators.
+    serves = False
     for floor in range(len(due)):
-        if due[floor] and holds[floor, place]:
-            return True
-    return False
+        serves |= due[floor] and holds[floor, place]
+    return serves
 
 
 @compiled
 def _offers(
-    first: int, slot: int, most: int, chosen: Places, taken: Mask, totals: Counts, limits: Limits, floors: Floors, due: Mask, offered: Places
+    first: int,
+    slot: int,
+    most: int,
+    chosen: Places,
+    taken: Mask,
+    totals: Counts,
+    limits: Limits,
+    floors: Floors,
+    due: Mask,
+    offered: Places,
 ) -> tuple[int, int, np.uint64]:
     """Write the first `most` candidates that nothing speaks against at the slot to `offered`; how many there are.
 
@@ -298,7 +308,7 @@ def _chance_of(place: int, offered: Places, best: int, weights: Weights, total: 
     for at in range(len(offered)):
         if offered[at] == place:
             if total > 0:
-                return weights[at] / total
+                return float(weights[at] / total)
             return 1.0 if at == best else 0.0
     return 0.0
 

@@ -93,7 +93,9 @@ def test_what_is_boosted_rises_and_what_is_buried_comes_last() -> None:
     assert [row for row in boosted if row in sport] == usual == [row for row in buried if row in sport]
 
 
-@pytest.mark.parametrize(("of", "label"), [("author", lambda row: row % 5), ("categories", lambda row: row % 3), ("kind", lambda row: row % 2)])
+@pytest.mark.parametrize(
+    ("of", "label"), [("author", lambda row: row % 5), ("categories", lambda row: row % 3), ("kind", lambda row: row % 2)]
+)
 def test_a_limit_of_a_field_holds_for_each_of_its_values(of: str, label) -> None:  # type: ignore[no-untyped-def]
     # All items are of the category "all", which the limit of categories leaves out.
     limit = {"do": "limit", "of": of, "at_most": 2, "within": 4}
@@ -157,7 +159,9 @@ def test_rules_hold_from_one_moment_until_before_another() -> None:
 
 
 def test_rules_hold_for_their_audience() -> None:
-    pin = home({"do": "pin", "filter": 'id == "item-33"', "slot": 1, "audience": '"vip" in segments && region.startsWith("FR") && events >= 3.0'})
+    pin = home(
+        {"do": "pin", "filter": 'id == "item-33"', "slot": 1, "audience": '"vip" in segments && region.startsWith("FR") && events >= 3.0'}
+    )
     audience = Audience("user", 3, "fr", "FR-ARA", ("vip", "new"))
     assert rows_in(feed_of(ENGINE, asked(pin, audience=audience)))[0] == 33
     for other in (replace(audience, segments=()), replace(audience, region="DE"), replace(audience, events=2), Audience()):
@@ -263,7 +267,14 @@ def by_row(feed) -> list[float]:  # type: ignore[no-untyped-def]
 @st.composite
 def placements(draw: st.DrawFn) -> Placement:
     conditions = st.sampled_from(
-        ('"sport" in categories', 'kind == "article"', "attributes.local", 'author == "author-1"', 'id == "item-40"', "attributes.none == 1.0")
+        (
+            '"sport" in categories',
+            'kind == "article"',
+            "attributes.local",
+            'author == "author-1"',
+            'id == "item-40"',
+            "attributes.none == 1.0",
+        )
     )
     rules: list[dict[str, object]] = []
     for kind in draw(st.lists(st.sampled_from(("pin", "boost", "bury", "limit", "ensure", "require", "exclude")), max_size=5)):
@@ -273,7 +284,11 @@ def placements(draw: st.DrawFn) -> Placement:
         elif kind == "boost":
             rule["factor"] = draw(st.floats(1.5, 100))
         elif kind == "limit":
-            rule |= {"of": draw(st.sampled_from(("author", "categories", ""))), "at_most": draw(st.integers(1, 3)), "within": draw(st.integers(4, 9))}
+            rule |= {
+                "of": draw(st.sampled_from(("author", "categories", ""))),
+                "at_most": draw(st.integers(1, 3)),
+                "within": draw(st.integers(4, 9)),
+            }
         elif kind == "ensure":
             rule |= {"at_least": draw(st.integers(1, 2)), "within": draw(st.integers(2, 8))}
         rules.append(rule)

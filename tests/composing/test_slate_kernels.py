@@ -42,7 +42,9 @@ def limits_of(labels: list[list[tuple[int, int]]], at_most: list[int], within: l
     ends = np.cumsum([0, *(len(pairs) for pairs in labels)]).astype(np.int32)
     flat = np.array([names.index(pair) for pairs in labels for pair in pairs], dtype=np.int32)
     bits = np.array([1 << (place + 1) for place in range(len(at_most))], dtype=np.uint64)
-    return Limits(ends, flat, np.array([limit for limit, _ in names], dtype=np.int32), *(np.array(x, dtype=np.int32) for x in (at_most, within)), bits)
+    return Limits(
+        ends, flat, np.array([limit for limit, _ in names], dtype=np.int32), *(np.array(x, dtype=np.int32) for x in (at_most, within)), bits
+    )
 
 
 def floors_of(holds: list[list[bool]], at_least: list[int], within: list[int], c: int) -> Floors:
@@ -111,7 +113,16 @@ def worlds(draw: st.DrawFn) -> tuple[list[float], int, dict[int, int], list[list
     holds = [draw(st.lists(st.booleans(), min_size=c, max_size=c)) for _ in range(count)]
     windows = [draw(st.integers(1, 8)) for _ in range(count)]
     least = [draw(st.integers(1, window)) for window in windows]
-    return scores, n, dict(zip(slots, pinned, strict=False)), labels, at_most, within, floors_of(holds, least, windows, c), draw(st.integers(0, 99))
+    return (
+        scores,
+        n,
+        dict(zip(slots, pinned, strict=False)),
+        labels,
+        at_most,
+        within,
+        floors_of(holds, least, windows, c),
+        draw(st.integers(0, 99)),
+    )
 
 
 @given(worlds())

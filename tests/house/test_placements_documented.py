@@ -5,23 +5,51 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from recommender.composing.rules import Rule
 from recommender.errors import InvalidInput
 from recommender.items import ItemKind
 from recommender.placements import Placement, SourceWeights, load_placements
 
-DOCUMENT = (Path(__file__).parents[2] / "docs/placements.md").read_text(encoding="utf-8")
-CELLS = re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", DOCUMENT, re.MULTILINE)
-ROWS = {key: tomllib.loads(f"value = {default}")["value"] for key, default in CELLS}
+DOCS = Path(__file__).parents[2] / "docs"
+DOCUMENT = (DOCS / "placements.md").read_text(encoding="utf-8")
+OF_RULES = (DOCS / "rules.md").read_text(encoding="utf-8")
+SECTIONS = ("variety", "impressions", "exploration")
+"""Keys that are tables of their own, each in a table of docs/rules.md."""
+
+
+def rows_of(text: str) -> dict[str, object]:
+    cells = re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", text, re.MULTILINE)
+    return {key: tomllib.loads(f"value = {default}")["value"] for key, default in cells}
 
 
 def test_every_key_stands_in_the_document_with_its_default_and_no_other() -> None:
     defaults = Placement(name="home").model_dump()
     weights = {key: list(value) for key, value in SourceWeights().model_dump().items()}
-    expected = {key: value for key, value in defaults.items() if key not in ("name", "weights")} | weights
-    assert {**expected, "kinds": []} == ROWS
+    # Those without a plain default are told in words.
+    others = ("name", "weights", "freshness_half_life_hours_of", "rules", *SECTIONS)
+    expected = {key: value for key, value in defaults.items() if key not in others} | weights
+    assert {**expected, "kinds": []} == rows_of(DOCUMENT)
+    for key in ("freshness_half_life_hours_of", "rules", *SECTIONS):
+        assert f"`{key}`" in DOCUMENT
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_key_of_a_section_stands_in_the_table_of_that_section(section: str) -> None:
+    table = OF_RULES.split(f"| key of `[placements.NAME.{section}]` |", 1)[1].split("\n\n", 1)[0]
+    assert rows_of(table) == getattr(Placement(name="home"), section).model_dump()
+
+
+def test_every_kind_of_rule_stands_in_the_document_and_its_example_is_a_valid_file(tmp_path: Path) -> None:
+    path = tmp_path / "placements.toml"
+    path.write_text(re.findall(r"```toml\n(.*?)```", OF_RULES, re.DOTALL)[0], encoding="utf-8")
+    assert [rule.do for rule in load_placements(path).get("home").rules] == ["pin", "limit", "ensure", "exclude"]
+    kinds = [get_args(kind.model_fields["do"].annotation)[0] for kind in get_args(get_args(Rule)[0])]
+    table = OF_RULES.split("| `do` |", 1)[1].split("\n\n", 1)[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == kinds
 
 
 def test_the_example_is_a_valid_file(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ PUBLIC: dict[str, list[str]] = {
         "Missing",
         "Overloaded",
         "Refused",
+        "Slate",
         "Unavailable",
     ],
 }

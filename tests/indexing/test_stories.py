@@ -13,8 +13,10 @@ from recommender.generation.catalogue import Catalogue
 from recommender.profile import NearDuplicates
 from recommender.vectors import VectorIndex
 
+USUAL = NearDuplicates()
 
-def told(vectors: list[list[float]], catalogue: Catalogue, settings: NearDuplicates = NearDuplicates()) -> list[int]:
+
+def told(vectors: list[list[float]], catalogue: Catalogue, settings: NearDuplicates = USUAL) -> list[int]:
     given = unit(vectors)
     index = VectorIndex.build(given, exact_limit=20_000, seed=0)
     return stories(catalogue, index, np.any(given != 0, axis=1), settings, 0).tolist()

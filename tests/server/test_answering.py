@@ -120,7 +120,9 @@ def as_protobuf(page: Shown, *, explain: bool) -> list[types_pb2.RankedItem]:
 
 @settings(max_examples=300, deadline=None)
 @given(shown(), st.booleans())
-@example(Shown(*(np.zeros(0, dtype=dtype) for dtype in (np.int64, np.uint32, np.uint8, np.float32, np.uint8)), reasons=Reasons.none()), False)
+@example(
+    Shown(*(np.zeros(0, dtype=dtype) for dtype in (np.int64, np.uint32, np.uint8, np.float32, np.uint8)), reasons=Reasons.none()), False
+)
 def test_items_are_written_as_protobuf_writes_them(page: Shown, explain: bool) -> None:
     written = ranked_items(ENGINE, SIGNER, DECIDED, page, explain=explain)
 

@@ -95,11 +95,11 @@ def test_rules_go_by_what_the_request_says_of_the_reader(ruled: Deployment) -> N
 
 
 def test_too_much_said_of_the_reader_is_refused(ruled: Deployment) -> None:
-    with pytest.raises(InvalidArgument, match="context.segments: given '51 segments', allowed: at most 50"):
+    with pytest.raises(InvalidArgument, match=r"context\.segments: given '51 segments', allowed: at most 50"):
         ruled.client.get_feed(user="ann", segments=[f"s{n}" for n in range(51)])
     with pytest.raises(InvalidArgument, match=r"context.segments\[0\]: "):
         ruled.client.get_feed(user="ann", segments=["s" * 201])
-    with pytest.raises(InvalidArgument, match="context.region: "):
+    with pytest.raises(InvalidArgument, match=r"context\.region: "):
         ruled.client.get_feed(user="ann", region="r" * 201)
 
 

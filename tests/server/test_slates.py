@@ -13,7 +13,12 @@ from recommender.items import ItemKind
 if TYPE_CHECKING:
     from tests.server.conftest import Deployment
 
-SCREEN = (Slate(page_size=1), Slate(page_size=5), Slate(page_size=5, filter='"drama" in categories'), Slate(page_size=3, kinds=(ItemKind.ARTICLE,)))
+SCREEN = (
+    Slate(page_size=1),
+    Slate(page_size=5),
+    Slate(page_size=5, filter='"drama" in categories'),
+    Slate(page_size=3, kinds=(ItemKind.ARTICLE,)),
+)
 
 
 def test_no_item_is_in_two_slates_and_those_that_come_first_choose_first(live: Deployment) -> None:

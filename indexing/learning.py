@@ -14,6 +14,7 @@ from indexing.learn.graph_filter import graph_filter
 from indexing.learn.item_item import item_item_weights, penalty_of
 from indexing.learn.popularity import first_events
 from indexing.learn.sequence import sequence_model
+from indexing.learn.stories import stories
 from indexing.learn.transfer import lending_of
 from indexing.learn.transitions import transition_weights
 from indexing.pace import paced
@@ -67,6 +68,8 @@ def learn(
         co_occurrence = co_occurrence_weights(matrix, settings.co_occurrence)
     with part("transfer"):
         lending = lending_of(catalogue, vectors, has_vector, matrix, settings.transfer, seed=settings.seed)
+    with part("near_duplicates"):
+        told = stories(catalogue, vectors, has_vector, settings.near_duplicates, settings.seed)
     with part("graph"):
         spectrum = graph_filter(matrix, settings.graph, seed=settings.seed)
     with part("counts"):
@@ -89,5 +92,6 @@ def learn(
         **counted,
         first_at=first_at,
         counting=counting(allowed, catalogue, settings),
+        stories=told,
         blend=blend,
     )

@@ -16,7 +16,6 @@ from indexing.embedding import CatalogueVectors, Wanted, embed_wanted, find_embe
 from indexing.fitting import fit
 from indexing.following import Followed
 from indexing.gate import Latencies, all_checks
-from indexing.learn.stories import Rows, stories
 from indexing.learning import learn
 from indexing.progress import Stage, within
 from indexing.snapshot import read_snapshot
@@ -113,14 +112,7 @@ class Making:
             advance(1, 1)
             return made
 
-        def told(advance: Stage) -> Rows:
-            catalogue, vectors, has_vector, *_ = given
-            found = stories(catalogue, vectors, has_vector, self.settings.near_duplicates, self.settings.seed)
-            advance(catalogue.n, catalogue.n)
-            return found
-
         contents = self._made("learn", learnt_of(read, indexed), make)
-        contents = replace(contents, stories=self._made("find near-duplicates", RECORD, told))
         engine, at = Recommender.unpublished(contents, self.settings), self.kept.begun.at
         alike = self._made("list what is alike", RECORD, lambda advance: engine.alike_lists(self.placement, now=at, progress=advance))
         return replace(contents, alike=alike)

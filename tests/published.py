@@ -33,6 +33,31 @@ def contents(n: int = 12, *, popularity: float = 1.0) -> Contents:
     return contents_of(some_items(n), popularity=[popularity] * n)
 
 
+def added(generations: Generations, made: Contents, now: datetime, *, passed: bool = True) -> str:
+    """A generation with contents `made` by hand, written at `now` and not active; its id."""
+    settings = BuildSettings()
+
+    def describe(generation_id: str, files: dict[str, FileEntry]) -> Manifest:
+        fields: dict[str, Any] = {
+            "parent": None,
+            "items": made.catalogue.n,
+            "events": 0,
+            "watermark": 0,
+            "profile": settings.model_dump(mode="json"),
+            "profile_hash": settings.hash,
+            "embedder": "by hand",
+            "dimension": made.vectors.dimension,
+            "seed": 0,
+            "libraries": {},
+            "judged": "nothing",
+            "metrics": (),
+            "checks": (GateCheck(name="size", passed=passed, message="as expected" if passed else "far too small"),),
+        }
+        return Manifest(id=generation_id, created_at=now, files=files, **fields)
+
+    return generations.add(made, describe, now=now).id
+
+
 @dataclass
 class Machine:
     """One machine with a cache of its own."""
@@ -45,28 +70,7 @@ class Machine:
 
     def build(self, made: Contents, *, minute: int, passed: bool = True) -> str:
         """A generation of the cache, built at a `minute`, that is not at the place yet; its id."""
-        now = START + timedelta(minutes=minute)
-        settings = BuildSettings()
-
-        def describe(generation_id: str, files: dict[str, FileEntry]) -> Manifest:
-            fields: dict[str, Any] = {
-                "parent": None,
-                "items": made.catalogue.n,
-                "events": 0,
-                "watermark": 0,
-                "profile": settings.model_dump(mode="json"),
-                "profile_hash": settings.hash,
-                "embedder": "by hand",
-                "dimension": made.vectors.dimension,
-                "seed": 0,
-                "libraries": {},
-                "judged": "nothing",
-                "metrics": (),
-                "checks": (GateCheck(name="size", passed=passed, message="as expected" if passed else "far too small"),),
-            }
-            return Manifest(id=generation_id, created_at=now, files=files, **fields)
-
-        return self.cache.add(made, describe, now=now).id
+        return added(self.cache, made, START + timedelta(minutes=minute), passed=passed)
 
     def publish(self, minute: int, *, popularity: float = 1.0, keep: int = 3) -> str:
         """Build and publish a generation as a night does; its id."""

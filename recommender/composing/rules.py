@@ -8,7 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from recommender.composing.audience import audience_condition
+from recommender.conditions.syntax import parse
+from recommender.errors import InvalidCondition
 
 RULES_LIMIT = 50
 """Rules of one placement: each is asked about for every feed."""
@@ -17,8 +21,38 @@ WINDOW_LIMIT = 100
 """Neighbouring places of a slate that a quota may speak of."""
 SLOT_LIMIT = 100
 
-Condition = Annotated[str, Field(min_length=1, max_length=CONDITION_LIMIT)]
+LABELLED = ("author", "brand", "owner", "kind", "language", "categories", "tags")
+"""Fields of text or of labels, beside attributes."""
+
+
+def _condition(expression: str) -> str:
+    """Refuse what is no condition whatever the items are like; which fields they have, a generation alone knows."""
+    try:
+        if expression:
+            parse(expression)
+    except InvalidCondition as error:
+        raise ValueError(f"a condition in CEL; instead of {error.given}: {error.allowed}") from None
+    return expression
+
+
+def _audience(expression: str) -> str:
+    try:
+        if expression:
+            audience_condition(expression)
+    except InvalidCondition as error:
+        raise ValueError(f"a condition in CEL on who asks; instead of {error.given}: {error.allowed}") from None
+    return expression
+
+
+def _labelled(field: str) -> str:
+    if field and field not in LABELLED and not field.startswith("attributes."):
+        raise ValueError(f"{', '.join(LABELLED)}, or attributes.<name>")
+    return field
+
+
+Condition = Annotated[str, Field(max_length=CONDITION_LIMIT), AfterValidator(_condition)]
 """A condition in CEL on items, as filters are."""
+Needed = Annotated[Condition, Field(min_length=1)]
 
 
 class _Rule(BaseModel):
@@ -31,7 +65,7 @@ class _Rule(BaseModel):
     """Holds from this moment; open when absent."""
     valid_to: AwareDatetime | None = None
     """Holds until before this moment; open when absent."""
-    audience: str = Field(default="", max_length=CONDITION_LIMIT)
+    audience: Annotated[str, AfterValidator(_audience)] = Field(default="", max_length=CONDITION_LIMIT)
     """A condition in CEL on who asks and when; empty for everybody."""
 
     @model_validator(mode="after")
@@ -49,7 +83,7 @@ class Pin(_Rule):
     """The best item that the condition lets through stands at a slot, wherever it may be shown."""
 
     do: Literal["pin"]
-    filter: Condition
+    filter: Needed
     slot: int = Field(ge=1, le=SLOT_LIMIT)
     """Place in the slate, from 1."""
 
@@ -58,7 +92,7 @@ class Boost(_Rule):
     """Scores of the items that the condition lets through count so many times."""
 
     do: Literal["boost"]
-    filter: Condition
+    filter: Needed
     factor: float = Field(gt=1, le=1_000)
 
 
@@ -66,7 +100,7 @@ class Bury(_Rule):
     """Scores of the items that the condition lets through count for less; with 0 they come behind all others."""
 
     do: Literal["bury"]
-    filter: Condition
+    filter: Needed
     factor: float = Field(default=0.0, ge=0, lt=1)
 
 
@@ -74,9 +108,9 @@ class Limit(_Rule):
     """At most so many of the items that the condition lets through within a window: of each value of a field, or of all together."""
 
     do: Literal["limit"]
-    filter: str = Field(default="", max_length=CONDITION_LIMIT)
+    filter: Condition = ""
     """Empty for all items, which then needs `of`."""
-    of: str = Field(default="", max_length=200)
+    of: Annotated[str, AfterValidator(_labelled)] = Field(default="", max_length=200)
     """A field of text or of labels, such as "author" or "attributes.series": each of its values has a limit of its own."""
     at_most: int = Field(ge=1, le=WINDOW_LIMIT)
     within: int = Field(default=10, ge=2, le=WINDOW_LIMIT)
@@ -95,7 +129,7 @@ class Ensure(_Rule):
     """At least so many of the items that the condition lets through within every window."""
 
     do: Literal["ensure"]
-    filter: Condition
+    filter: Needed
     at_least: int = Field(default=1, ge=1, le=WINDOW_LIMIT)
     within: int = Field(default=10, ge=1, le=WINDOW_LIMIT)
     """Neighbouring places of the slate."""
@@ -111,14 +145,14 @@ class Require(_Rule):
     """Nothing is shown but what the condition lets through."""
 
     do: Literal["require"]
-    filter: Condition
+    filter: Needed
 
 
 class Exclude(_Rule):
     """Nothing is shown that the condition lets through."""
 
     do: Literal["exclude"]
-    filter: Condition
+    filter: Needed
 
 
 Rule = Annotated[Pin | Boost | Bury | Limit | Ensure | Require | Exclude, Field(discriminator="do")]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,10 @@ from recommender.times import MISSING_TIME, to_micros
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.uint32]
 Rows = npt.NDArray[np.int32]
+
+REGIONS = "attributes.regions"
+"""Where an item names the regions that alone it is for: "FR DE-BY"; others are for everywhere."""
+_REGIONS = re.compile(r"[^\s,;]+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +146,8 @@ class Eligibility:
         return mask
 
     def _within_limits(self, query: Query, now: datetime, rules: InForce) -> Mask:
-        """What is live within the limits of `query` that do not depend on who asks: kinds, language, category, filter and rules."""
+        """What is live within the limits of `query` that go by what items are: kinds, language, region, category, filter and rules, and
+        what the person does not want to see."""
         kinds = query.placement.kinds & query.kinds if query.placement.kinds and query.kinds else query.placement.kinds | query.kinds
         none_left = bool(query.placement.kinds and query.kinds) and not kinds
         overlaid = self.catalogue if isinstance(self.catalogue, OverlaidCatalogue) else None
@@ -151,7 +157,8 @@ class Eligibility:
         conditions += [(condition, False) for condition in map(self._of_rule, rules.excluded)]
         # A condition's `now` is the begun minute, so that answers do not depend on who asked earlier within it.
         minute = _begun(now) if any(condition is not None and condition.uses_now for condition, _ in conditions) else None
-        key = (kinds, none_left, query.language.lower(), query.category, query.filter, rules.required, rules.excluded, minute)
+        region = query.region.lower()
+        key = (kinds, none_left, query.language.lower(), region, query.category, query.filter, rules.required, rules.excluded, minute)
 
         def limits(catalogue: Catalogue, columns: Columns) -> Mask:
             return _limits_of(catalogue, columns, kinds, none_left, query, conditions, minute or now)
@@ -159,8 +166,13 @@ class Eligibility:
         mask = np.empty(self.catalogue.n, dtype=np.bool_)
         known = self.cache.mask(key, lambda: limits(base, base.columns))
         np.logical_and(known, self.live[: base.n], out=mask[: base.n])
+        unwanted = _unwanted(query)
+        _leave_out_labelled(mask[: base.n], base, unwanted)
         if overlaid is not None:
             changed = overlaid.masks.mask(key, lambda: limits(overlaid.overlay.delta.catalogue, overlaid.changed_columns))
+            if unwanted:
+                changed = changed.copy()
+                _leave_out_labelled(changed, overlaid.overlay.delta.catalogue, unwanted)
             overlaid.overlay.put(mask, changed, self.live)
         return mask
 
@@ -226,8 +238,10 @@ def _limits_of(
         assert isinstance(column, StringColumn)
         wanted = query.language.lower()
         # "en" asks for all English; "en-gb" for British and for English of no region.
-        fits = [value == wanted or value.startswith(wanted + "-") or wanted.startswith(value + "-") for value in column.values]
+        fits = [_overlap(value, wanted) for value in column.values]
         mask &= (column.codes < 0) | np.array([*fits, False], dtype=np.bool_)[column.codes]
+    if query.region:
+        mask &= _is_for(catalogue, query.region.lower())
     if query.category:
         members = np.zeros(catalogue.n, dtype=np.bool_)
         members[catalogue.category_members.get(query.category, np.zeros(0, dtype=np.int32))] = True
@@ -238,6 +252,39 @@ def _limits_of(
         elif holds:
             mask[:] = False
     return mask
+
+
+def _is_for(catalogue: Catalogue, region: str) -> Mask:
+    """Which items are for everywhere, or for a region that holds `region` or lies within it: as "fr" holds "fr-ara"."""
+    column = catalogue.columns.by_name.get(REGIONS)
+    if not isinstance(column, StringColumn):
+        return np.ones(catalogue.n, dtype=np.bool_)
+    fits = [any(map(partial(_overlap, region), _REGIONS.findall(value.lower()))) for value in column.values]
+    return (column.codes < 0) | np.array([*fits, False], dtype=np.bool_)[column.codes]
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether of two regions or languages, such as "fr" and "fr-ara", one holds the other."""
+    return one == other or one.startswith(other + "-") or other.startswith(one + "-")
+
+
+def _unwanted(query: Query) -> list[tuple[str, tuple[str, ...]]]:
+    """Fields of items, and labels there that the person does not want to see."""
+    asked = (("author", query.muted.authors), ("categories", query.muted.categories), ("owner", (query.owner,) if query.owner else ()))
+    return [(field, labels) for field, labels in asked if labels]
+
+
+def _leave_out_labelled(mask: Mask, catalogue: Catalogue, unwanted: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+    """Take items of a `catalogue` that have an `unwanted` label out of their `mask`."""
+    for field, labels in unwanted:
+        if field == "categories":
+            for label in labels:
+                mask[catalogue.category_members.get(label, np.zeros(0, dtype=np.int32))] = False
+            continue
+        column, codes = catalogue.columns.by_name[field], catalogue.codes_of(field)
+        assert isinstance(column, StringColumn)
+        for code in {codes[label] for label in labels if label in codes}:
+            mask &= column.codes != code
 
 
 def _begun(now: datetime) -> datetime:

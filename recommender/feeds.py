@@ -83,6 +83,16 @@ class Placing(IntEnum):
     EXPLORED = EXPLORED
 
 
+class Muted(NamedTuple):
+    """What a reader never wants to see: items by these `authors`, and items in these `categories`."""
+
+    authors: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+
+
+NOTHING_MUTED = Muted()
+
+
 @dataclass(frozen=True, eq=False)
 class Query:
     """One wanted ranking.
@@ -95,7 +105,9 @@ class Query:
     `sources`: when given, only these take part, at full weight where the placement gives none (ablations, similar items).
     `reasons`: for how many leading items reasons are wanted. `seeds_are_items`: the history is a list of given items (LIKE
     for "like this", DISLIKE for "unlike") rather than a person's, and they are left out themselves. `audience`: who asks, as rules see
-    it. `seen`: what was shown to the person before, shape (any,), `SEEN_DTYPE`. `seed`: what chance goes by, where a placement has any.
+    it. `region`: "" for any; otherwise items that are for other regions alone are left out. `muted`: what the reader never wants to see.
+    `owner`: items of this owner are left out, "" for none. `seen`: what was shown to the person before, shape (any,), `SEEN_DTYPE`. `seed`:
+    what chance goes by, where a placement has any.
     """
 
     placement: Placement
@@ -113,6 +125,9 @@ class Query:
     reasons: int = 0
     seeds_are_items: bool = False
     audience: Audience = NOBODY
+    region: str = ""
+    muted: Muted = NOTHING_MUTED
+    owner: str = ""
     seen: Seen = field(default_factory=nothing_seen)
     seed: int = 0
 

@@ -87,6 +87,8 @@ class Placement(BaseModel):
     """How slowly a source's say falls with the rank it gives: weight / (constant + rank)."""
     repeat: Literal["never", "allowed"] = "never"
     """Whether what was consumed may be shown again ("allowed" suits music; dismissed items never come back)."""
+    own: Literal["hide", "show"] = "hide"
+    """Whether people see items of which they are the owner themselves, such as what they sell."""
     freshness_half_life_hours: float = Field(default=72.0, gt=0, le=1_000_000)
     """Age at which the fresh source's score of an item has halved."""
     freshness_half_life_hours_of: HalfLives = HalfLives()

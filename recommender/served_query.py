@@ -2,8 +2,8 @@
 
 Layout of format 3: the format (1 byte), then size and reasons (4 bytes each) and flags, then every part behind its length (4
 bytes): the placement's settings as compressed JSON, as they are history, consumed, dismissed, exclude, candidates, kinds,
-sources, language, filter, category and what was seen, and who asks as JSON. Format 2, which is still read, has neither of the last two;
-format 1 is one compressed JSON document. The seed is the record's own.
+sources, language, filter, category and what was seen, and as JSON who asks, from where, and what they do not want to see. Format 2, which
+is still read, has neither of the last two; format 1 is one compressed JSON document. The seed is the record's own.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from base64 import b64decode
 from dataclasses import asdict
 from functools import lru_cache
 from itertools import accumulate, pairwise
+from typing import Any
 
 import numpy as np
 from pyroaring import BitMap
 
 from recommender.composing.audience import NOBODY, Audience
-from recommender.feeds import Query, SourceName
+from recommender.feeds import NOTHING_MUTED, Muted, Query, SourceName
 from recommender.items import ItemKind
 from recommender.people import HISTORY_DTYPE, SEEN_DTYPE
 from recommender.placements import Placement
@@ -55,7 +56,7 @@ def encode_query(query: Query) -> bytes:
         query.category.encode(),
         # Some kilobytes, which matter to few placements.
         query.seen.tobytes() if query.placement.impressions.discount else b"",
-        b"" if query.audience is NOBODY else json.dumps(asdict(query.audience), separators=(",", ":")).encode(),
+        _asking(query),
     )
     return b"".join((_HEAD.pack(FORMAT, query.size, query.reasons, flags), _LENGTHS[FORMAT].pack(*map(len, parts)), *parts))
 
@@ -75,10 +76,10 @@ def decode_query(data: bytes) -> Query:
     settings, history, consumed, dismissed, exclude, candidates, kinds, sources, language, condition, category, *more = (
         data[begin:end] for begin, end in pairwise(ends)
     )
-    seen, audience = more or (b"", b"")
+    seen, said = more or (b"", b"")
     try:
         placement = Placement.model_validate_json(zlib.decompress(settings))
-        asking = json.loads(audience) if audience else {}
+        asking = json.loads(said) if said else {}
     except (zlib.error, json.JSONDecodeError) as error:
         raise ValueError("not a resolved query") from error
     return Query(
@@ -97,8 +98,24 @@ def decode_query(data: bytes) -> Query:
         reasons=reasons,
         seeds_are_items=bool(flags & _SEEDS),
         seen=np.frombuffer(seen, dtype=SEEN_DTYPE),
-        audience=Audience(**{**asking, "segments": tuple(asking["segments"])}) if asking else NOBODY,
+        audience=_audience(asking["audience"]) if "audience" in asking else NOBODY,
+        region=asking.get("region", ""),
+        muted=Muted(*map(tuple, asking["muted"])) if "muted" in asking else NOTHING_MUTED,
+        owner=asking.get("owner", ""),
     )
+
+
+def _asking(query: Query) -> bytes:
+    """Who asks, from where, and what they do not want to see, as JSON; nothing where nothing is said."""
+    said: dict[str, Any] = {"region": query.region, "owner": query.owner, "muted": list(query.muted) if any(query.muted) else None}
+    if query.audience is not NOBODY:
+        said["audience"] = asdict(query.audience)
+    given = {name: value for name, value in said.items() if value}
+    return json.dumps(given, separators=(",", ":")).encode() if given else b""
+
+
+def _audience(given: dict[str, Any]) -> Audience:
+    return Audience(**{**given, "segments": tuple(given["segments"])})
 
 
 @lru_cache(maxsize=64)

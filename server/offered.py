@@ -37,7 +37,7 @@ class Offered:
         return cls(
             placements,
             {name: looking(placement) for name, placement in named.items()},
-            {name: placement.model_copy(update={"kinds": frozenset()}) for name, placement in named.items()},
+            {name: placement.model_copy(update={"kinds": frozenset(), "own": "show"}) for name, placement in named.items()},
         )
 
 

@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from recommender.errors import InvalidInput
 from recommender.events import Consent, Event, EventType, Subject
+from recommender.feeds import Muted
 from recommender.items import LABEL_LIMIT, AttributeValue, Item, ItemKind, ItemState, check_id
 from recommender.placements import PAGE_LIMIT, Placement, Placements
 from recommender.v1 import catalog_pb2, event_pb2, feed_pb2, types_pb2
@@ -25,6 +26,7 @@ SEEDS_LIMIT = 50
 RANK_LIMIT = 500
 RECENT_LIMIT = 200
 SEGMENTS_LIMIT = 50
+MUTES_LIMIT = 100
 FILTER_LIMIT = 2_000
 REASON_LIMIT = 2_000
 
@@ -187,6 +189,13 @@ def label_of(text: str, field: str) -> str:
     return text
 
 
+def labels_of(texts: Sequence[str], field: str, limit: int) -> tuple[str, ...]:
+    """At most `limit` labels, without repetition."""
+    if len(texts) > limit:
+        raise InvalidInput(field, f"{len(texts)} labels", f"at most {limit}")
+    return tuple(dict.fromkeys(label_of(text, f"{field}[{place}]") for place, text in enumerate(texts)))
+
+
 def reason_of(text: str) -> str:
     """An operator's reason, at most 2,000 characters."""
     if len(text) > REASON_LIMIT:
@@ -197,14 +206,16 @@ def reason_of(text: str) -> str:
 @dataclass(frozen=True)
 class Context:
     """What a request says about its moment: the language wanted ("" for any), the current item's id ("" for none), the
-    history that the client keeps itself, oldest first and without repetition, where the reader is ("" for anywhere), and the segments that
-    the client counts them among."""
+    history that the client keeps itself, oldest first and without repetition, where the reader is ("" for anywhere), the segments that
+    the client counts them among, and the labels that they never want to see."""
 
     language: str
     current_id: str
     recent_ids: tuple[str, ...]
     region: str = ""
     segments: tuple[str, ...] = ()
+    muted_authors: tuple[str, ...] = ()
+    muted_categories: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, message: feed_pb2.RequestContext) -> Context:
@@ -214,16 +225,20 @@ class Context:
         ids_of(message.recent_item_ids, "context.recent_item_ids", RECENT_LIMIT)
         # Of a repeated id the newest place counts.
         newest_first = tuple(dict.fromkeys(reversed(message.recent_item_ids)))
-        if len(message.segments) > SEGMENTS_LIMIT:
-            raise InvalidInput("context.segments", f"{len(message.segments)} segments", f"at most {SEGMENTS_LIMIT}")
-        segments = tuple(label_of(segment, f"context.segments[{place}]") for place, segment in enumerate(message.segments))
         return cls(
             language=label_of(message.language, "context.language").lower(),
             current_id=message.current_item_id,
             recent_ids=newest_first[::-1],
             region=label_of(message.region, "context.region"),
-            segments=tuple(dict.fromkeys(segments)),
+            segments=labels_of(message.segments, "context.segments", SEGMENTS_LIMIT),
+            muted_authors=labels_of(message.mutes.authors, "context.mutes.authors", MUTES_LIMIT),
+            muted_categories=labels_of(message.mutes.categories, "context.mutes.categories", MUTES_LIMIT),
         )
+
+    @property
+    def muted(self) -> Muted:
+        """What the reader never wants to see."""
+        return Muted(self.muted_authors, self.muted_categories)
 
 
 NO_CONTEXT = Context("", "", ())

@@ -138,6 +138,8 @@ class Client:
         recent_items: Iterable[str] = (),
         region: str = "",
         segments: Iterable[str] = (),
+        muted_authors: Iterable[str] = (),
+        muted_categories: Iterable[str] = (),
         consent: Consent | None = None,
         explain: bool = False,
         page_token: str = "",
@@ -148,7 +150,12 @@ class Client:
                 subject=subject_of(user, session),
                 placement=placement,
                 context=feed_pb2.RequestContext(
-                    language=language, current_item_id=current_item, recent_item_ids=recent_items, region=region, segments=segments
+                    language=language,
+                    current_item_id=current_item,
+                    recent_item_ids=recent_items,
+                    region=region,
+                    segments=segments,
+                    mutes=feed_pb2.Mutes(authors=muted_authors, categories=muted_categories),
                 ),
                 page_size=page_size,
                 page_token=page_token,
@@ -172,6 +179,8 @@ class Client:
         recent_items: Iterable[str] = (),
         region: str = "",
         segments: Iterable[str] = (),
+        muted_authors: Iterable[str] = (),
+        muted_categories: Iterable[str] = (),
         consent: Consent | None = None,
         explain: bool = False,
     ) -> list[Feed]:
@@ -180,7 +189,12 @@ class Client:
             subject=subject_of(user, session),
             slates=[slate.message() for slate in slates],
             context=feed_pb2.RequestContext(
-                language=language, current_item_id=current_item, recent_item_ids=recent_items, region=region, segments=segments
+                language=language,
+                current_item_id=current_item,
+                recent_item_ids=recent_items,
+                region=region,
+                segments=segments,
+                mutes=feed_pb2.Mutes(authors=muted_authors, categories=muted_categories),
             ),
             exclude_item_ids=exclude,
             explain=explain,

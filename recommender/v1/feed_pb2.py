@@ -25,37 +25,39 @@ _sym_db = _symbol_database.Default()
 from recommender.v1 import types_pb2 as recommender_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19recommender/v1/feed.proto\x12\x0erecommender.v1\x1a\x1arecommender/v1/types.proto\"v\n\x0eRequestContext\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x17\n\x0f\x63urrent_item_id\x18\x02 \x01(\t\x12\x17\n\x0frecent_item_ids\x18\x03 \x03(\t\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\x10\n\x08segments\x18\x05 \x03(\t\"\xb3\x02\n\x0eGetFeedRequest\x12(\n\x07subject\x18\x01 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x11\n\tplacement\x18\x02 \x01(\t\x12/\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x18\n\x10\x65xclude_item_ids\x18\x06 \x03(\t\x12\'\n\x05kinds\x18\x07 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x08 \x01(\t\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\x12(\n\x07\x63onsent\x18\n \x01(\x0b\x32\x17.recommender.v1.Consent\"\x7f\n\x0fGetFeedResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12(\n\x04info\x18\x03 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"f\n\x05Slate\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\'\n\x05kinds\x18\x03 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\"\xe9\x01\n\x10GetSlatesRequest\x12(\n\x07subject\x18\x01 \x01(\x0b\x32\x17.recommender.v1.Subject\x12%\n\x06slates\x18\x02 \x03(\x0b\x32\x15.recommender.v1.Slate\x12/\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12\x18\n\x10\x65xclude_item_ids\x18\x04 \x03(\t\x12\x0f\n\x07\x65xplain\x18\x05 \x01(\x08\x12(\n\x07\x63onsent\x18\x06 \x01(\x0b\x32\x17.recommender.v1.Consent\"D\n\x11GetSlatesResponse\x12/\n\x06slates\x18\x01 \x03(\x0b\x32\x1f.recommender.v1.GetFeedResponse\"\xcf\x02\n\x11GetSimilarRequest\x12\x10\n\x08item_ids\x18\x01 \x03(\t\x12\x19\n\x11negative_item_ids\x18\x02 \x03(\t\x12\x11\n\tplacement\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x18\n\x10\x65xclude_item_ids\x18\x05 \x03(\t\x12\'\n\x05kinds\x18\x06 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x07 \x01(\t\x12(\n\x07subject\x18\x08 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\x12/\n\x07\x63ontext\x18\n \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12(\n\x07\x63onsent\x18\x0b \x01(\x0b\x32\x17.recommender.v1.Consent\"i\n\x12GetSimilarResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"\xcf\x01\n\x11GetPopularRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x11\n\tplacement\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x18\n\x10\x65xclude_item_ids\x18\x04 \x03(\t\x12\'\n\x05kinds\x18\x05 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x06 \x01(\t\x12/\n\x07\x63ontext\x18\x07 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\"i\n\x12GetPopularResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"\xc8\x01\n\x0bRankRequest\x12(\n\x07subject\x18\x01 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x10\n\x08item_ids\x18\x02 \x03(\t\x12\x11\n\tplacement\x18\x03 \x01(\t\x12/\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12\x0f\n\x07\x65xplain\x18\x05 \x01(\x08\x12(\n\x07\x63onsent\x18\x06 \x01(\x0b\x32\x17.recommender.v1.Consent\"c\n\x0cRankResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo2\x98\x03\n\x0b\x46\x65\x65\x64Service\x12J\n\x07GetFeed\x12\x1e.recommender.v1.GetFeedRequest\x1a\x1f.recommender.v1.GetFeedResponse\x12P\n\tGetSlates\x12 .recommender.v1.GetSlatesRequest\x1a!.recommender.v1.GetSlatesResponse\x12S\n\nGetSimilar\x12!.recommender.v1.GetSimilarRequest\x1a\".recommender.v1.GetSimilarResponse\x12S\n\nGetPopular\x12!.recommender.v1.GetPopularRequest\x1a\".recommender.v1.GetPopularResponse\x12\x41\n\x04Rank\x12\x1b.recommender.v1.RankRequest\x1a\x1c.recommender.v1.RankResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19recommender/v1/feed.proto\x12\x0erecommender.v1\x1a\x1arecommender/v1/types.proto\"\x9c\x01\n\x0eRequestContext\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x17\n\x0f\x63urrent_item_id\x18\x02 \x01(\t\x12\x17\n\x0frecent_item_ids\x18\x03 \x03(\t\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\x10\n\x08segments\x18\x05 \x03(\t\x12$\n\x05mutes\x18\x06 \x01(\x0b\x32\x15.recommender.v1.Mutes\",\n\x05Mutes\x12\x0f\n\x07\x61uthors\x18\x01 \x03(\t\x12\x12\n\ncategories\x18\x02 \x03(\t\"\xb3\x02\n\x0eGetFeedRequest\x12(\n\x07subject\x18\x01 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x11\n\tplacement\x18\x02 \x01(\t\x12/\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x18\n\x10\x65xclude_item_ids\x18\x06 \x03(\t\x12\'\n\x05kinds\x18\x07 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x08 \x01(\t\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\x12(\n\x07\x63onsent\x18\n \x01(\x0b\x32\x17.recommender.v1.Consent\"\x7f\n\x0fGetFeedResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12(\n\x04info\x18\x03 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"f\n\x05Slate\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\'\n\x05kinds\x18\x03 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\"\xe9\x01\n\x10GetSlatesRequest\x12(\n\x07subject\x18\x01 \x01(\x0b\x32\x17.recommender.v1.Subject\x12%\n\x06slates\x18\x02 \x03(\x0b\x32\x15.recommender.v1.Slate\x12/\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12\x18\n\x10\x65xclude_item_ids\x18\x04 \x03(\t\x12\x0f\n\x07\x65xplain\x18\x05 \x01(\x08\x12(\n\x07\x63onsent\x18\x06 \x01(\x0b\x32\x17.recommender.v1.Consent\"D\n\x11GetSlatesResponse\x12/\n\x06slates\x18\x01 \x03(\x0b\x32\x1f.recommender.v1.GetFeedResponse\"\xcf\x02\n\x11GetSimilarRequest\x12\x10\n\x08item_ids\x18\x01 \x03(\t\x12\x19\n\x11negative_item_ids\x18\x02 \x03(\t\x12\x11\n\tplacement\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x18\n\x10\x65xclude_item_ids\x18\x05 \x03(\t\x12\'\n\x05kinds\x18\x06 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x07 \x01(\t\x12(\n\x07subject\x18\x08 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\x12/\n\x07\x63ontext\x18\n \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12(\n\x07\x63onsent\x18\x0b \x01(\x0b\x32\x17.recommender.v1.Consent\"i\n\x12GetSimilarResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"\xcf\x01\n\x11GetPopularRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x11\n\tplacement\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x18\n\x10\x65xclude_item_ids\x18\x04 \x03(\t\x12\'\n\x05kinds\x18\x05 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x06 \x01(\t\x12/\n\x07\x63ontext\x18\x07 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\"i\n\x12GetPopularResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"\xc8\x01\n\x0bRankRequest\x12(\n\x07subject\x18\x01 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x10\n\x08item_ids\x18\x02 \x03(\t\x12\x11\n\tplacement\x18\x03 \x01(\t\x12/\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12\x0f\n\x07\x65xplain\x18\x05 \x01(\x08\x12(\n\x07\x63onsent\x18\x06 \x01(\x0b\x32\x17.recommender.v1.Consent\"c\n\x0cRankResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo2\x98\x03\n\x0b\x46\x65\x65\x64Service\x12J\n\x07GetFeed\x12\x1e.recommender.v1.GetFeedRequest\x1a\x1f.recommender.v1.GetFeedResponse\x12P\n\tGetSlates\x12 .recommender.v1.GetSlatesRequest\x1a!.recommender.v1.GetSlatesResponse\x12S\n\nGetSimilar\x12!.recommender.v1.GetSimilarRequest\x1a\".recommender.v1.GetSimilarResponse\x12S\n\nGetPopular\x12!.recommender.v1.GetPopularRequest\x1a\".recommender.v1.GetPopularResponse\x12\x41\n\x04Rank\x12\x1b.recommender.v1.RankRequest\x1a\x1c.recommender.v1.RankResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'recommender.v1.feed_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REQUESTCONTEXT']._serialized_start=73
-  _globals['_REQUESTCONTEXT']._serialized_end=191
-  _globals['_GETFEEDREQUEST']._serialized_start=194
-  _globals['_GETFEEDREQUEST']._serialized_end=501
-  _globals['_GETFEEDRESPONSE']._serialized_start=503
-  _globals['_GETFEEDRESPONSE']._serialized_end=630
-  _globals['_SLATE']._serialized_start=632
-  _globals['_SLATE']._serialized_end=734
-  _globals['_GETSLATESREQUEST']._serialized_start=737
-  _globals['_GETSLATESREQUEST']._serialized_end=970
-  _globals['_GETSLATESRESPONSE']._serialized_start=972
-  _globals['_GETSLATESRESPONSE']._serialized_end=1040
-  _globals['_GETSIMILARREQUEST']._serialized_start=1043
-  _globals['_GETSIMILARREQUEST']._serialized_end=1378
-  _globals['_GETSIMILARRESPONSE']._serialized_start=1380
-  _globals['_GETSIMILARRESPONSE']._serialized_end=1485
-  _globals['_GETPOPULARREQUEST']._serialized_start=1488
-  _globals['_GETPOPULARREQUEST']._serialized_end=1695
-  _globals['_GETPOPULARRESPONSE']._serialized_start=1697
-  _globals['_GETPOPULARRESPONSE']._serialized_end=1802
-  _globals['_RANKREQUEST']._serialized_start=1805
-  _globals['_RANKREQUEST']._serialized_end=2005
-  _globals['_RANKRESPONSE']._serialized_start=2007
-  _globals['_RANKRESPONSE']._serialized_end=2106
-  _globals['_FEEDSERVICE']._serialized_start=2109
-  _globals['_FEEDSERVICE']._serialized_end=2517
+  _globals['_REQUESTCONTEXT']._serialized_start=74
+  _globals['_REQUESTCONTEXT']._serialized_end=230
+  _globals['_MUTES']._serialized_start=232
+  _globals['_MUTES']._serialized_end=276
+  _globals['_GETFEEDREQUEST']._serialized_start=279
+  _globals['_GETFEEDREQUEST']._serialized_end=586
+  _globals['_GETFEEDRESPONSE']._serialized_start=588
+  _globals['_GETFEEDRESPONSE']._serialized_end=715
+  _globals['_SLATE']._serialized_start=717
+  _globals['_SLATE']._serialized_end=819
+  _globals['_GETSLATESREQUEST']._serialized_start=822
+  _globals['_GETSLATESREQUEST']._serialized_end=1055
+  _globals['_GETSLATESRESPONSE']._serialized_start=1057
+  _globals['_GETSLATESRESPONSE']._serialized_end=1125
+  _globals['_GETSIMILARREQUEST']._serialized_start=1128
+  _globals['_GETSIMILARREQUEST']._serialized_end=1463
+  _globals['_GETSIMILARRESPONSE']._serialized_start=1465
+  _globals['_GETSIMILARRESPONSE']._serialized_end=1570
+  _globals['_GETPOPULARREQUEST']._serialized_start=1573
+  _globals['_GETPOPULARREQUEST']._serialized_end=1780
+  _globals['_GETPOPULARRESPONSE']._serialized_start=1782
+  _globals['_GETPOPULARRESPONSE']._serialized_end=1887
+  _globals['_RANKREQUEST']._serialized_start=1890
+  _globals['_RANKREQUEST']._serialized_end=2090
+  _globals['_RANKRESPONSE']._serialized_start=2092
+  _globals['_RANKRESPONSE']._serialized_end=2191
+  _globals['_FEEDSERVICE']._serialized_start=2194
+  _globals['_FEEDSERVICE']._serialized_end=2602
 # @@protoc_insertion_point(module_scope)

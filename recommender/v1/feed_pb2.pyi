@@ -30,12 +30,15 @@ class RequestContext(_message.Message):
     RECENT_ITEM_IDS_FIELD_NUMBER: _builtins.int
     REGION_FIELD_NUMBER: _builtins.int
     SEGMENTS_FIELD_NUMBER: _builtins.int
+    MUTES_FIELD_NUMBER: _builtins.int
     language: _builtins.str
     """BCP 47 tag; items in other languages are left out, items of unknown language stay. Empty for any."""
     current_item_id: _builtins.str
     """The item on whose page the feed stands: it counts as the newest item of the history and is itself left out."""
     region: _builtins.str
-    """Where the reader is, such as "FR" or "FR-ARA", for the rules of the placement; at most 200 characters."""
+    """Where the reader is, such as "FR" or "FR-ARA", at most 200 characters: for the rules of the placement, and items whose attribute
+    `regions` names others alone are left out. Empty for anywhere.
+    """
     @_builtins.property
     def recent_item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """A history that the client keeps itself, oldest first, at most 200; used beside what the server knows."""
@@ -43,6 +46,10 @@ class RequestContext(_message.Message):
     @_builtins.property
     def segments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Segments that the client counts the reader among, for the rules of the placement; at most 50 of at most 200 characters."""
+
+    @_builtins.property
+    def mutes(self) -> Global___Mutes:
+        """What the reader never wants to see."""
 
     def __init__(
         self,
@@ -52,14 +59,45 @@ class RequestContext(_message.Message):
         recent_item_ids: _abc.Iterable[_builtins.str] | None = ...,
         region: _builtins.str = ...,
         segments: _abc.Iterable[_builtins.str] | None = ...,
+        mutes: Global___Mutes | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["mutes", b"mutes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["current_item_id", b"current_item_id", "language", b"language", "recent_item_ids", b"recent_item_ids", "region", b"region", "segments", b"segments"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["current_item_id", b"current_item_id", "language", b"language", "mutes", b"mutes", "recent_item_ids", b"recent_item_ids", "region", b"region", "segments", b"segments"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RequestContext: _TypeAlias = RequestContext  # noqa: Y015
+
+@_typing.final
+class Mutes(_message.Message):
+    """What a reader never wants to see; each list at most 100 labels of at most 200 characters, exactly as items have them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUTHORS_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def authors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Items by these authors."""
+
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Items in these categories."""
+
+    def __init__(
+        self,
+        *,
+        authors: _abc.Iterable[_builtins.str] | None = ...,
+        categories: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authors", b"authors", "categories", b"categories"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Mutes: _TypeAlias = Mutes  # noqa: Y015
 
 @_typing.final
 class GetFeedRequest(_message.Message):

@@ -13,7 +13,7 @@ from pyroaring import BitMap
 
 from recommender.engine import Recommender
 from recommender.errors import InvalidCondition, InvalidInput
-from recommender.feeds import Query, SourceName
+from recommender.feeds import Muted, Query, SourceName
 from recommender.generation import Contents
 from recommender.items import Item, ItemKind, ItemState
 from recommender.placements import Placement
@@ -26,7 +26,7 @@ DAY = timedelta(days=1)
 
 
 def item_of(row: int, item: Item) -> Item:
-    """Kinds in turn by 3, languages by 4, categories by 5, windows by 9."""
+    """Kinds in turn by 3, languages by 4, categories by 5, authors and regions by 7, windows by 9."""
     windows = {0: (None, None), 1: (NOW - DAY, NOW + DAY), 2: (NOW + DAY, None), 3: (None, NOW), 4: (NOW, None)}
     start, end = windows.get(row % 9, (None, None))
     return replace(
@@ -34,6 +34,9 @@ def item_of(row: int, item: Item) -> Item:
         kind=ItemKind(1 + row % 3),
         language=["en", "en-gb", "fr", ""][row % 4],
         categories=("news", "sport")[: row % 3] if row % 5 else (),
+        author=f"author-{row % 7}" if row % 7 else "",
+        owner=f"owner-{row % 7}" if row % 7 else "",
+        attributes={"regions": ["FR", "FR-ARA, DE", "de-by"][row % 7]} if row % 7 < 3 else {},
         valid_from=start,
         valid_to=end,
         price=float(row),
@@ -86,6 +89,14 @@ LIMITS = {
     "a language that nothing has": Limit({"language": "zz"}, lambda row: row % 4 == 3),
     "a category": Limit({"category": "sport"}, lambda row: row % 5 != 0 and row % 3 == 2),
     "a category that nothing has": Limit({"category": "weather"}, lambda row: False),
+    "a reader's region, what holds it and what lies within": Limit({"region": "FR-ARA"}, lambda row: row % 7 != 2),
+    "another part of the region": Limit({"region": "fr-bre"}, lambda row: row % 7 not in (1, 2)),
+    "the whole of a region": Limit({"region": "DE"}, lambda row: row % 7 != 0),
+    "a region that nothing is for": Limit({"region": "US"}, lambda row: row % 7 > 2),
+    "muted authors": Limit({"muted": Muted(authors=("author-2", "author-5", "nobody"))}, lambda row: row % 7 not in (2, 5)),
+    "muted categories": Limit({"muted": Muted(categories=("sport", "nothing"))}, lambda row: not (row % 5 and row % 3 == 2)),
+    "what is one's own": Limit({"owner": "owner-3"}, lambda row: row % 7 != 3),
+    "another's own": Limit({"owner": "somebody"}, lambda row: True),
     "a filter": Limit({"filter": "price >= 10.0 && kind != 'media'"}, lambda row: row >= 10 and row % 3 != 2),
     "a filter on time": Limit({"filter": "published_at > now - duration('270m')"}, lambda row: row < 5),
     "an exclusion": Limit({"exclude": tuple(number_of(row) for row in (0, 1, 999))}, lambda row: row > 1),

@@ -26,7 +26,7 @@ from pyroaring import BitMap
 
 from recommender.alike_lists import looking, seeds
 from recommender.engine import Recommender
-from recommender.feeds import Query, SourceName
+from recommender.feeds import Muted, Query, SourceName
 from recommender.generation import Contents
 from recommender.items import Item, ItemKind, ItemState
 from recommender.placements import Placement
@@ -69,7 +69,8 @@ def item(row: int, **more: object) -> Item:
         "published_at": None if row % 7 == 6 else NOW - timedelta(hours=(row * 11) % 40),
         "valid_to": NOW + timedelta(hours=1) if row % 11 == 5 else None,
         "price": float(row) if row % 5 else None,
-        "attributes": {"year": 1990 + row},
+        "owner": f"owner-{row % 5}",
+        "attributes": {"year": 1990 + row, "regions": ("FR", "DE", "FR-ARA DE")[row % 3]},
     }
     return Item(**(given | more))  # type: ignore[arg-type]
 
@@ -133,6 +134,9 @@ QUERIES = {
     "a language": {"history": history_of(1, 3), "language": "fr"},
     "a category": {"history": history_of(1, 3), "category": "category-2"},
     "a filter": {"history": history_of(1, 3), "filter": 'price > 10.0 && "category-1" in categories || author == "çelik"'},
+    "a muted author and category": {"history": history_of(1, 3), "muted": Muted(("çelik",), ("category-1",))},
+    "a region": {"history": history_of(1, 3), "region": "FR-BRE"},
+    "what is one's own": {"history": history_of(1, 3), "owner": "owner-1"},
     "a filter of an attribute": {"history": history_of(1, 3), "filter": "attributes.year >= 2015.0"},
     "a filter of time": {"history": history_of(1), "filter": 'published_at > now - duration("12h")'},
     "consumed and dismissed": {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 from waiting import soon
 
-from recommender.client import InvalidArgument
+from recommender.client import InvalidArgument, Slate
 from recommender.feeds import Placing
 from recommender.served_query import decode_query
 
@@ -94,8 +96,37 @@ def test_rules_go_by_what_the_request_says_of_the_reader(ruled: Deployment) -> N
     assert "comedy-00" not in ruled.ids(user="ann", page_size=30, segments=["vip"], region="FR")
 
 
+def test_what_a_reader_muted_is_in_no_answer_and_on_no_page(ruled: Deployment) -> None:
+    client = ruled.client
+    pages = list(client.get_feed(user="ann", page_size=7, muted_categories=["comedy"]).pages())
+    assert sorted(item.id.split("-")[0] for page in pages for item in page.items) == ["drama"] * 12 + ["news"] * 6
+    assert "news-05" not in ruled.ids(user="ann", page_size=30, muted_categories=["news"])
+    [slate] = client.get_slates([Slate(page_size=30)], user="ann", muted_categories=["news", "drama"])
+    assert {item.id.split("-")[0] for item in slate.items} == {"comedy"}
+    with pytest.raises(InvalidArgument, match=r"context.mutes.authors: given '101 labels', allowed: at most 100"):
+        client.get_feed(user="ann", muted_authors=[f"a{n}" for n in range(101)])
+    with pytest.raises(InvalidArgument, match="page_token"):
+        client.get_feed(user="ann", page_size=7, page_token=pages[0].next_page_token)
+
+
+def test_what_is_for_other_regions_and_what_is_ones_own_is_not_shown(world: World, serve: Serve) -> None:
+    with world.open() as store:
+        items = {stored.item.id: stored.item for batch in store.iter_items(upto=store.change_sequence()) for stored in batch}
+        bound, own = replace(items["comedy-00"], attributes={"regions": "DE"}), replace(items["comedy-01"], owner="ann")
+        store.upsert_items([bound, own], now=datetime.now(UTC))
+    world.publish()
+    live = serve()
+    assert "comedy-00" not in live.ids(user="ben", page_size=30, region="FR")
+    assert "comedy-00" in live.ids(user="ben", page_size=30, region="DE-BY")
+    assert "comedy-00" in live.ids(user="ben", page_size=30)
+    assert "comedy-01" not in live.ids(user="ann", page_size=30)
+    assert "comedy-01" in live.ids(user="ben", page_size=30)
+    assert "comedy-01" in live.ids(session="ann", page_size=30)
+    assert "comedy-01" in [item.id for item in live.client.rank(["comedy-01"], user="ann").items]
+
+
 def test_too_much_said_of_the_reader_is_refused(ruled: Deployment) -> None:
-    with pytest.raises(InvalidArgument, match=r"context\.segments: given '51 segments', allowed: at most 50"):
+    with pytest.raises(InvalidArgument, match=r"context\.segments: given '51 labels', allowed: at most 50"):
         ruled.client.get_feed(user="ann", segments=[f"s{n}" for n in range(51)])
     with pytest.raises(InvalidArgument, match=r"context.segments\[0\]: "):
         ruled.client.get_feed(user="ann", segments=["s" * 201])

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from waiting import soon
 
+from recommender.composing.audience import Audience
 from recommender.engine import Recommender
 from recommender.events import Consent, EventType, Subject
-from recommender.feeds import Basis, Query, SourceName
+from recommender.feeds import Basis, Muted, Query, SourceName
 from recommender.items import ItemKind
 from recommender.people import HISTORY_DTYPE
 from recommender.placements import Placement, SourceWeights
@@ -152,6 +153,10 @@ def test_a_query_survives_its_bytes(encode: Callable[[Query], bytes]) -> None:
         reasons=3,
         seeds_are_items=True,
     )
+    if encode is encode_query:
+        # Formats of before knew nothing of these.
+        audience = Audience("user", 3, "pt-br", "PT", ("vip", "new"))
+        query = replace(query, audience=audience, region="PT", muted=Muted(("é",), ("c", "d")), owner="o")
     query.consumed.update([1, 2**31])
     query.dismissed.add(6)
 
@@ -162,7 +167,8 @@ def test_a_query_survives_its_bytes(encode: Callable[[Query], bytes]) -> None:
     assert back.history.tobytes() == query.history.tobytes()
     assert back.candidates is not None
     assert back.candidates.tolist() == [9, 8]
-    for name in set(Query.__dataclass_fields__) - {"placement", "history", "candidates"}:
+    assert back.seen.tobytes() == query.seen.tobytes()
+    for name in set(Query.__dataclass_fields__) - {"placement", "history", "candidates", "seen"}:
         assert getattr(back, name) == getattr(query, name), name
     plain = decode_query(encode(Query(placement=query.placement, size=1)))
     assert plain.candidates is None

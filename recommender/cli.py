@@ -32,6 +32,7 @@ SHORT_HELPS = MappingProxyType(
         "watch": "Embed new and changed items within seconds and hand them to the servers.",
         "generations": "List, show, compare, activate, roll back, verify and prune generations.",
         "placements": "Check and show placement files.",
+        "decisions": "Explain decisions, and make them again from their records.",
         "store": "Make, upgrade, look into and clear the store.",
         "serve": "Serve feeds over gRPC until SIGTERM or SIGINT; then finish what is running and exit with 0.",
         "health": "Ask a running server whether it serves; exit status 0 if it does.",
@@ -56,6 +57,7 @@ BENCH_SHORT_HELPS = MappingProxyType(
         "live": "Measure how soon new items can be recommended, what they cost, and whether hidden ones are gone.",
         "results": "Run all benchmarks and write what they reached beside what they should.",
         "build": "Measure a nightly build: what each stage takes, what it leaves on disk, and everybody's feed made from it.",
+        "slates": "Measure what variety, impressions passed over and trials cost in relevance, and what they buy.",
         "retention": "Show how large a store grows under the rules of retention, on simulated days of the same volume.",
     }
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +49,16 @@ Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.uint32]
 
 
+class Ranking(NamedTuple):
+    """Candidates in the order of their scores: `allowed`, shape (n,), what may be shown; the `pool`; and of it `order`, places, with their
+    `scores`, shape (c,), descending."""
+
+    allowed: npt.NDArray[np.bool_]
+    pool: Pool
+    order: npt.NDArray[np.int64]
+    scores: Floats
+
+
 class Recommender:
     """One generation, ready to make feeds; immutable and shared by all threads."""
 
@@ -59,9 +70,11 @@ class Recommender:
         self.catalogue: Catalogue | OverlaidCatalogue = contents.catalogue
         self.facts = contents.facts
         self.pools = Pools(contents, settings, generation_id)
-        # The engine of the generation alone, and the popularity, recent popularity and response of what is laid over it.
+        # The engine of the generation alone, the popularity, recent popularity and response of what is laid over it, and the sequence up to
+        # which events are counted, -1 for those of the generation.
         self._under: Recommender | None = None
         self._further = np.zeros((3, 0), dtype=np.float32)
+        self.counted_upto = -1
         self._recent = RecentFeeds()
         self._names = np.array([source.name for source in self.sources], dtype=np.uint8)
 
@@ -109,6 +122,11 @@ class Recommender:
         """Sequence up to which changes of the catalogue are applied."""
         return self.eligibility.change
 
+    @property
+    def overlaid_upto(self) -> int:
+        """Sequence as of which new and changed items are laid over the generation; -1 where none are."""
+        return self.catalogue.overlay.change if isinstance(self.catalogue, OverlaidCatalogue) else -1
+
     def with_changes(self, changes: Sequence[Change], change: int) -> Recommender:
         """The engine after `changes` of the catalogue, at sequence `change`. Shares everything but the masks."""
         changed = object.__new__(Recommender)
@@ -153,23 +171,25 @@ class Recommender:
         made.facts = OverlaidFacts(facts, overlay, pools.content, pools.published, *both)
         return made
 
-    def with_counts(self, popularity: Floats, recent_popularity: Floats, response: Floats) -> Recommender:
+    def with_counts(self, popularity: Floats, recent_popularity: Floats, response: Floats, *, upto: int = -1) -> Recommender:
         """The engine with counts as of now, each of shape (n,), float32, ≥ 0, or (n + m,) where an overlay adds m items. Shares everything
         else.
 
-        What items draw changes within minutes where they are new, long before another build. Raises ValueError for another shape.
+        What items draw changes within minutes where they are new, long before another build. `upto`: the sequence of the store up to which
+        events are counted. Raises ValueError for another shape.
         """
         if self._under is not None:
             assert isinstance(self.pools, OverlaidPools)
             n, counts = self._under.contents.catalogue.n, np.stack([popularity, recent_popularity, response])
             if counts.shape[1] != self.catalogue.n:
                 raise ValueError(f"counts of {counts.shape[1]} items, where there are {self.catalogue.n}")
-            made = self._under.with_counts(*counts[:, :n])._overlaid(self.pools.overlay, counts[:, n:], self.pools.lists)
+            made = self._under.with_counts(*counts[:, :n], upto=upto)._overlaid(self.pools.overlay, counts[:, n:], self.pools.lists)
             made.eligibility = self.eligibility
             return made
         counted = object.__new__(Recommender)
         counted.__dict__.update(self.__dict__)
         counted._recent = RecentFeeds()
+        counted.counted_upto = upto
         counted.contents = replace(self.contents, popularity=popularity, recent_popularity=recent_popularity, response=response)
         counted.facts = counted.contents.facts
         live = {SourceName.POPULAR: PopularSource(popularity), SourceName.RESPONSE: ResponseSource(response)}
@@ -186,7 +206,7 @@ class Recommender:
 
     def _answered(self, query: Query, now: datetime, deadline: float | None) -> Feed:
         """The feed of `query`, made before where the same was asked for lately."""
-        composer = self._composer(query, now)
+        composer = self.composer(query, now)
         key = key_of(query, now, self.eligibility.validities_passed(now), composer.rules.names)
         kept = None if key is None else self._recent.get(key)
         if kept is not None:
@@ -203,8 +223,7 @@ class Recommender:
         listed = self._listed(query, allowed)
         if listed is not None:
             return listed
-        pool = self.pools.pool(query, allowed, now, deadline)
-        order, scores = self._reranked(pool, query, now)
+        _, pool, order, scores = self._ranked(query, allowed, now, deadline)
         rows, scores, added, source_ranks, slate = self._slate(query, composer, pool, order, scores, allowed, now)
         numbers = self.catalogue.numbers_at(rows)
         reached("slate")
@@ -229,7 +248,16 @@ class Recommender:
             degraded=tuple(
                 Degradation(self.sources[place].name.key, why) for place, why in sorted(pool.left_out.items()) if pool.weights[place] > 0
             ),
+            made_at=to_micros(now),
         )
+
+    def ranking(self, query: Query, *, now: datetime) -> Ranking:
+        """What the slate of `query` is composed from, whatever lists there are of what is like one item."""
+        return self._ranked(query, self.eligibility.allowed(query, now, self.composer(query, now).rules), now, None)
+
+    def _ranked(self, query: Query, allowed: npt.NDArray[np.bool_], now: datetime, deadline: float | None) -> Ranking:
+        pool = self.pools.pool(query, allowed, now, deadline)
+        return Ranking(allowed, pool, *self._reranked(pool, query, now))
 
     def _listed(self, query: Query, allowed: npt.NDArray[np.bool_]) -> Feed | None:
         """What the generation's list of what is like one item answers to `query`; None where it has no such list, or too short a one."""
@@ -298,7 +326,7 @@ class Recommender:
             now=to_micros(now),
         )
 
-    def _composer(self, query: Query, now: datetime) -> Composer:
+    def composer(self, query: Query, now: datetime) -> Composer:
         """What the slate of `query` is composed by."""
         placement = query.placement
         rules = in_force(placement.rules, query.audience, now)

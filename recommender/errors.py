@@ -110,6 +110,10 @@ class Locked(RecommenderError):
     """Another process holds a lock; the message says who."""
 
 
+class Gone(RecommenderError):
+    """Something that was there is needed again and not kept any more; the message says what."""
+
+
 class AlreadyLinked(RecommenderError):
     """A session or a user is part of another person already; the message says of whom."""
 

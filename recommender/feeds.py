@@ -238,7 +238,8 @@ class Feed:
     `marks`: shape (n,), uint8, the `Placing` of each. `broken`: names of rules that could not be kept
     throughout, or be asked at all.
     `reasons`: for the leading items, as many as asked for. `eligible`: how many items passed all limits.
-    `retrieval_mode`: how content candidates were found: "exact", "index", "lists" or "none".
+    `retrieval_mode`: how content candidates were found: "exact", "index", "lists" or "none". `made_at`: µs; who asks the same again
+    within the minute gets what was made then. 0 where that makes no difference.
     """
 
     numbers: npt.NDArray[np.uint32]
@@ -253,6 +254,7 @@ class Feed:
     marks: npt.NDArray[np.uint8]
     broken: tuple[str, ...] = ()
     degraded: tuple[Degradation, ...] = ()
+    made_at: int = 0
 
     def at(self, kept: npt.NDArray[np.bool_]) -> Feed:
         """The items that are `kept`, shape (n,), among them all with reasons."""

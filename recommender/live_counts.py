@@ -99,8 +99,9 @@ class LiveCounts:
         signed = np.concatenate([now[better], -before[better]])
         return np.concatenate([items, items]), signed, np.concatenate([then[better], np.where(before > 0, since, then)[better]])
 
-    def over(self, engine: Recommender) -> Recommender:
-        """The `engine`, of the same generation, with popularity as of the newest event."""
+    def over(self, engine: Recommender, *, upto: int = -1) -> Recommender:
+        """The `engine`, of the same generation, with popularity as of the newest event. `upto`: the sequence up to which they were
+        taken."""
         if not len(self._numbers):
             return engine
         fading = np.exp2(-(self._newest - self._since) / self._half_lives)
@@ -115,7 +116,7 @@ class LiveCounts:
         response = np.zeros(engine.catalogue.n, dtype=np.float32)
         response[: len(self.contents.response)] = self.contents.response
         popularity, recent = counted
-        counted_engine = engine.with_counts(popularity, recent, response)
+        counted_engine = engine.with_counts(popularity, recent, response, upto=upto)
         # Sorted here, so that the first request with it need not do it.
         for source in counted_engine.sources:
             if isinstance(source, PopularSource):

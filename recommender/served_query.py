@@ -1,9 +1,9 @@
-"""The resolved query of a served record as bytes, so that the decision can be made again from it.
+"""The resolved query of a served record as bytes, with the state of the engine that answered, so that the decision can be made again.
 
 Layout of format 3: the format (1 byte), then size and reasons (4 bytes each) and flags, then every part behind its length (4
 bytes): the placement's settings as compressed JSON, as they are history, consumed, dismissed, exclude, candidates, kinds,
-sources, language, filter, category and what was seen, and as JSON who asks, from where, and what they do not want to see. Format 2, which
-is still read, has neither of the last two; format 1 is one compressed JSON document. The seed is the record's own.
+sources, language, filter, category and what was seen, as JSON who asks, from where, and what they do not want to see, and the engine's
+state. Format 2, which is still read, has none of the last three; format 1 is one compressed JSON document. The seed is the record's own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from base64 import b64decode
 from dataclasses import asdict
 from functools import lru_cache
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pyroaring import BitMap
@@ -30,13 +30,30 @@ FORMAT = 3
 _BEFORE = 2
 
 _HEAD = struct.Struct("<BIIB")
-_LENGTHS = {FORMAT: struct.Struct("<13I"), _BEFORE: struct.Struct("<11I")}
+_LENGTHS = {FORMAT: struct.Struct("<14I"), _BEFORE: struct.Struct("<11I")}
+_STATE = struct.Struct("<qqq")
 _CANDIDATES, _SOURCES, _SEEDS = 1, 2, 4
 """Flags: candidates are given, sources are given, the seeds are items."""
 
 
-def encode_query(query: Query) -> bytes:
-    """All of `query`, the placement's settings included."""
+class MadeWith(NamedTuple):
+    """What an answer went by, beside its generation, the changes of the catalogue and its query.
+
+    `at`: the moment that it was made for, µs; 0 where that makes no difference. `counted`, `overlaid`: sequences of the store up to which
+    events were counted, and as of which new items were laid over the generation; -1 for neither. `left_out`: keys of sources.
+    """
+
+    at: int = 0
+    counted: int = -1
+    overlaid: int = -1
+    left_out: tuple[str, ...] = ()
+
+
+AS_BUILT = MadeWith()
+
+
+def encode_query(query: Query, made: MadeWith = AS_BUILT) -> bytes:
+    """All of `query`, the placement's settings included, and what the answer was `made` with."""
     flags = (
         (_CANDIDATES if query.candidates is not None else 0)
         | (_SOURCES if query.sources is not None else 0)
@@ -57,15 +74,21 @@ def encode_query(query: Query) -> bytes:
         # Some kilobytes, which matter to few placements.
         query.seen.tobytes() if query.placement.impressions.discount else b"",
         _asking(query),
+        b"".join((_STATE.pack(*made[:3]), ",".join(made.left_out).encode())),
     )
     return b"".join((_HEAD.pack(FORMAT, query.size, query.reasons, flags), _LENGTHS[FORMAT].pack(*map(len, parts)), *parts))
 
 
 def decode_query(data: bytes) -> Query:
     """The query that `encode_query` was given, now or in a format of before. Raises ValueError for anything else."""
+    return decode_served(data)[0]
+
+
+def decode_served(data: bytes) -> tuple[Query, MadeWith | None]:
+    """The query, and what the answer was made with, which formats of before do not tell. Raises ValueError for anything else."""
     lengths = _LENGTHS.get(data[0]) if data else None
     if lengths is None:
-        return _decoded_before(data)
+        return _decoded_before(data), None
     start = _HEAD.size + lengths.size
     if len(data) < start:
         raise ValueError("not a resolved query")
@@ -76,13 +99,14 @@ def decode_query(data: bytes) -> Query:
     settings, history, consumed, dismissed, exclude, candidates, kinds, sources, language, condition, category, *more = (
         data[begin:end] for begin, end in pairwise(ends)
     )
-    seen, said = more or (b"", b"")
+    seen, said, state = more or (b"", b"", b"")
     try:
+        made = _made(state) if more else None
         placement = Placement.model_validate_json(zlib.decompress(settings))
         asking = json.loads(said) if said else {}
-    except (zlib.error, json.JSONDecodeError) as error:
+    except (zlib.error, json.JSONDecodeError, struct.error) as error:
         raise ValueError("not a resolved query") from error
-    return Query(
+    query = Query(
         placement=placement,
         size=size,
         history=np.frombuffer(history, dtype=HISTORY_DTYPE),
@@ -103,6 +127,13 @@ def decode_query(data: bytes) -> Query:
         muted=Muted(*map(tuple, asking["muted"])) if "muted" in asking else NOTHING_MUTED,
         owner=asking.get("owner", ""),
     )
+    return query, made
+
+
+def _made(state: bytes) -> MadeWith:
+    at, counted, overlaid = _STATE.unpack_from(state)
+    left_out = state[_STATE.size :].decode()
+    return MadeWith(at, counted, overlaid, tuple(left_out.split(",")) if left_out else ())
 
 
 def _asking(query: Query) -> bytes:

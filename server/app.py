@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING
 
 import faiss
 
+from recommender.decisions.rebuilding import Rebuilder
 from recommender.events import Consent
 from recommender.generation import Generations
 from recommender.retention import Rules
 from recommender.settings import Settings
 from recommender.store import Store, open_store, store_exists
 from recommender.tokens import TokenSigner
-from recommender.v1 import catalog_pb2_grpc, event_pb2_grpc, generation_pb2_grpc, retention_pb2_grpc
+from recommender.v1 import catalog_pb2_grpc, decision_pb2_grpc, event_pb2_grpc, generation_pb2_grpc, retention_pb2_grpc
 from server.addresses import Address
 from server.bench.floor import FLOOR, add_floor
 from server.catalog_service import CatalogService
 from server.deadlines import Usual
 from server.deciding import METHODS, Tools
+from server.decision_service import DecisionService
 from server.decisions import DecisionWriter
 from server.event_service import EventService
 from server.feed_handlers import FEED, add_feeds
@@ -54,6 +56,7 @@ EVENT = "recommender.v1.EventService"
 CATALOG = "recommender.v1.CatalogService"
 GENERATION = "recommender.v1.GenerationService"
 RETENTION = "recommender.v1.RetentionService"
+DECISION = "recommender.v1.DecisionService"
 
 FRONT_MESSAGE_BYTES = 8 * 2**20
 ADMIN_MESSAGE_BYTES = 256 * 2**20
@@ -153,6 +156,7 @@ class Server:
             undo.callback(self._following.stop)
         builds = GenerationService(remote or generations, self.live, now)
         retention = RetentionService(store, generations, Rules.of(settings), now)
+        explaining = DecisionService(store, signer, Rebuilder(store, generations, settings.deltas_path))
         streams = max(1, settings.threads // STREAM_SHARE)
         feeds_lane, events_lane = Lane("feeds", settings.threads, settings.wait_s), Lane("events", settings.threads, EVENT_WAIT_S)
         self._front = Listener(
@@ -175,6 +179,7 @@ class Server:
             {
                 CATALOG: partial(catalog_pb2_grpc.add_CatalogServiceServicer_to_server, catalogue),
                 GENERATION: partial(generation_pb2_grpc.add_GenerationServiceServicer_to_server, builds),
+                DECISION: partial(decision_pb2_grpc.add_DecisionServiceServicer_to_server, explaining),
                 RETENTION: partial(retention_pb2_grpc.add_RetentionServiceServicer_to_server, retention),
             },
             CallInterceptor(self.metrics, StreamLimit(streams)),
@@ -224,7 +229,7 @@ class Server:
 
     def _listen(self) -> None:
         self._front.serving(EVENT)
-        self._admin.serving("", CATALOG, GENERATION, RETENTION)
+        self._admin.serving("", CATALOG, GENERATION, RETENTION, DECISION)
         self._front.start()
         self._admin.start()
         self._placements.start()

@@ -13,6 +13,7 @@ from recommender.asker import Asker
 from recommender.engine import Recommender
 from recommender.events import Consent
 from recommender.feeds import Basis, Degradation, Feed, Query
+from recommender.served_query import MadeWith
 from recommender.stages import reached
 from recommender.store import Store
 from recommender.tokens import TokenSigner
@@ -73,6 +74,8 @@ def decide(
         query = replace(query, seed=seed)
     [feed] = engine.feeds([query], now=now, deadline=deadline)
     tools.live.recent.note(query)
+    left_out = tuple(entry.what for entry in feed.degraded) if feed.degraded else ()
+    made = MadeWith(feed.made_at, engine.counted_upto, engine.overlaid_upto, left_out)
     if short:
         usual.was_short()
     else:
@@ -90,6 +93,7 @@ def decide(
             at=now,
             subject=asker.recorded_as,
             query=query if _MEASURE in asker.consent else None,
+            made=made,
             placement=decided.placement,
             placement_version=decided.placement_version,
             generation_id=decided.generation_id,

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from recommender.errors import RecommenderError
 from recommender.events import Subject
 from recommender.feeds import Query
-from recommender.served_query import encode_query
+from recommender.served_query import MadeWith, encode_query
 from recommender.store import Decision, Store
 from server.logs import LOGGER_NAME
 from server.metrics import Metrics
@@ -38,6 +38,7 @@ class Served(NamedTuple):
     at: datetime
     subject: Subject | None
     query: Query | None
+    made: MadeWith
     placement: str
     placement_version: str
     generation_id: str
@@ -62,7 +63,7 @@ class Served(NamedTuple):
             basis=self.basis,
             seed=self.seed,
             change=self.change,
-            query=b"" if self.query is None else encode_query(self.query),
+            query=b"" if self.query is None else encode_query(self.query, self.made),
             numbers=self.numbers,
             sources=self.sources,
             probabilities=self.probabilities,

@@ -219,7 +219,7 @@ class Live:
             for batch in self._store.iter_events(since=self._counted_upto, upto=upto):
                 counts.take(batch)
             self._counted_upto = upto
-            self._replace(counts.over)
+            self._replace(lambda engine: counts.over(engine, upto=upto))
 
     def _overlaid(self, engine: Recommender, read: Read) -> Recommender:
         """The engine with what was `read` laid over it, and with all changes since."""

@@ -21,6 +21,8 @@ from recommender.items import Item, ItemKind, ItemState
 from recommender.v1 import (
     catalog_pb2,
     catalog_pb2_grpc,
+    decision_pb2,
+    decision_pb2_grpc,
     event_pb2,
     event_pb2_grpc,
     feed_pb2,
@@ -35,6 +37,8 @@ from recommender.v1 import (
 TIMEOUT_S = 5.0
 RETENTION_S = 600.0
 """Seconds that looking through a large store for what has expired may take."""
+EXPLANATION_S = 60.0
+"""Seconds that it may take to load a generation of before and to count the events since."""
 HEALTH_PAUSE_S = 0.05
 TRIES = 4
 """How often a call is sent, at the most, that the server turns away and asks to be tried again."""
@@ -69,7 +73,7 @@ class Client:
 
     A call that an overloaded server turns away is tried again after the delay that it asks for, where there is time for that.
 
-    `target` is the front ends' address, `admin_target` the operators', needed for items, generations and retention only. Calls raise
+    `target` is the front ends' address, `admin_target` the operators', needed for items, generations, decisions, retention. Calls raise
     `ClientError`.
     """
 
@@ -410,6 +414,19 @@ class Client:
             complete = answer.complete
             yield answer
 
+    def explain_decision(self, *, token: str = "", decision_id: str = "", item: str = "") -> decision_pb2.ExplainDecisionResponse:
+        """Stage by stage, how an `item` came into a decision, or what kept it out; with a `token` alone the item of the token."""
+        request = decision_pb2.ExplainDecisionRequest(item_id=item, **_one_of(token, decision_id))
+        return self._call(self._decisions.ExplainDecision, request, EXPLANATION_S)
+
+    def replay_decision(self, *, token: str = "", decision_id: str = "") -> decision_pb2.ReplayDecisionResponse:
+        """A decision made again from its record, beside that."""
+        return self._call(self._decisions.ReplayDecision, decision_pb2.ReplayDecisionRequest(**_one_of(token, decision_id)), EXPLANATION_S)
+
+    @property
+    def _decisions(self) -> decision_pb2_grpc.DecisionServiceStub:
+        return decision_pb2_grpc.DecisionServiceStub(self._admin())
+
     @property
     def _catalogue(self) -> catalog_pb2_grpc.CatalogServiceStub:
         return catalog_pb2_grpc.CatalogServiceStub(self._admin())
@@ -424,7 +441,7 @@ class Client:
 
     def _admin(self) -> grpc.Channel:
         if self._admin_channel is None:
-            raise ValueError("items, generations and retention are kept on the operators' address: give admin_target")
+            raise ValueError("items, generations, decisions and retention are kept on the operators' address: give admin_target")
         return self._admin_channel
 
     def _call(self, method: grpc.UnaryUnaryMultiCallable[Request, Response], request: Request, timeout_s: float | None = None) -> Response:
@@ -440,3 +457,10 @@ class Client:
                     raise failure_of(error) from error
             time.sleep(delay)
         raise AssertionError("the last try raises")
+
+
+def _one_of(token: str, decision_id: str) -> dict[str, str]:
+    """The one of the two that is given. Raises ValueError for both or neither."""
+    if bool(token) == bool(decision_id):
+        raise ValueError("give either token or decision_id")
+    return {"token": token} if token else {"decision_id": decision_id}

@@ -90,6 +90,19 @@ class Delta:
         """The vectors of the items at `rows` of the delta, shape (r,): shape (r, d), float32."""
         return widened(self.halves, rows)
 
+    def among(self, numbers: Numbers) -> Delta:
+        """What it says of items of these `numbers` alone."""
+        rows = np.flatnonzero(np.isin(self.numbers, numbers))
+        return Delta(
+            table=self.table.take(pa.array(rows)).combine_chunks(),
+            numbers=self.numbers[rows],
+            id_hashes=self.id_hashes[rows],
+            halves=self.halves[rows],
+            has_vector=self.has_vector[rows],
+            removed=self.removed[np.isin(self.removed, numbers)],
+            loans=self.loans.at(rows),
+        )
+
     @cached_property
     def catalogue(self) -> Catalogue:
         """The items as a catalogue of their own, whose columns filters are evaluated on; row i is item `numbers[i]`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -47,6 +47,13 @@ def read(readers: Readers, decision_id: bytes) -> Decision | None:
         for row in rows_of_day(readers, "decision_partitions", day, f"SELECT {_COLUMNS} FROM decisions_{day} WHERE id = ?", (decision_id,)):
             return _decision(row)
     return None
+
+
+def ids(readers: Readers) -> Iterator[bytes]:
+    """The ids of all records, newer days first."""
+    for (day,) in readers.all("SELECT day FROM decision_partitions ORDER BY day DESC"):
+        for (decision_id,) in rows_of_day(readers, "decision_partitions", day, f"SELECT id FROM decisions_{day} ORDER BY id"):
+            yield bytes(decision_id)
 
 
 def _day_row(decision: Decision) -> DayRow:

@@ -261,6 +261,10 @@ class Store:
         """The served record of `decision_id`, None where there is none (any more)."""
         return decisions.read(self._readers, decision_id)
 
+    def decision_ids(self) -> Iterator[bytes]:
+        """The ids of all served records, newer days first."""
+        return decisions.ids(self._readers)
+
     # Leases
 
     def take_lease(self, name: str, *, owner: str, purpose: str, now: datetime, length: timedelta) -> Lease:

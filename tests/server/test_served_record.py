@@ -21,7 +21,7 @@ from recommender.feeds import Basis, Muted, Query, SourceName
 from recommender.items import ItemKind
 from recommender.people import HISTORY_DTYPE
 from recommender.placements import Placement, SourceWeights
-from recommender.served_query import decode_query, encode_query
+from recommender.served_query import MadeWith, decode_query, encode_query
 from server.decisions import DecisionWriter, Served
 from server.metrics import Metrics
 
@@ -189,6 +189,7 @@ def served(clock: Clock) -> Served:
         at=clock(),
         subject=None,
         query=None,
+        made=MadeWith(),
         placement="home",
         placement_version="v",
         generation_id="g",

@@ -1,0 +1,1 @@
+"""Decisions: served records, made again from the generation that decided, and explained."""

@@ -13,7 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from recommender.client.answers import Feed, feed_of
 from recommender.client.failures import Unavailable, failure_of, retry_after_of
-from recommender.client.messages import consent_message, event_message, item_message, kind_numbers, subject_of
+from recommender.client.messages import consent_message, event_message, item_message, kind_numbers, mutes_of, subject_of
 from recommender.client.slates import Slate, page_of_slate
 from recommender.client.streaming import STREAM_S, recorded
 from recommender.events import Consent, Event
@@ -159,7 +159,7 @@ class Client:
                     recent_item_ids=recent_items,
                     region=region,
                     segments=segments,
-                    mutes=feed_pb2.Mutes(authors=muted_authors, categories=muted_categories),
+                    mutes=mutes_of(muted_authors, muted_categories),
                 ),
                 page_size=page_size,
                 page_token=page_token,
@@ -198,7 +198,7 @@ class Client:
                 recent_item_ids=recent_items,
                 region=region,
                 segments=segments,
-                mutes=feed_pb2.Mutes(authors=muted_authors, categories=muted_categories),
+                mutes=mutes_of(muted_authors, muted_categories),
             ),
             exclude_item_ids=exclude,
             explain=explain,

@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from recommender.events import Consent, Event, Subject, SubjectKind
 from recommender.items import Item, ItemKind
-from recommender.v1 import event_pb2, types_pb2
+from recommender.v1 import event_pb2, feed_pb2, types_pb2
 
 
 def item_message(item: Item) -> types_pb2.Item:
@@ -72,6 +72,12 @@ def subject_of(user: str, session: str) -> types_pb2.Subject:
     if bool(user) == bool(session):
         raise ValueError("give either user or session")
     return types_pb2.Subject(user_id=user) if user else types_pb2.Subject(session_id=session)
+
+
+def mutes_of(authors: Iterable[str], categories: Iterable[str]) -> feed_pb2.Mutes | None:
+    """What a reader never wants to see; None for nothing."""
+    muted = list(authors), list(categories)
+    return feed_pb2.Mutes(authors=muted[0], categories=muted[1]) if any(muted) else None
 
 
 def consent_message(consent: Consent | None) -> types_pb2.Consent | None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from recommender.client import Client
+from recommender.client import Client, Slate
 from recommender.errors import RecommenderError
 from recommender.events import Consent, Event, EventType, Subject
 from recommender.generation import Generations
@@ -32,7 +32,24 @@ TIMEOUT_S = 300.0
 """For one call, which waits for whatever it has to have compiled."""
 
 FILTERS = ('"comedy" in categories && price > 3.0', 'language == "en"', "attributes.year >= 2010")
-WEIGHTED = '[placements.home]\n\n[placements.weighted]\nblend = "weights"\nrepeat = "allowed"\n'
+PLACEMENTS = """
+[placements.home]
+
+[placements.weighted]
+blend = "weights"
+repeat = "allowed"
+
+[placements.composed]
+variety = { strength = 0.3, rotation = 0.1 }
+impressions = { discount = 0.1 }
+exploration = { share = 0.1 }
+rules = [
+  { name = "first", do = "pin", filter = 'language == "en"', slot = 1 },
+  { name = "more", do = "boost", filter = "price > 3.0", factor = 2.0 },
+  { name = "mixed", do = "limit", of = "categories", at_most = 2 },
+  { name = "some", do = "ensure", filter = '"comedy" in categories' },
+]
+"""
 
 
 def prepare(now: datetime) -> None:
@@ -44,7 +61,7 @@ def prepare(now: datetime) -> None:
     with tempfile.TemporaryDirectory(prefix="recommender-prepare-") as folder:
         data = Path(folder)
         placements = data / "placements.toml"
-        placements.write_text(WEIGHTED, encoding="utf-8")
+        placements.write_text(PLACEMENTS, encoding="utf-8")
         settings = apart(data, placements)
         generations = Generations(settings.generations_path)
         with open_store(settings.store_path, create=True) as store:
@@ -83,7 +100,7 @@ def _ask(client: Client, visit: str, now: datetime) -> None:
     """Everything that front ends ask for, as persons who have never been there, but for the regular one."""
     newcomer = f"newcomer-{visit}"
     for overlaid in (False, True):
-        for placement in ("home", "weighted"):
+        for placement in ("home", "weighted", "composed"):
             for user, session in (("regular", ""), (newcomer, ""), ("", newcomer)):
                 first = client.get_feed(user=user, session=session, placement=placement, page_size=5, explain=True)
                 client.get_feed(user=user, session=session, placement=placement, page_size=5, page_token=first.next_page_token)
@@ -95,6 +112,7 @@ def _ask(client: Client, visit: str, now: datetime) -> None:
                 client.rank([f"sample-{place}" for place in range(30)], user=user, session=session, placement=placement)
         client.get_similar(["sample-3"])
         client.get_similar(["sample-3", "sample-8"], unlike=["sample-5"], user="regular", filter=FILTERS[0])
+        client.get_slates([Slate(placement="composed", page_size=3), Slate(page_size=3)], user="regular")
         client.get_popular()
         client.get_popular(category="comedy", filter=FILTERS[1])
         # A history of one event lies in memory otherwise than longer ones.

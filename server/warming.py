@@ -9,6 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from recommender.columns import Columns
+from recommender.composing.variety import Variety
 from recommender.conditions import compile_condition
 from recommender.engine import Recommender
 from recommender.errors import RecommenderError
@@ -23,6 +24,8 @@ from recommender.tokens import KEY_BYTES_LEAST, TokenSigner
 from server.answering import Decided, Shown, ranked_items
 
 PLACEMENT = Placement(name="warming")
+COMPOSED = Placement(name="composed", page_size=5, variety=Variety(strength=0.1))
+"""One whose slates are not as they were ranked."""
 SIGNER = TokenSigner([("warming", bytes(KEY_BYTES_LEAST))])
 """Signs what nobody is sent."""
 
@@ -55,6 +58,8 @@ def warm(engine: Recommender, now: datetime, recent: Sequence[Query] = (), pause
         for scorer in pool.scorers.values():
             pause()
             scorer.causes(pool.rows[:1].copy())
+    pause()
+    engine.feeds([Query(COMPOSED, COMPOSED.page_size)], now=now)
     for query in recent:
         pause()
         # A filter may name an attribute that the new generation does not have.

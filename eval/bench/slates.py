@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from eval.tuning.training_part import TrainingPart, of_store
-from indexing.learn.stories import stories
 from indexing.progress import Reporter, Stage, within
 from indexing.twin import fit_twin, sampled
 from recommender.composing.variety import Exploration, Impressions, Variety
@@ -100,9 +99,9 @@ def measure_slates(deployment: Settings, settings: BuildSettings, placement: Pla
         contents = fit_twin(
             part.catalogue, part.vectors, part.has_vector, part.events, settings, placement, cut, within(report.part, "twin")
         ).contents
-        told = stories(part.catalogue, part.vectors, part.has_vector, settings.near_duplicates, settings.seed)
         advance(1, 1)
-    twin = Recommender.unpublished(replace(contents, stories=told), settings)
+    told = contents.stories if len(contents.stories) else np.full(part.catalogue.n, -1, dtype=np.int32)
+    twin = Recommender.unpublished(contents, settings)
     held_out = _held_out(part, settings, cut, people)
     with report.stage("judge") as advance:
         rows = list(_rows(twin, held_out, list(ways(placement)), told, settings.seed, advance))

@@ -445,6 +445,24 @@ class Recommender:
         mask = self.eligibility.allowed(query, now, in_force(query.placement.rules, query.audience, now))
         return (rows >= 0) & mask[np.maximum(rows, 0)] if len(mask) else np.zeros(len(numbers), dtype=np.bool_)
 
+    def breaking(self, query: Query, newest: int, *, now: datetime) -> Numbers:
+        """What has come since an item had the number `newest` and `query` may show by its placement's condition of what is breaking, the
+        last published first: as many as there are slots for it."""
+        breaking = query.placement.breaking
+        rows = self.catalogue.rows_above(newest)
+        if not breaking.filter or not len(rows):
+            return np.zeros(0, dtype=np.uint32)
+        allowed = self.eligibility.allowed(query, now, in_force(query.placement.rules, query.audience, now))
+        fresh = self.sources[FRESH]
+        assert isinstance(fresh, FreshSource)
+        at, moment = fresh.published_at[rows], to_micros(now)
+        kept = allowed[rows] & (at <= moment) & (at > moment - breaking.within_hours * 3_600e6)
+        rows, at = rows[kept], at[kept]
+        holds = self.eligibility.holding(breaking.filter, now, rows)
+        rows, at = rows[holds], at[holds]
+        order = np.argsort(-at, kind="stable")[: len(breaking.slots)]
+        return self.catalogue.numbers_at(rows[order])
+
     def numbers_of(self, item_ids: Sequence[str]) -> tuple[Numbers, list[str]]:
         """Numbers of the ids that this generation knows and that are not deleted, in order, and the other ids."""
         rows, deleted = self.catalogue.rows_of_ids(item_ids).tolist(), self.eligibility.deleted

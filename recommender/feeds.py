@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pyroaring import BitMap
 
 from recommender.composing.audience import NOBODY, Audience
-from recommender.composing.slate_kernels import ENSURED, EXPLORED, PINNED, RANKED
+from recommender.composing.slate_kernels import BREAKING, ENSURED, EXPLORED, PINNED, RANKED
 from recommender.items import ItemKind
 from recommender.people import History, Seen, empty_history, nothing_seen
 from recommender.placements import Placement
@@ -74,13 +74,15 @@ class ReasonKind(IntEnum):
 class Placing(IntEnum):
     """What put an item at its place in a feed; the numbers are sent, and kept in page tokens.
 
-    RANKED: its score, less what variety takes off. PINNED, ENSURED: a rule of the placement. EXPLORED: it is new or uncertain.
+    RANKED: its score, less what variety takes off. PINNED, ENSURED: a rule of the placement. EXPLORED: it is new or uncertain. BREAKING: it
+    came after the feed was begun, and a later page took it in.
     """
 
     RANKED = RANKED
     PINNED = PINNED
     ENSURED = ENSURED
     EXPLORED = EXPLORED
+    BREAKING = BREAKING
 
 
 class Muted(NamedTuple):

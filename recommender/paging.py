@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from json.encoder import encode_basestring_ascii as quoted
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from recommender.composing.slate_kernels import MARKS
+from recommender.composing.slate_kernels import BREAKING, MARKS
 from recommender.errors import InvalidInput
 from recommender.events import Consent, Subject
 from recommender.feeds import Basis, Feed, SourceName
@@ -43,7 +44,7 @@ class Page:
     `decision_id` and `binding`: 16 bytes each. `issued_at`: when the first page was made (aware); it stays with the rest.
     `offset`: how many items were handed out before, 0 to 65,535. `numbers`: item numbers, shape (n,), uint32, all
     different, 1 ≤ n ≤ 500. `sources`: shape (n,), uint8, `SourceName`. `probabilities`: shape (n,), float32, in [0, 1]. `marks`: shape
-    (n,), uint8, below `MARKS`: what put each there.
+    (n,), uint8, below `MARKS`: what put each there. `newest`: the highest number that any item had; whatever has a higher one came later.
     Raises `InvalidInput` naming the field.
     """
 
@@ -58,6 +59,7 @@ class Page:
     sources: npt.NDArray[np.uint8]
     probabilities: npt.NDArray[np.float32]
     marks: npt.NDArray[np.uint8]
+    newest: int = 2**32 - 1
 
     @classmethod
     def of_feed(
@@ -71,6 +73,7 @@ class Page:
         offset: int,
         basis: Basis,
         feed: Feed,
+        newest: int,
     ) -> Page:
         """What is left of `feed` after the first `offset` items, at least one. What the engine ranks needs no check."""
         made = object.__new__(cls)
@@ -86,6 +89,7 @@ class Page:
             sources=feed.sources[offset:],
             probabilities=feed.probabilities[offset:],
             marks=feed.marks[offset:],
+            newest=newest,
         )
         return made
 
@@ -118,6 +122,8 @@ class Page:
             raise InvalidInput("probabilities", "values outside of 0 to 1", "numbers from 0 to 1")
         if self.marks.max() >= MARKS:
             raise InvalidInput("marks", int(self.marks.max()), f"0 to {MARKS - 1}")
+        if not 0 <= self.newest < 2**32:
+            raise InvalidInput("newest", self.newest, "0 to 4294967295")
 
 
 def check_name(value: str, field: str) -> None:
@@ -147,8 +153,18 @@ class Taken:
     rest: Page | None
 
 
-def take_page(page: Page, eligible: npt.NDArray[np.bool_], size: int) -> Taken:
-    """The next `size` ≥ 1 items of `page` that may be shown, fewer only where there are no more.
+@dataclass(frozen=True, eq=False)
+class TakenIn:
+    """Items that came after a feed was begun: their `numbers`, shape (b,), uint32, which the page does not have, and the `slots` where they
+    may stand, from 1, rising. `newest`: the highest number that any item has now."""
+
+    numbers: npt.NDArray[np.uint32]
+    slots: tuple[int, ...]
+    newest: int
+
+
+def take_page(page: Page, eligible: npt.NDArray[np.bool_], size: int, taken_in: TakenIn | None = None) -> Taken:
+    """The next `size` ≥ 1 items of `page` that may be shown, fewer only where there are no more, with what is `taken_in` among them.
 
     `eligible`, shape (n,), says which of `page.numbers` may be shown now. Others are skipped: those before the last item
     taken are gone for good, those after it are asked about again when their page comes. So no item is ever repeated.
@@ -159,26 +175,35 @@ def take_page(page: Page, eligible: npt.NDArray[np.bool_], size: int) -> Taken:
     if eligible.shape != page.numbers.shape or eligible.dtype != np.bool_:
         raise InvalidInput("eligible", f"{eligible.dtype} of shape {eligible.shape}", f"bool of shape {page.numbers.shape}")
     places = np.flatnonzero(eligible)
-    taken = places[:size]
+    slots = () if taken_in is None else taken_in.slots[: min(len(taken_in.numbers), size - 1)]
+    taken = places[: size - len(slots)]
     rest: Page | None = None
-    if len(places) > size:
+    if len(places) > len(taken):
         left = slice(int(taken[-1]) + 1, None)
         rest = replace(
             page,
-            offset=page.offset + len(taken),
+            offset=page.offset + len(taken) + len(slots),
+            newest=page.newest if taken_in is None else max(page.newest, taken_in.newest),
             numbers=page.numbers[left],
             sources=page.sources[left],
             probabilities=page.probabilities[left],
             marks=page.marks[left],
         )
     return Taken(
-        numbers=page.numbers[taken],
-        sources=page.sources[taken],
-        probabilities=page.probabilities[taken],
-        marks=page.marks[taken],
-        positions=page.offset + np.arange(len(taken), dtype=np.int64),
+        numbers=_joined(page.numbers[taken], slots, () if taken_in is None else taken_in.numbers),
+        sources=_joined(page.sources[taken], slots, [SourceName.FRESH] * len(slots)),
+        probabilities=_joined(page.probabilities[taken], slots, [1] * len(slots)),
+        marks=_joined(page.marks[taken], slots, [BREAKING] * len(slots)),
+        positions=page.offset + np.arange(len(taken) + len(slots), dtype=np.int64),
         rest=rest,
     )
+
+
+def _joined(column: npt.NDArray[Any], slots: Sequence[int], values: Sequence[int] | npt.NDArray[np.uint32]) -> npt.NDArray[Any]:
+    """A `column` of a page with `values` at `slots`, from 1; what would stand behind its end follows it."""
+    for slot, value in zip(slots, values, strict=False):
+        column = np.insert(column, min(slot - 1, len(column)), value)
+    return column
 
 
 def binding(

@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from recommender.composing.rules import RULES_LIMIT, Rule
-from recommender.composing.variety import Exploration, Impressions, Variety
+from recommender.composing.variety import Breaking, Exploration, Impressions, Variety
 from recommender.errors import InvalidInput, NotFound
 from recommender.items import ItemKind
 from recommender.validation import refusal
@@ -100,6 +100,7 @@ class Placement(BaseModel):
     variety: Variety = Variety()
     impressions: Impressions = Impressions()
     exploration: Exploration = Exploration()
+    breaking: Breaking = Breaking()
     rules: tuple[Rule, ...] = Field(default=(), max_length=RULES_LIMIT)
     """What editors ask for; of quotas that get in each other's way the first one is kept."""
 

@@ -36,7 +36,7 @@ KEY_ID_LIMIT = 32
 ITEM_TOKEN_LIMIT = 644
 """Characters of an item token at the most; some 130 with names of usual length."""
 
-PAGE_TOKEN_LIMIT = 6_430
+PAGE_TOKEN_LIMIT = 6_436
 """Characters of a page token at the most; a usual one of 180 items has some 1,100."""
 
 _ITEM_KIND, _PAGE_KIND = 0x69, 0x70
@@ -52,7 +52,7 @@ _SHOWN = np.dtype([("number", "<u4"), ("position", "<u2"), ("source", "u1"), ("p
 _RANGES = {"number": (0, 2**32 - 1), "position": (0, OFFSET_LIMIT), "source": (min(SourceName), max(SourceName)), "probability": (0, 1)}
 _OF_FEEDS = (np.uint32, np.int64, np.uint8, np.float32)
 """Types of the same as feeds have them."""
-_PAGE_HEAD = struct.Struct("<16s16sqHBH")
+_PAGE_HEAD, _PAGE_HEAD_BEFORE = struct.Struct("<16s16sqHBHI"), struct.Struct("<16s16sqHBH")
 _PAGE_BYTES_LIMIT = _PAGE_HEAD.size + 2 * 101 + SLATE_LIMIT * 9
 _CERTAIN = 0x80
 """Set in the width of a page's numbers where all probabilities are 1 and are left out."""
@@ -232,12 +232,13 @@ class TokenSigner:
             raise InvalidToken("token", "a token with unknown content", _ITEM_FORM) from error
 
     def sign_page(self, page: Page) -> str:
-        """The text of a page token (base64url without padding), at most 6,430 characters.
+        """The text of a page token (base64url without padding), at most 6,436 characters.
 
         Usual ones, whose items come from a catalogue of 100,000 and whose probabilities are 1, have some 1,100 characters for
         180 items and 2,700 for 480. To compress them would cost more than to send them.
         """
-        head = _PAGE_HEAD.pack(page.decision_id, page.binding, to_micros(page.issued_at), page.offset, int(page.basis), len(page.numbers))
+        issued_at, basis, n = to_micros(page.issued_at), int(page.basis), len(page.numbers)
+        head = _PAGE_HEAD.pack(page.decision_id, page.binding, issued_at, page.offset, basis, n, page.newest)
         width = max((int(page.numbers.max()).bit_length() + 7) // 8, 1)
         numbers = page.numbers.astype("<u4", copy=False).view(np.uint8).reshape(-1, 4)[:, :width].tobytes()
         certain = bool(page.probabilities.min() == 1)
@@ -335,7 +336,7 @@ class _Reader:
 
 def _page(content: bytes) -> Page:
     reader = _Reader(content)
-    decision_id, binding, issued_at, offset, basis, n = _PAGE_HEAD.unpack(reader.take(_PAGE_HEAD.size))
+    decision_id, binding, issued_at, offset, basis, n, newest = _PAGE_HEAD.unpack(reader.take(_PAGE_HEAD.size))
     generation_id, placement_version = reader.text(), reader.text()
     given = reader.take(1)[0]
     width = given & ~_CERTAIN
@@ -358,6 +359,7 @@ def _page(content: bytes) -> Page:
         sources=both & np.uint8((1 << _MARK) - 1),
         probabilities=probabilities,
         marks=both >> np.uint8(_MARK),
+        newest=newest,
     )
 
 
@@ -369,7 +371,7 @@ def _page_before(compressed: bytes) -> Page:
     if not inflater.eof or inflater.unconsumed_tail or inflater.unused_data:
         raise ValueError("not one compressed page")
     reader = _Reader(content)
-    decision_id, binding, issued_at, offset, basis, n = _PAGE_HEAD.unpack(reader.take(_PAGE_HEAD.size))
+    decision_id, binding, issued_at, offset, basis, n = _PAGE_HEAD_BEFORE.unpack(reader.take(_PAGE_HEAD_BEFORE.size))
     generation_id, placement_version = reader.text(), reader.text()
     numbers = _unplaned(reader.take(4 * n))
     sources = np.frombuffer(reader.take(n), dtype=np.uint8)

@@ -20,7 +20,7 @@ from recommender.engine import Recommender
 from recommender.errors import InvalidInput, InvalidToken
 from recommender.events import Consent
 from recommender.feeds import Basis, Degradation, Feed, Query, Reasons, SourceName
-from recommender.paging import Page, take_page
+from recommender.paging import Page, TakenIn, take_page
 from recommender.stages import reached
 from recommender.times import to_micros
 from recommender.v1 import feed_pb2, types_pb2
@@ -126,6 +126,7 @@ class FeedService:
                 offset=len(shown.numbers),
                 basis=decided.basis,
                 feed=feed,
+                newest=reader.engine.catalogue.newest,
             )
             next_page_token = self._tools.signer.sign_page(page)
         reached("page token")
@@ -146,7 +147,9 @@ class FeedService:
     ) -> bytes:
         """The next items of a slate that was decided before, less those that may not be shown any more."""
         eligible = engine.eligible(query, page.numbers, now=now)
-        taken = take_page(page, eligible, query.reasons)
+        since = engine.breaking(query, page.newest, now=now)
+        taken_in = TakenIn(since, query.placement.breaking.slots, engine.catalogue.newest) if len(since) else None
+        taken = take_page(page, eligible, query.reasons, taken_in)
         decided = Decided(page.decision_id, query.placement.name, page.placement_version, page.generation_id, page.basis)
         degraded = []
         left = seconds_left(context)

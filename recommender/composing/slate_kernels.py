@@ -24,7 +24,9 @@ Marks = npt.NDArray[np.uint8]
 
 MARKS = 4
 RANKED, PINNED, ENSURED, EXPLORED = range(MARKS)
-"""The numbers of `Placing`, which compiled loops know best as such."""
+"""The numbers of `Placing`, which compiled loops know best as such: those that a slate has."""
+BREAKING = MARKS
+"""What a later page takes in has this one."""
 
 
 class Limits(NamedTuple):

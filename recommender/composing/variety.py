@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from recommender.composing.rules import Condition
 
 
 class Variety(BaseModel):
@@ -61,6 +63,26 @@ class Exploration(BaseModel):
     """Weight of people's events below which an item counts as uncertain."""
     choice: int = Field(default=10, ge=1, le=100)
     """Leading uncertain items that are drawn from, each as likely as the others."""
+
+
+class Breaking(BaseModel):
+    """What came after a feed was begun is taken in on its later pages."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    filter: Condition = ""
+    """A condition on items; without one nothing is taken in."""
+    slots: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field(default=(1,), min_length=1, max_length=20)
+    """Places of each later page, from 1, that such items may have."""
+    within_hours: float = Field(default=2.0, gt=0, le=1_000)
+    """Only what was published within so many hours."""
+
+    @field_validator("slots")
+    @classmethod
+    def _rising(cls, slots: tuple[int, ...]) -> tuple[int, ...]:
+        if list(slots) != sorted(set(slots)):
+            raise ValueError("places in rising order, each once")
+        return slots
 
 
 NO_IMPRESSIONS = Impressions(discount=0)

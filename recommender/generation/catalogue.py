@@ -141,6 +141,15 @@ class Catalogue:
         # The last place is that of a number which nothing has.
         return self.row_of_number.take(np.asarray(numbers, dtype=np.int64), mode="clip")
 
+    @property
+    def newest(self) -> int:
+        """The highest number of an item; 0 where there is none."""
+        return int(self.numbers[-1]) if self.n else 0
+
+    def rows_above(self, number: int) -> npt.NDArray[np.int32]:
+        """Rows of items whose number is above `number`."""
+        return np.arange(np.searchsorted(self.numbers, number, side="right"), self.n, dtype=np.int32)
+
     def numbers_at(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.uint32]:
         """Item numbers of `rows`, the same shape."""
         numbers: npt.NDArray[np.uint32] = self.numbers[rows]

@@ -44,6 +44,16 @@ class OverlaidCatalogue:
         # Copied in any case, as in `Past.of`: a single one may be read-only, and its loop would be compiled while a request waits.
         return names_new(np.array(numbers), self.row_of_number, self.base.n)
 
+    @property
+    def newest(self) -> int:
+        """The highest number of an item; 0 where there is none."""
+        return max(self.base.newest, int(self._added[-1]) if len(self._added) else 0)
+
+    def rows_above(self, number: int) -> Rows:
+        """Rows of items whose number is above `number`."""
+        added = self.base.n + np.flatnonzero(self._added > number)
+        return np.concatenate([self.base.rows_above(number), added]).astype(np.int32)
+
     def numbers_at(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.uint32]:
         """Item numbers of `rows`, shape (r,), all ≥ 0, the same shape."""
         return numbers_of(np.asarray(rows, dtype=np.int32), self.base.numbers, self._added)

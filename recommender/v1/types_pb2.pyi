@@ -218,6 +218,8 @@ class _PlacingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Placing.Value
     """A rule of the placement that wants so many of its kind there."""
     PLACING_EXPLORED: _Placing.ValueType  # 3
     """It is new or uncertain, and gets its first audience."""
+    PLACING_BREAKING: _Placing.ValueType  # 4
+    """It came after the feed was begun, and this later page took it in."""
 
 class Placing(_Placing, metaclass=_PlacingEnumTypeWrapper):
     """What put an item at its place in a feed."""
@@ -230,6 +232,8 @@ PLACING_ENSURED: Placing.ValueType  # 2
 """A rule of the placement that wants so many of its kind there."""
 PLACING_EXPLORED: Placing.ValueType  # 3
 """It is new or uncertain, and gets its first audience."""
+PLACING_BREAKING: Placing.ValueType  # 4
+"""It came after the feed was begun, and this later page took it in."""
 Global___Placing: _TypeAlias = Placing  # noqa: Y015
 
 @_typing.final

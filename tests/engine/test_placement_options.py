@@ -93,8 +93,9 @@ OF_OTHERS: dict[str, tuple[dict[str, object], object]] = {
 """Options that matter where others are set."""
 OF_A_LEARNED_BLEND: dict[str, object] = {"blend": "weights", "ranker_depth": 0}
 """Options that matter where the generation has learned a blend."""
-SERVERS_OWN = {"name", "page_size", "slate_size", "own"}
-"""What a placement is called, how many items the server asks for, and what it leaves out for whom: tests of the server cover them."""
+SERVERS_OWN = {"name", "page_size", "slate_size", "own", "breaking.filter", "breaking.slots", "breaking.within_hours"}
+"""What a placement is called, how many items the server asks for, what it leaves out for whom, and what later pages take in: tests of the
+server cover them."""
 
 
 def placement_feeds(placement: Placement, engine: Recommender = PLACEMENT_ENGINE) -> list[Feed]:

@@ -17,7 +17,7 @@ from recommender.placements import Placement, SourceWeights, load_placements
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENT = (DOCS / "placements.md").read_text(encoding="utf-8")
 OF_RULES = (DOCS / "rules.md").read_text(encoding="utf-8")
-SECTIONS = ("variety", "impressions", "exploration")
+SECTIONS = ("variety", "impressions", "exploration", "breaking")
 """Keys that are tables of their own, each in a table of docs/rules.md."""
 
 
@@ -40,7 +40,7 @@ def test_every_key_stands_in_the_document_with_its_default_and_no_other() -> Non
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_key_of_a_section_stands_in_the_table_of_that_section(section: str) -> None:
     table = OF_RULES.split(f"| key of `[placements.NAME.{section}]` |", 1)[1].split("\n\n", 1)[0]
-    assert rows_of(table) == getattr(Placement(name="home"), section).model_dump()
+    assert rows_of(table) == getattr(Placement(name="home"), section).model_dump(mode="json")
 
 
 def test_every_kind_of_rule_stands_in_the_document_and_its_example_is_a_valid_file(tmp_path: Path) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from waiting import soon
 
 from recommender.client import InvalidArgument, Slate
+from recommender.events import Event, EventType, Subject
 from recommender.feeds import Placing
+from recommender.items import Item, ItemKind
 from recommender.served_query import decode_query
 
 if TYPE_CHECKING:
@@ -164,3 +166,35 @@ def test_another_file_holds_within_a_moment_and_a_bad_one_changes_nothing(ruled:
 
     file.write_text(RULES, encoding="utf-8")
     assert soon(lambda: ruled.client.get_feed(user="ann").placement_version == before.placement_version)
+
+
+BREAKING = """
+[placements.home]
+page_size = 4
+breaking = { filter = '"breaking" in tags', slots = [1, 3], within_hours = 1 }
+"""
+
+
+def test_what_breaks_while_somebody_reads_is_on_their_next_page_once(world: World, serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "placements.toml"
+    path.write_text(BREAKING, encoding="utf-8")
+    world.publish()
+    live = serve(placements=path, changes_poll_s=0.05)
+    first = live.client.get_feed(user="ann")
+    now = datetime.now(UTC)
+
+    def news(name: str, **more: object) -> Item:
+        return Item(**{"id": name, "kind": ItemKind.ARTICLE, "title": name, "tags": ("breaking",), "published_at": now, **more})  # type: ignore[arg-type]
+
+    old = news("old", published_at=now - timedelta(hours=2))
+    live.client.upsert_items([news("later"), old, news("other", tags=()), news("newest", published_at=now + timedelta(milliseconds=1))])
+    assert soon(lambda: "newest" in live.ids(user="ben", page_size=100))
+    second = first.next_page()
+    assert second is not None
+    assert [second.items[0].id, second.items[2].id] == ["newest", "later"]
+    assert [item.placing for item in second.items] == [Placing.BREAKING, Placing.RANKED, Placing.BREAKING, Placing.RANKED]
+    assert second.items[0].reason == "New"
+    shown = [item.id for page in first.pages() for item in page.items]
+    assert len(shown) == len(set(shown)) == 32
+    assert {"old", "other"}.isdisjoint(shown)
+    live.client.record([Event("click", EventType.CLICK, Subject.user("ann"), "newest", token=second.items[0].token)])

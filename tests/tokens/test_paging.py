@@ -17,7 +17,7 @@ from recommender.errors import InvalidInput
 from recommender.events import Consent, Subject, SubjectKind
 from recommender.feeds import Basis, SourceName
 from recommender.items import ItemKind
-from recommender.paging import Page, binding, take_page
+from recommender.paging import Page, TakenIn, binding, take_page
 
 NOW = datetime(2026, 1, 31, 8, tzinfo=UTC)
 
@@ -37,6 +37,29 @@ def page(numbers: list[int], offset: int = 0) -> Page:
         probabilities=np.linspace(1.0, 0.5, n, dtype=np.float32),
         marks=(np.arange(n) % 4).astype(np.uint8),
     )
+
+
+TAKEN_IN = TakenIn(np.array([70, 80], np.uint32), (1, 4, 9), 90)
+
+
+def test_what_came_later_stands_at_its_slots_and_nothing_is_lost_for_it() -> None:
+    whole = replace(page([7, 3, 9, 1, 5, 6], offset=10), newest=60)
+    taken = take_page(whole, np.ones(6, dtype=np.bool_), 5, TAKEN_IN)
+    assert taken.numbers.tolist() == [70, 7, 3, 80, 9]
+    assert taken.marks.tolist() == [4, 0, 1, 4, 2]
+    assert taken.sources.tolist() == [SourceName.FRESH, 1, 2, SourceName.FRESH, 3]
+    assert taken.positions.tolist() == [10, 11, 12, 13, 14]
+    assert taken.rest is not None
+    assert (taken.rest.numbers.tolist(), taken.rest.offset, taken.rest.newest) == ([1, 5, 6], 15, 90)
+
+
+def test_of_what_came_later_no_more_is_taken_in_than_leaves_place_for_the_feed_itself() -> None:
+    whole = page([7, 3])
+    alone = take_page(whole, np.ones(2, dtype=np.bool_), 1, TAKEN_IN)
+    assert alone.numbers.tolist() == [7]
+    last = take_page(whole, np.array([True, False]), 3, TAKEN_IN)
+    assert last.numbers.tolist() == [70, 7, 80]
+    assert last.rest is None
 
 
 def mask(*flags: int) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -51,6 +51,7 @@ PAGE = Page(
     sources=np.array([1, 5, 3], np.uint8),
     probabilities=np.array([1.0, 0.1, 0.0], np.float32),
     marks=np.array([0, 3, 1], np.uint8),
+    newest=4_100_000_000,
 )
 
 
@@ -105,7 +106,7 @@ def page_before(page: Page) -> bytes:
 
 
 def same_page(one: Page, other: Page) -> bool:
-    plain = ("decision_id", "binding", "issued_at", "generation_id", "placement_version", "offset", "basis")
+    plain = ("decision_id", "binding", "issued_at", "generation_id", "placement_version", "offset", "basis", "newest")
     arrays = ("numbers", "sources", "probabilities", "marks")
     return all(getattr(one, name) == getattr(other, name) for name in plain) and all(
         np.array_equal(getattr(one, name), getattr(other, name)) and getattr(one, name).dtype == getattr(other, name).dtype
@@ -224,7 +225,7 @@ def test_a_usual_page_token_is_short() -> None:
         probabilities=np.ones(180, np.float32),
         marks=np.zeros(180, np.uint8),
     )
-    assert len(SIGNER.sign_page(page)) < 1_100
+    assert len(SIGNER.sign_page(page)) < 1_110
 
 
 ITEM_TEXT, PAGE_TEXT = SIGNER.sign_item(ITEM), SIGNER.sign_page(PAGE)
@@ -333,7 +334,7 @@ def page_content(**changes: int) -> bytes:
 
 
 PAGE_RAW = raw_of(PAGE_TEXT)[6:-16]
-WIDTH_AT = 45 + 1 + len(PAGE.generation_id) + 1 + len(PAGE.placement_version)
+WIDTH_AT = 49 + 1 + len(PAGE.generation_id) + 1 + len(PAGE.placement_version)
 
 
 @pytest.mark.parametrize(
@@ -346,8 +347,8 @@ WIDTH_AT = 45 + 1 + len(PAGE.generation_id) + 1 + len(PAGE.placement_version)
         changed(PAGE_RAW, at_42=9),
         changed(PAGE_RAW, at_43=0),
         changed(PAGE_RAW, at_44=255),
-        changed(PAGE_RAW, at_45=255),
-        changed(PAGE_RAW, at_46=255),
+        changed(PAGE_RAW, at_49=255),
+        changed(PAGE_RAW, at_50=255),
         *(changed(PAGE_RAW, **{f"at_{WIDTH_AT}": width}) for width in (0, 3, 5, 0x80, 0x84, 0xFF)),
     ],
 )
@@ -375,7 +376,7 @@ def test_signed_nonsense_is_refused(content: bytes) -> None:
     ],
 )
 def test_signed_nonsense_of_before_is_refused_as_well(compressed: bytes) -> None:
-    unmarked = replace(PAGE, marks=np.zeros_like(PAGE.marks))
+    unmarked = replace(PAGE, marks=np.zeros_like(PAGE.marks), newest=2**32 - 1)
     assert same_page(read_page(signed(b"p\x01\x03new" + zlib.compress(page_content()))), unmarked)
     assert refusal(signed(b"p\x01\x03new" + compressed)).given == "a token with unknown content"
 

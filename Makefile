@@ -60,5 +60,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  { echo "$(PYTHON) -m venv $(VENV)"; "$(PYTHON)" -m venv --clear $(VENV); }
 	@index=$$("$(PYTHON)" .ci/torch_index.py "$(TORCH_INDEX)") && set -x && \
 	  $(BIN)/python -m pip install --disable-pip-version-check --no-compile -c constraints.txt $$index -e '.[demo,evaluate,dev]'
-	@$(BIN)/python -m compileall -qq -j 0 $(CURDIR)/$(VENV)/lib || true
+	@$(BIN)/python -m compileall -qq -j 0 $(abspath $(VENV)/lib) || true
 	@touch $@

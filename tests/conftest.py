@@ -19,6 +19,34 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+LONG = (
+    "tests/remote/test_publishing.py",
+    "tests/end_to_end/test_from_files_to_a_changed_feed.py",
+    "tests/tuning/test_tuning.py",
+    "tests/indexing/test_killed_builds.py",
+    "tests/engine/test_build_options.py",
+    "tests/indexing/test_resuming.py",
+    "tests/indexing/test_reindex.py",
+    "tests/end_to_end/test_disks.py",
+    "tests/bench/test_impressions.py",
+    "tests/remote/test_killed_uploads.py",
+    "tests/tuning/test_tune_command.py",
+    "tests/remote/test_machines.py",
+    "tests/end_to_end/test_faults.py",
+    "tests/eval/test_evaluation.py",
+    "tests/indexing/test_watching.py",
+    "tests/indexing/test_twin.py",
+    "tests/speed/test_bench_serve.py",
+)
+"""Files that take longest, the longest first. The others follow, so that no processor waits in the end for one that has just begun."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of long files first; `--dist loadfile --no-loadscope-reorder` gives files out in this order."""
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(LONG)))
+
+
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny sentence-transformers model."""

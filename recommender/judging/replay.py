@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from recommender.cores import shared
 from recommender.engine import Recommender
@@ -130,7 +131,7 @@ def judge(
     values: dict[str, Values] = {}
     done = 0
     # Feeds are made of many small sums, in which threads of BLAS would only wait for each other.
-    with threadpool_limits(1, "blas"):
+    with _blas().limit(limits=1, user_api="blas"):
         for moment, people in _batches(held_out):
             now = from_micros(moment)
             queries = [_query(held_out, int(person), placement, asked) for person in people]
@@ -246,6 +247,12 @@ def _query(held_out: HeldOut, person: int, placement: Placement, sources: frozen
         candidates=candidates,
         sources=sources,
     )
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The libraries whose threads are limited, looked for once: that takes longer than judging a few people does."""
+    return ThreadpoolController()
 
 
 def _whole_feeds(recommender: Recommender, queries: Sequence[Query], now: datetime) -> list[Feed]:

@@ -17,6 +17,13 @@ _file = click.Path(dir_okay=False, path_type=Path)
     "--data", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of a store with an active generation."
 )
 @click.option("--seconds", type=click.FloatRange(min=0.2, max=600), default=5.0, show_default=True, help="How long each figure is taken.")
+@click.option(
+    "--swap-seconds",
+    type=click.FloatRange(min=5, max=600),
+    default=20.0,
+    show_default=True,
+    help="How long calls go on at least while a generation takes over, and as long without.",
+)
 @click.option("--connections", type=click.IntRange(1, 256), default=8, show_default=True, help="Connections to the server.")
 @click.option("--runs", type=click.IntRange(1, 20), default=3, show_default=True, help="Servers started, one after the other.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same seed, same calls.")
@@ -26,6 +33,7 @@ _file = click.Path(dir_okay=False, path_type=Path)
 def bench_serve(
     data: Path,
     seconds: float,
+    swap_seconds: float,
     connections: int,
     runs: int,
     seed: int,
@@ -45,7 +53,7 @@ def bench_serve(
     from server.bench.run import Plan, measure
 
     console = Console(highlight=False)
-    plan = Plan.with_processors(seconds=seconds, connections=connections, runs=runs, seed=seed, profile=profile)
+    plan = Plan.with_processors(seconds=seconds, swap_seconds=swap_seconds, connections=connections, runs=runs, seed=seed, profile=profile)
     figures = measure(data, plan, lambda sentence: click.echo(sentence, err=True))
     show(figures, console)
     if json_file is not None:

@@ -39,7 +39,7 @@ SHARES = (0.25, 0.5, 0.7)
 """Shares of saturation at which latencies are taken."""
 EVENTS_PER_SECOND = 500
 BATCH = 100
-SWAP_LEAST_S, SWAP_AFTER_S, SETTLE_S = 20.0, 2.0, 3.0
+SWAP_AFTER_S, SETTLE_S = 2.0, 3.0
 FREE = "127.0.0.1:0"
 PROFILED = 2_000
 """Feeds whose stages are told apart."""
@@ -61,13 +61,15 @@ Figures = dict[str, Any]
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how often is measured: `seconds` for each figure, over `connections`; `runs` of everything, of which medians are told.
+    """How long and how often is measured: `seconds` for each figure, and at least `swap_seconds` for a change of generations, over
+    `connections`; `runs` of everything, of which medians are told.
     `server_processor` and `client_processor`: where each stays; None for anywhere."""
 
     seconds: float = 5.0
     connections: int = 8
     runs: int = 3
     seed: int = 1
+    swap_seconds: float = 20.0
     server_processor: int | None = None
     client_processor: int | None = None
     profile: bool = False
@@ -243,7 +245,7 @@ class _Driving:
         memory is taken again `SETTLE_S` after the last call.
         """
         twin = twin_of(generations, (generations / CURRENT).read_text(encoding="ascii").strip())
-        seconds = max(self._plan.seconds, SWAP_LEAST_S)
+        seconds = max(self._plan.seconds, self._plan.swap_seconds)
         before = memory_of(self._pid)
         usual = self._opening(streams, seconds=seconds).result().of("GetFeed")
         coming = self._opening(streams, seconds=seconds)

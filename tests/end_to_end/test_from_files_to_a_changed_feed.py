@@ -86,8 +86,8 @@ def built(tmp_path_factory: pytest.TempPathFactory, model: Path, request: pytest
     deployment.run("import", "events", str(events), *maps)
     assert "yesterday" in "".join(path.read_text(encoding="utf-8") for path in (data / "rejects").iterdir())
     quick = folder / "quick.toml"
-    quick.write_text(JUDGED, encoding="utf-8")
-    deployment.run("reindex", "--embedder", str(model), "--build", str(quick))
+    quick.write_text(f"embedder = {str(model)!r}\n{JUDGED}", encoding="utf-8")
+    deployment.run("reindex", "--build", str(quick))
     assert (data / "store.sqlite").exists() == (not deployment.store)
     return deployment
 
@@ -147,4 +147,4 @@ def test_what_reads_the_store_whole_finds_the_same_people_in_it(built: Deploymen
     feeds = built.data / "feeds.parquet"
     built.run("export", "feeds", "--output", str(feeds), "--workers", "2")
     assert len(set(pq.read_table(feeds)["id"].to_pylist())) == people
-    assert "blend" in built.run("eval")
+    assert "blend" in built.run("eval", "--build", str(built.data.parent / "quick.toml"))

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from worlds import NOW
+from sampling import stride, times
+from worlds import JUDGED, NOW
 
 from recommender.engine import Recommender
 from recommender.feeds import Query
@@ -52,13 +53,22 @@ def leftovers(settings: Settings) -> set[str]:
     return names - {*generations.ids(), "CURRENT", "ACTIVATIONS.jsonl", ".writer.lock", ".checked.json", ".build.json"}
 
 
-@pytest.fixture
-def built(modelless: Callable[..., Settings], warm: Any, judged: Path) -> tuple[Settings, str]:
-    """A data folder with an active generation, and its id."""
-    settings = modelless()
+@pytest.fixture(scope="module")
+def pristine(modelless: Callable[..., Settings], warm: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, str]:
+    """A data folder with an active generation, to be copied, and its id."""
+    settings, judged = modelless(), tmp_path_factory.mktemp("settings") / "judged.toml"
+    judged.write_text(JUDGED)
     code, run = warm.run("reindex", "--data", settings.data, "--build", judged)
     assert (code, run.rest) == (0, [])
     return settings, serves(settings)
+
+
+@pytest.fixture
+def built(pristine: tuple[Settings, str], tmp_path: Path) -> tuple[Settings, str]:
+    """A data folder with an active generation, and its id."""
+    settings, current = pristine
+    shutil.copytree(settings.data, tmp_path / "data")
+    return Settings(data=tmp_path / "data"), current
 
 
 def test_a_build_killed_at_any_stage_leaves_the_active_generation_serving(built: tuple[Settings, str], warm: Any, judged: Path) -> None:
@@ -78,10 +88,11 @@ def test_a_build_killed_at_any_stage_leaves_the_active_generation_serving(built:
     assert leftovers(settings) == set()
 
 
+@pytest.mark.sampled
 def test_a_build_killed_while_publishing_leaves_a_whole_generation(built: tuple[Settings, str], warm: Any, quick: Path) -> None:
     settings, _ = built
     rng = random.Random(5)
-    for _ in range(8):
+    for _ in range(times(4, 8)):
         run = warm.start("reindex", "--data", settings.data, "--build", quick, "--keep", 1)
         run.follow("publish")
         time.sleep(rng.uniform(0, 0.04))
@@ -94,8 +105,12 @@ def test_a_build_killed_while_publishing_leaves_a_whole_generation(built: tuple[
     assert leftovers(settings) == set()
 
 
-def test_publishing_may_be_killed_before_every_single_file_operation(built: tuple[Settings, str]) -> None:
-    """Each run starts from a copy of three generations, adds and activates a fourth and prunes two, and dies one step later."""
+@pytest.mark.sampled
+def test_publishing_may_be_killed_before_any_single_file_operation(built: tuple[Settings, str]) -> None:
+    """Each run starts from a copy of three generations, adds and activates a fourth and prunes two, and dies before one operation.
+
+    Every fifth operation is tried, and every single one around that by which the new generation becomes active.
+    """
     settings, before = built
     generations = Generations(settings.generations_path)
     manifest = json.loads((settings.generations_path / before / "manifest.json").read_text())
@@ -103,30 +118,39 @@ def test_publishing_may_be_killed_before_every_single_file_operation(built: tupl
         shutil.copytree(settings.generations_path / before, settings.generations_path / older)
         (settings.generations_path / older / "manifest.json").write_text(json.dumps({**manifest, "id": older}))
     work = settings.data / "killed"
+    killed = Settings(data=work)
     program = subprocess.Popen(
         [sys.executable, str(PROGRAM), settings.generations_path, work], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert program.stdin is not None
     assert program.stdout is not None
-    outcomes = []
-    for step in range(1, 400):
-        program.stdin.write(f"{step}\n")
-        program.stdin.flush()
-        code = int(program.stdout.readline())
+    old_one_is_active: dict[int, bool] = {}
+
+    def died(step: int) -> bool:
+        """Whether the run died before operation `step`, which one with fewer of them does not."""
+        program.stdin.write(f"{step}\n")  # type: ignore[union-attr]
+        program.stdin.flush()  # type: ignore[union-attr]
+        code = int(program.stdout.readline())  # type: ignore[union-attr]
         assert code in (0, -signal.SIGKILL)
-        killed = Settings(data=work)
-        outcomes.append(whole(killed) == before)
+        old_one_is_active[step] = whole(killed) == before
         Generations(killed.generations_path).sweep()
         assert leftovers(killed) == set()
-        if code == 0:
-            break
-    program.communicate(timeout=30)
+        return code != 0
+
+    step = 1
+    while step < 400 and died(step):
+        step += stride(5)
     serves(killed)
-    assert code == 0
-    assert step > 60
+    assert 60 < step < 400
+    for between in range(max(tried for tried, old in old_one_is_active.items() if old) + 1, step):
+        if between in old_one_is_active:
+            break
+        died(between)
+    program.communicate(timeout=30)
     # The old one is active up to one step, the new one from that step on.
+    outcomes = [old for _, old in sorted(old_one_is_active.items())]
     assert outcomes == sorted(outcomes, reverse=True)
-    assert 40 < sum(outcomes) < step
+    assert 40 < max(tried for tried, old in old_one_is_active.items() if old) < step - 1
     assert len(generations.ids()) == 3
 
 

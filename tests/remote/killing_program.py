@@ -1,7 +1,8 @@
-"""Publishes a generation to a remote place, and kills itself, as by `kill -9`, right before one of its changes of what is there.
+"""Publishes generations to a remote place in forked processes, each of which may kill itself, as by `kill -9`, right before one of its
+changes of what is there.
 
-Arguments: the URL, a store, a folder for the cache, a minute that tells this generation from others, and before what it dies, "" for
-nothing.
+Argument: the URL. Reads one JSON object a line from standard input: `store`, `cache` (a folder), `minute`, which tells this generation
+from others, and `dying`: before what the process dies, "" for nothing. Answers with its exit code, negative for a signal.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import s3fs  # noqa: F401
 from published import Machine
 
 from recommender.generation import Generations
@@ -24,7 +27,25 @@ from recommender.remote.writer import RemoteWriter
 from recommender.store import open_store
 
 
-def main(url: str, store: str, cache: str, minute: str, dying: str) -> None:
+def main(url: str) -> None:
+    for line in sys.stdin:
+        # Forked, so that each is spared the seconds of importing; nothing has been opened and no thread runs yet.
+        pid = os.fork()
+        if not pid:
+            code = 70
+            try:
+                publish(url, **json.loads(line))
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        _, status = os.waitpid(pid, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def publish(url: str, store: str, cache: str, minute: int, dying: str) -> None:
     counts: Counter[str] = Counter()
 
     def before(what: str) -> None:
@@ -47,7 +68,7 @@ def main(url: str, store: str, cache: str, minute: str, dying: str) -> None:
     watched("remove", lambda name: "removal")
     with open_store(Path(store)) as opened:
         remote = RemoteWriter(place_at(url, "url"), Generations(Path(cache)), opened, lambda: datetime.now(UTC))
-        Machine(remote).publish(int(minute), popularity=float(minute), keep=1)
+        Machine(remote).publish(minute, popularity=float(minute), keep=1)
 
 
 def of_current(name: str, content: bytes, seen: Version) -> str:
@@ -61,4 +82,4 @@ def of_current(name: str, content: bytes, seen: Version) -> str:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,24 +28,37 @@ POINTS_OF = {"file": POINTS, "s3": ("upload 30", "activation", "marking", "remov
 """On an object store those at which it is another one than a folder."""
 
 
-def publish(url: str, tmp_path: Path, minute: int, dying: str) -> int:
-    """The exit status of a publisher, negative for a signal."""
-    command = [sys.executable, str(PROGRAM), url, str(tmp_path / "store.sqlite"), str(tmp_path / f"cache-{minute}"), str(minute), dying]
-    return subprocess.run(command, check=False, timeout=240).returncode
+@pytest.fixture
+def publish(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int, str], int]]:
+    """Runs publishers: of the generation of a minute, killed before a point; the exit status, negative for a signal."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]))
+    program = subprocess.Popen([sys.executable, str(PROGRAM), url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert program.stdin is not None
+    assert program.stdout is not None
+
+    def published(minute: int, dying: str) -> int:
+        wanted = {"store": str(tmp_path / "store.sqlite"), "cache": str(tmp_path / f"cache-{minute}"), "minute": minute, "dying": dying}
+        program.stdin.write(json.dumps(wanted) + "\n")  # type: ignore[union-attr]
+        program.stdin.flush()  # type: ignore[union-attr]
+        return int(program.stdout.readline())  # type: ignore[union-attr]
+
+    try:
+        yield published
+    finally:
+        program.communicate(timeout=60)
 
 
 @pytest.mark.parametrize("url", ["file", "s3"], indirect=True)
 def test_a_publisher_killed_at_any_point_leaves_a_whole_generation_active(
-    url: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    url: str, publish: Callable[[int, str], int], store: Store, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
-    assert [publish(url, tmp_path, minute, "") for minute in (1, 2)] == [0, 0]
+    assert [publish(minute, "") for minute in (1, 2)] == [0, 0]
     changing = []
     for minute, point in enumerate(POINTS_OF[request.node.callspec.params["url"]], start=3):
         reader = RemoteGenerations(place_at(url, "url"), Generations(tmp_path / f"reader-{minute}"))
         before = reader.current_id()
 
-        assert publish(url, tmp_path, minute, point) == -signal.SIGKILL, point
+        assert publish(minute, point) == -signal.SIGKILL, point
 
         reader.follow(now=START)
         active = reader.cache.current_id()
@@ -61,7 +77,7 @@ def test_a_publisher_killed_at_any_point_leaves_a_whole_generation_active(
             store.release_lease(lease)
     assert changing == ["marking", "removal"]
 
-    assert publish(url, tmp_path, 60, "") == 0
+    assert publish(60, "") == 0
     assert reader.ids()[0] == reader.current_id()
     assert len(reader.ids()) == 2
     assert {name.partition("/")[0] for name in reader.place.files()} == {"CURRENT", *reader.ids()}

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from published import START, Clock, Machine, contents
+from sampling import EXHAUSTIVE
 from waiting import soon
 
 from recommender.errors import CorruptGeneration, Locked, NotFound, RefusedGeneration, RemoteError
@@ -19,6 +20,10 @@ from recommender.remote.lease import LENGTH, LeaseLost, held_lease
 from recommender.remote.place import Place
 from recommender.remote.writer import CURRENTS, WRITERS, RemoteWriter, Writing
 from recommender.store import Store
+
+PLACES = ("file", "memory", "s3")
+USUAL = PLACES if EXHAUSTIVE else PLACES[:2]
+"""For what takes many calls of an object store, and asks of it what other tests here ask of it as well."""
 
 
 def damage(place: Place, name: str) -> None:
@@ -164,7 +169,12 @@ def test_a_damaged_generation_of_the_cache_is_fetched_anew(machine: Callable[[],
     )
 
 
-@pytest.mark.parametrize("how", ["flipped", "cut", "missing"])
+@pytest.mark.sampled
+@pytest.mark.parametrize(
+    ("url", "how"),
+    [(place, how) for place in PLACES for how in ("flipped", "cut", "missing") if place in USUAL or how == "missing"],
+    indirect=["url"],
+)
 def test_a_remote_file_that_is_not_what_the_manifest_says_is_named_and_refused(
     how: str, machine: Callable[[], Machine], reader: RemoteGenerations
 ) -> None:
@@ -302,6 +312,8 @@ def test_an_operator_may_roll_back_while_a_build_runs(machine: Callable[[], Mach
     assert [entry["rollback"] for entry in reader.activations()] == [False, False, True, False]
 
 
+@pytest.mark.sampled
+@pytest.mark.parametrize("url", USUAL, indirect=True)
 def test_two_rollbacks_go_back_two_steps(machine: Callable[[], Machine]) -> None:
     publisher = machine()
     ids = [publisher.publish(minute, popularity=float(minute)) for minute in (1, 2, 3)]
@@ -311,6 +323,8 @@ def test_two_rollbacks_go_back_two_steps(machine: Callable[[], Machine]) -> None
         publisher.remote.rollback(now=START)
 
 
+@pytest.mark.sampled
+@pytest.mark.parametrize("url", USUAL, indirect=True)
 def test_a_generation_that_its_gate_refused_needs_a_reason(machine: Callable[[], Machine]) -> None:
     publisher = machine()
     with publisher.remote.writing("build") as writing:
@@ -357,6 +371,8 @@ def test_a_generation_that_is_being_removed_cannot_be_activated(
     assert not any(name.startswith(ids[0]) for name in reader.place.files())
 
 
+@pytest.mark.sampled
+@pytest.mark.parametrize("url", USUAL, indirect=True)
 def test_the_cache_keeps_the_last_few(machine: Callable[[], Machine], reader: RemoteGenerations) -> None:
     publisher = machine()
     ids = []

@@ -41,7 +41,7 @@ def traffic(built: World) -> Traffic:
 def test_a_run_tells_every_figure_of_answered_calls_and_leaves_the_store_alone(built: World, tmp_path: Path) -> None:
     with open_store(built.settings.store_path) as store:
         before = store.counts()
-    arguments = ["--data", str(built.data), "--seconds", "0.3", "--runs", "1", "--connections", "2"]
+    arguments = ["--data", str(built.data), "--seconds", "0.3", "--swap-seconds", "10", "--runs", "1", "--connections", "2"]
     result = CliRunner().invoke(
         bench_serve, [*arguments, "--json", str(tmp_path / "f.json"), "--markdown", str(tmp_path / "f.md")], catch_exceptions=False
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from waiting import soon
+from worlds import JUDGED
 
 from eval.command import evaluate
 from eval.tuning.command import tune
@@ -22,9 +23,7 @@ from recommender.settings import Settings
 def build(tmp_path: Path, present: BuildSettings) -> Path:
     """A file of settings whose factors tell nothing apart."""
     file = tmp_path / "present.toml"
-    file.write_text(
-        f"embedder = {str(present.embedder)!r}\n[judging]\nfewest = 5\n[collaborative]\nregularisation = 100000.0\n", encoding="utf-8"
-    )
+    file.write_text(f"embedder = {str(present.embedder)!r}\n{JUDGED}[collaborative]\nregularisation = 100000.0\n", encoding="utf-8")
     return file
 
 

@@ -55,7 +55,8 @@ def is_for_anybody(query: Query) -> bool:
 
 
 def key_of(query: Query, now: datetime, validities_passed: int, rules: tuple[str, ...]) -> Key | None:
-    """By what the feed of a query is kept, at a moment before which so many validities had begun or ended; `rules`: names of those in force.
+    """By what the feed of a query is kept, at a moment before which so many validities had begun or ended; `rules`: names of those in
+    force.
 
     None for a query that names the items to rank, for one without a history that is somebody's all the same, as few ask those again, and
     where chance has a say.
@@ -72,6 +73,7 @@ def key_of(query: Query, now: datetime, validities_passed: int, rules: tuple[str
         # Given items are told by what and how, not when.
         whose = (query.history["item"].tobytes(), query.history["type"].tobytes())
     minute = now.replace(second=0, microsecond=0)
-    wanted = (query.size, query.kinds, query.language, query.filter, query.category, query.sources, query.reasons)
+    trend = None if query.trend is None else (query.trend.key, query.trend.asked)
+    wanted = (query.size, query.kinds, query.language, query.filter, query.category, query.sources, query.reasons, trend)
     seen = query.seen.tobytes() if whole and query.placement.impressions.discount else b""
     return (id(query.placement), whose, query.seeds_are_items, wanted, rules, seen, minute, validities_passed)

@@ -1,9 +1,10 @@
 """The resolved query of a served record as bytes, so that the decision can be made again from it.
 
-Layout of format 3: the format (1 byte), then size and reasons (4 bytes each) and flags, then every part behind its length (4
+Layout of format 4: the format (1 byte), then size and reasons (4 bytes each) and flags, then every part behind its length (4
 bytes): the placement's settings as compressed JSON, as they are history, consumed, dismissed, exclude, candidates, kinds,
-sources, language, filter, category and what was seen, and who asks as JSON. Format 2, which is still read, has neither of the last two;
-format 1 is one compressed JSON document. The seed is the record's own.
+sources, language, filter, category and what was seen, and who asks and what trend was asked for as JSON. Format 3, which is written
+where no trend was, lacks that one, and format 2, which is still read, has none of the last three; format 1 is one compressed JSON document.
+The seed is the record's own. What a trend was counted from is not kept.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from recommender.feeds import Query, SourceName
 from recommender.items import ItemKind
 from recommender.people import HISTORY_DTYPE, SEEN_DTYPE
 from recommender.placements import Placement
+from recommender.trends import NOT_KEPT, Asked, Trend
 
-FORMAT = 3
-_BEFORE = 2
+FORMAT = 4
+_WITHOUT_TREND, _BEFORE = 3, 2
 
 _HEAD = struct.Struct("<BIIB")
-_LENGTHS = {FORMAT: struct.Struct("<13I"), _BEFORE: struct.Struct("<11I")}
+_LENGTHS = {FORMAT: struct.Struct("<14I"), _WITHOUT_TREND: struct.Struct("<13I"), _BEFORE: struct.Struct("<11I")}
 _CANDIDATES, _SOURCES, _SEEDS = 1, 2, 4
 """Flags: candidates are given, sources are given, the seeds are items."""
 
@@ -57,11 +59,15 @@ def encode_query(query: Query) -> bytes:
         query.seen.tobytes() if query.placement.impressions.discount else b"",
         b"" if query.audience is NOBODY else json.dumps(asdict(query.audience), separators=(",", ":")).encode(),
     )
-    return b"".join((_HEAD.pack(FORMAT, query.size, query.reasons, flags), _LENGTHS[FORMAT].pack(*map(len, parts)), *parts))
+    made = _WITHOUT_TREND
+    if query.trend is not None:
+        made, parts = FORMAT, (*parts, json.dumps(asdict(query.trend.asked), separators=(",", ":")).encode())
+    return b"".join((_HEAD.pack(made, query.size, query.reasons, flags), _LENGTHS[made].pack(*map(len, parts)), *parts))
 
 
 def decode_query(data: bytes) -> Query:
-    """The query that `encode_query` was given, now or in a format of before. Raises ValueError for anything else."""
+    """The query that `encode_query` was given, now or in a format of before; of a trend no more than what was asked for. Raises ValueError
+    for anything else."""
     lengths = _LENGTHS.get(data[0]) if data else None
     if lengths is None:
         return _decoded_before(data)
@@ -75,10 +81,11 @@ def decode_query(data: bytes) -> Query:
     settings, history, consumed, dismissed, exclude, candidates, kinds, sources, language, condition, category, *more = (
         data[begin:end] for begin, end in pairwise(ends)
     )
-    seen, audience = more or (b"", b"")
+    seen, audience, trend = (*more, b"", b"", b"")[:3]
     try:
         placement = Placement.model_validate_json(zlib.decompress(settings))
         asking = json.loads(audience) if audience else {}
+        asked = Asked(**json.loads(trend)) if trend else None
     except (zlib.error, json.JSONDecodeError) as error:
         raise ValueError("not a resolved query") from error
     return Query(
@@ -98,6 +105,7 @@ def decode_query(data: bytes) -> Query:
         seeds_are_items=bool(flags & _SEEDS),
         seen=np.frombuffer(seen, dtype=SEEN_DTYPE),
         audience=Audience(**{**asking, "segments": tuple(asking["segments"])}) if asking else NOBODY,
+        trend=None if asked is None else Trend.unknown(asked, NOT_KEPT),
     )
 
 

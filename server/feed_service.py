@@ -42,6 +42,7 @@ from server.reading import (
     subject_of,
     within,
 )
+from server.reading_trends import asked_of
 
 POPULAR = frozenset({SourceName.POPULAR})
 
@@ -209,10 +210,11 @@ class FeedService:
         return answer_bytes(items, _info(decided, feed, [*unknown_liked, *unknown_disliked, *unknown]))
 
     def GetPopular(self, request: feed_pb2.GetPopularRequest, context: grpc.ServicerContext) -> bytes:
-        """What is popular, overall or in one category."""
+        """What is popular, overall or in one category, or what trends within a window of time, in a region or with a segment."""
         tools, now, offered = self._tools, self._tools.now(), self._tools.offered.now
         wanted = Wanted.of(request, offered.placements)
         category = label_of(request.category, "category")
+        asked = asked_of(request, tools.trends.longest)
         engine = tools.live.newest()
         excluded, unknown = numbers_of(engine, wanted.exclude_ids)
         query = Query(
@@ -225,6 +227,7 @@ class FeedService:
             category=category,
             sources=POPULAR,
             reasons=wanted.page_size,
+            trend=None if asked is None else tools.trends.trend(asked, engine, now),
         )
         decided, feed = decide(tools, offered, "GetPopular", engine, query, Asker.nobody(), None, context, now)
         return self._answer(engine, decided, feed, unknown, explain=False)

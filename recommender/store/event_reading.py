@@ -32,8 +32,10 @@ CONTEXT = "context."
 
 _PARTITIONS = "SELECT day FROM event_partitions WHERE last_sequence > ? AND first_sequence <= ? ORDER BY day"
 _ROWS = "SELECT {columns} FROM events_{day} WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?"
-_NEWEST_PARTITIONS = "SELECT day FROM event_partitions WHERE day >= ? AND first_sequence <= ? ORDER BY day DESC"
-_NEWEST_ROWS = "SELECT {columns} FROM events_{day} WHERE sequence <= ? ORDER BY sequence DESC LIMIT ?"
+_NEWEST_PARTITIONS = """
+    SELECT day FROM event_partitions WHERE day >= ? AND last_sequence > ? AND first_sequence <= ? ORDER BY day DESC
+"""
+_NEWEST_ROWS = "SELECT {columns} FROM events_{day} WHERE sequence > ? AND sequence <= ? ORDER BY sequence DESC LIMIT ?"
 
 
 def walk(readers: Readers, *, since: int, upto: int, batch: int, context: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
@@ -58,15 +60,17 @@ def walk(readers: Readers, *, since: int, upto: int, batch: int, context: Sequen
         yield _record_batch(waiting, links, context)
 
 
-def newest_first(readers: Readers, *, first_day: date, upto: int, batch: int, context: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
-    """Events of `first_day` (UTC) or later with a sequence value of at most `upto`, as `walk` gives them, but the newest days first, and
-    of a day what came last first; each batch is of one day. Whoever has enough may stop at any batch."""
+def newest_first(
+    readers: Readers, *, first_day: date, since: int, upto: int, batch: int, context: Sequence[str] = ()
+) -> Iterator[pa.RecordBatch]:
+    """Events of `first_day` (UTC) or later with `since` < sequence ≤ `upto`, as `walk` gives them, but the newest days first, and of a day
+    what came last first; each batch is of one day. Whoever has enough may stop at any batch."""
     links = Links.read(readers, upto=upto)
     columns = _columns(context)
-    for (day,) in readers.all(_NEWEST_PARTITIONS, (day_text(first_day), upto)):
+    for (day,) in readers.all(_NEWEST_PARTITIONS, (day_text(first_day), since, upto)):
         sql = _NEWEST_ROWS.format(columns=columns, day=day)
         last = upto
-        while rows := rows_of_day(readers, "event_partitions", day, sql, (last, batch)):
+        while rows := rows_of_day(readers, "event_partitions", day, sql, (since, last, batch)):
             yield _record_batch(rows, links, context)
             last = rows[-1][0] - 1
 

@@ -173,11 +173,11 @@ class Store:
         return event_reading.walk(self._readers, since=since, upto=upto, batch=batch, context=context)
 
     def iter_newest_events(
-        self, *, first_day: date, upto: int, batch: int = 100_000, context: Sequence[str] = ()
+        self, *, first_day: date, upto: int, since: int = 0, batch: int = 100_000, context: Sequence[str] = ()
     ) -> Iterator[pa.RecordBatch]:
-        """Events that happened on the UTC day `first_day` or later, with a sequence value of at most `upto`, in the columns of
-        `iter_events`: the newest day first, and of each day what came last first. Whoever has enough may stop at any batch."""
-        return event_reading.newest_first(self._readers, first_day=first_day, upto=upto, batch=batch, context=context)
+        """Events that happened on the UTC day `first_day` or later, with `since` < sequence ≤ `upto`, in the columns of `iter_events`: the
+        newest day first, and of each day what came last first. Whoever has enough may stop at any batch."""
+        return event_reading.newest_first(self._readers, first_day=first_day, since=since, upto=upto, batch=batch, context=context)
 
     def count_events(self, *, upto: int) -> int:
         """How many events have a sequence value of at most `upto`."""

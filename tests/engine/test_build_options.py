@@ -163,7 +163,9 @@ def judgement(settings: BuildSettings) -> object:
 def stories_told(settings: BuildSettings) -> object:
     """Which of two pairs of items tell the very same: one nearly so, the other for sure but published days apart."""
     vectors = unit([[1, 0, 0], [1, 0.5, 0], [0, 0, 1], [0, 0, 1]])
-    items = [replace(item, title="Fire", published_at=NOW - timedelta(days=day)) for item, day in zip(some_items(4), (0, 0, 0, 3), strict=True)]
+    items = [
+        replace(item, title="Fire", published_at=NOW - timedelta(days=day)) for item, day in zip(some_items(4), (0, 0, 0, 3), strict=True)
+    ]
     index = VectorIndex.build(vectors, exact_limit=20_000, seed=0)
     return stories(catalogue_of(items), index, np.ones(4, dtype=np.bool_), settings.near_duplicates, settings.seed).tolist()
 

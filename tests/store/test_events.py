@@ -268,3 +268,5 @@ def test_the_newest_events_come_first_and_none_of_before_the_first_day(shop: Sto
     assert sequences == [8, 4, 0, 9, 5, 1, 10, 6, 2]
     assert set(pa.Table.from_batches(batches)["context.region"].to_pylist()) == {""}
     assert list(shop.iter_newest_events(first_day=(now + timedelta(days=1)).date(), upto=upto)) == []
+    [newer] = shop.iter_newest_events(first_day=now.date(), since=upto, upto=shop.change_sequence())
+    assert newer["sequence"].to_pylist() == [upto + 1]

@@ -80,7 +80,8 @@ class Trends:
         with self._counting:
             trend = self._counted.get(key)
             if trend is None:
-                trend = trend_of(events, plain, engine.settings.weight_table, self._least, now=moment, key=key)
+                table, longest_us = engine.settings.weight_table, self.longest // timedelta(microseconds=1)
+                trend = trend_of(events, plain, table, self._least, now=moment, longest_us=longest_us, key=key)
                 self._counted[key] = trend
                 while len(self._counted) > KEPT:
                     self._counted.popitem(last=False)

@@ -65,14 +65,14 @@ class Trend:
         return None, Trending(window_us=window), Trending(self.region, self.segment, window, *names)
 
 
-def trend_of(events: RecentEvents, asked: Asked, table: Floats, least: Least, *, now: int, key: Hashable = None) -> Trend:
-    """What trends by `events` at `now` (µs); `table`: the weight of each type of event.
+def trend_of(events: RecentEvents, asked: Asked, table: Floats, least: Least, *, now: int, longest_us: int, key: Hashable = None) -> Trend:
+    """What trends by `events` at `now` (µs); `table`: the weight of each type of event; `longest_us`: the window where none is asked for.
 
     A group with fewer people than `least` gives way to the next wider one. An item that too few people of the group took up is ranked
     behind the others, by everybody's counts. Ties are broken by number.
     """
     columns = events.columns
-    since = max(now - asked.window_us if asked.window_us else events.since, events.since)
+    since = now - (asked.window_us or longest_us)
     each = (columns.type, columns.portion, columns.at, columns.region, columns.segment, table)
     region, segment = "", ""
     within = np.ones(len(events.regions), dtype=np.bool_), np.ones(len(events.segments), dtype=np.bool_)

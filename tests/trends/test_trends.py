@@ -62,7 +62,7 @@ def events_of(acts: list[Act], *, since: int = NOW - WEEK, limit: int = LARGE) -
 
 
 def asked_of(events: RecentEvents, asked: Asked, *, people: int = 1, of_item: int = 1, now: int = NOW) -> Trend:
-    return trend_of(events, asked, TABLE, Least(people, of_item), now=now)
+    return trend_of(events, asked, TABLE, Least(people, of_item), now=now, longest_us=WEEK)
 
 
 def name_of(trend: Trend) -> str:

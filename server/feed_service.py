@@ -28,6 +28,7 @@ from server.answering import Decided, Shown, answer_bytes, answer_info, field_by
 from server.asking import Moment, meet, numbers_of
 from server.deadlines import seconds_left
 from server.deciding import Tools, count_answer, decide
+from server.histories import history_answer
 from server.reader import Reader
 from server.reading import (
     EXCLUDE_LIMIT,
@@ -231,6 +232,10 @@ class FeedService:
         )
         decided, feed = decide(tools, offered, "GetPopular", engine, query, Asker.nobody(), None, context, now)
         return self._answer(engine, decided, feed, unknown, explain=False)
+
+    def GetHistory(self, request: feed_pb2.GetHistoryRequest, context: grpc.ServicerContext) -> bytes:
+        """A list from one's own history."""
+        return history_answer(self._tools, request)
 
     def Rank(self, request: feed_pb2.RankRequest, context: grpc.ServicerContext) -> bytes:
         """The given items in the order that suits one person."""

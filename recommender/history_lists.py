@@ -53,13 +53,18 @@ class Entries(NamedTuple):
     times: npt.NDArray[np.int32]
     scores: npt.NDArray[np.float32]
 
+    def at_places(self, places: npt.NDArray[np.int64]) -> Entries:
+        """Those at `places`, in their order."""
+        numbers, at, types, portions, times, scores = self
+        return Entries(numbers[places], at[places], types[places], portions[places], times[places], scores[places])
+
     def among(self, kept: npt.NDArray[np.bool_]) -> Entries:
         """Those that are `kept`, shape (k,)."""
-        return Entries(*(column[kept] for column in self))
+        return self.at_places(np.flatnonzero(kept))
 
     def first(self, size: int) -> Entries:
         """The first `size` of them at the most."""
-        return Entries(*(column[:size] for column in self))
+        return self.at_places(np.arange(min(size, len(self.numbers))))
 
 
 def entries_of(history: History, wanted: HistoryList, now: int) -> Entries:
@@ -108,8 +113,7 @@ def _again(history: History, now: int) -> Entries:
     made = _newest(history, had)
     scores = due({item: at for item, at in occasions.items() if item in repeated}, now)
     made = made._replace(scores=np.array([scores[int(item)] for item in made.numbers], dtype=np.float32))
-    order = np.lexsort((made.numbers, -made.at, -made.scores))
-    return Entries(*(column[order] for column in made))
+    return made.at_places(np.lexsort((made.numbers, -made.at, -made.scores)))
 
 
 def _counting(history: History) -> npt.NDArray[np.bool_]:

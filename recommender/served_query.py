@@ -59,10 +59,9 @@ def encode_query(query: Query) -> bytes:
         query.seen.tobytes() if query.placement.impressions.discount else b"",
         b"" if query.audience is NOBODY else json.dumps(asdict(query.audience), separators=(",", ":")).encode(),
     )
-    made = _WITHOUT_TREND
-    if query.trend is not None:
-        made, parts = FORMAT, (*parts, json.dumps(asdict(query.trend.asked), separators=(",", ":")).encode())
-    return b"".join((_HEAD.pack(made, query.size, query.reasons, flags), _LENGTHS[made].pack(*map(len, parts)), *parts))
+    trend = () if query.trend is None else (json.dumps(asdict(query.trend.asked), separators=(",", ":")).encode(),)
+    made, every = FORMAT if trend else _WITHOUT_TREND, (*parts, *trend)
+    return b"".join((_HEAD.pack(made, query.size, query.reasons, flags), _LENGTHS[made].pack(*map(len, every)), *every))
 
 
 def decode_query(data: bytes) -> Query:

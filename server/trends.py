@@ -14,7 +14,7 @@ import pyarrow as pa
 from recommender.engine import Recommender
 from recommender.store import Store
 from recommender.times import from_micros, to_micros
-from recommender.trends import ENTRIES, Asked, Least, RecentEvents, Trend, trend_of
+from recommender.trends import ENTRIES, Asked, Least, RecentEvents, Trend, make_ready, trend_of
 from server.background import Pauses, stand_back
 from server.logs import LOGGER_NAME
 from server.metrics import Metrics
@@ -99,6 +99,8 @@ class Trends:
         joined = events.joined(self._newer(first, known, upto), since=to_micros(first), limit=self._limit)
         if self._stop.is_set():
             return
+        if self._held is None:
+            make_ready()
         self._held, self._joined_at = (joined, upto), now
         self._metrics.trend_events.set(len(joined))
         self._metrics.trend_reach.set((now - from_micros(joined.since)).total_seconds())

@@ -3,7 +3,7 @@
 from recommender.trends.asked import Asked
 from recommender.trends.phrases import popular_text, when
 from recommender.trends.recent_events import ENTRIES, RecentEvents
-from recommender.trends.trend import NOT_KEPT, OF_ALL, OF_GROUP, STANDING, Least, Trend, trend_of
+from recommender.trends.trend import NOT_KEPT, OF_ALL, OF_GROUP, STANDING, Least, Trend, make_ready, trend_of
 from recommender.trends.trend_source import TrendSource
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "RecentEvents",
     "Trend",
     "TrendSource",
+    "make_ready",
     "popular_text",
     "trend_of",
     "when",

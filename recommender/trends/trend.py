@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.feeds import Degradation, Trending
+from recommender.profile import BuildSettings
 from recommender.trends.asked import Asked
 from recommender.trends.groups import groups_to_try, in_region, in_segment
 from recommender.trends.recent_events import RecentEvents
@@ -94,6 +95,12 @@ def trend_of(events: RecentEvents, asked: Asked, table: Floats, least: Least, *,
         levels=np.where(of_group, OF_GROUP, OF_ALL).astype(np.uint8)[order],
         degraded=_left_out(events, asked, region, segment, now),
     )
+
+
+def make_ready() -> None:
+    """Have the loops compiled by which trends are counted, so that whoever asks for the first one does not wait for that."""
+    named = RecentEvents(RecentEvents.none().columns, ("", "here"), ("",), 0)
+    trend_of(named, Asked(region="here"), BuildSettings().weight_table, Least(1, 1), now=0, longest_us=1)
 
 
 def _left_out(events: RecentEvents, asked: Asked, region: str, segment: str, now: int) -> tuple[Degradation, ...]:

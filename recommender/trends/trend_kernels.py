@@ -82,9 +82,9 @@ def are_enough(
 
 
 @compiled
-def faded(weight: float, age: int, half_life: int) -> float:
-    """A weight at an age in µs, of which none is below 0; without a half-life all of it."""
-    return weight * 2.0 ** (-max(age, 0) / half_life) if half_life > 0 else weight
+def faded(weight: np.float32, age: np.int64, half_life: int) -> float:
+    """What a weight counts at an age in µs, of which none is below 0; without a half-life all of it."""
+    return float(weight) * 2.0 ** (-max(age, np.int64(0)) / half_life) if half_life > 0 else float(weight)
 
 
 @compiled
@@ -132,9 +132,9 @@ def taken_up(
                             own, own_at = weight, at[place]
                     place += 1
                 if best > 0:
-                    all_sum += faded(float(best), now - best_at, half_life)
+                    all_sum += faded(best, now - best_at, half_life)
                 if own > 0:
-                    group_sum += faded(float(own), now - own_at, half_life)
+                    group_sum += faded(own, now - own_at, half_life)
                     is_theirs = True
             group_people += is_theirs
         if all_sum > 0:

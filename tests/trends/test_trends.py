@@ -20,7 +20,7 @@ from recommender.trends import ENTRIES, OF_ALL, OF_GROUP, Asked, Least, RecentEv
 from recommender.trends import recent_events as module
 from recommender.trends.groups import groups_to_try, in_region, in_segment, wider
 
-TABLE = BuildSettings().event_weights.table()
+TABLE = BuildSettings().weight_table
 NOW = 20_000 * DAY_US + 40_000_000_000
 HOUR = 3_600_000_000
 WEEK = 7 * DAY_US

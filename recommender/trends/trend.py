@@ -85,7 +85,9 @@ def trend_of(events: RecentEvents, asked: Asked, table: Floats, least: Least, *,
             break
     numbers, whole, theirs, people = taken_up(columns.item, columns.person, *each, since, now, asked.half_life_us, *within)
     of_group = bool(region or segment) & (theirs > 0) & (people >= least.of_item)
-    order = np.lexsort((numbers, -np.where(of_group, theirs, whole), ~of_group))
+    first, others = np.flatnonzero(of_group), np.flatnonzero(~of_group)
+    # Numbers ascend, so that a stable sort breaks ties by them.
+    order = np.concatenate([first[np.argsort(-theirs[first], kind="stable")], others[np.argsort(-whole[others], kind="stable")]])
     return Trend(
         key=key,
         asked=asked,

@@ -121,15 +121,17 @@ def taken_up(
         while place < n and items[place] == item:
             person, is_theirs = people[place], False
             while place < n and items[place] == item and people[place] == person:
-                day = at[place] // DAY_US
+                if at[place] < since:
+                    place += 1
+                    continue
+                day_ends = (at[place] // DAY_US + 1) * DAY_US
                 best, best_at, own, own_at = np.float32(0), np.int64(0), np.float32(0), np.int64(0)
-                while place < n and items[place] == item and people[place] == person and at[place] // DAY_US == day:
-                    if at[place] >= since:
-                        weight = weight_of(types[place], portions[place], table)
-                        if weight > best:
-                            best, best_at = weight, at[place]
-                        if weight > own and in_region[regions[place]] and in_segment[segments[place]]:
-                            own, own_at = weight, at[place]
+                while place < n and items[place] == item and people[place] == person and at[place] < day_ends:
+                    weight = weight_of(types[place], portions[place], table)
+                    if weight > best:
+                        best, best_at = weight, at[place]
+                    if weight > own and in_region[regions[place]] and in_segment[segments[place]]:
+                        own, own_at = weight, at[place]
                     place += 1
                 if best > 0:
                     all_sum += faded(best, now - best_at, half_life)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from waiting import soon
 
 from recommender.client import History, HistoryList, InvalidArgument, Missing
@@ -16,6 +17,7 @@ from recommender.events import Consent, Event, EventType, Subject
 from recommender.feeds import Basis
 from recommender.items import Item, ItemKind, ItemState
 from recommender.v1 import feed_pb2, types_pb2
+from server.feed_command import feed as feed_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -208,3 +210,42 @@ def test_who_does_not_allow_to_be_counted_is_not_named_in_the_record(live: Deplo
         decision = store.get_decision(UUID(history.feed.decision_id).bytes)
     assert decision is not None
     assert decision.subject is None
+
+
+def test_the_command_prints_lists_and_what_is_popular(live: Deployment) -> None:
+    did(live, "drama-01", WATCH, ago=2, portion=0.4)
+    did(live, "drama-02", BUY, ago=40)
+    target, runner = live.server.addresses.listen, CliRunner(env={"COLUMNS": "200"})
+
+    def printed(*arguments: str) -> str:
+        result = runner.invoke(feed_command, [*arguments, "--target", target])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    lately = printed("--user", "ann", "--list", "recent")
+    assert "Drama 1" in lately
+    assert "40%" in lately
+    assert "PERSONAL list at placement home" in lately
+    assert "Continue watching" in printed("--user", "ann", "--list", "continue")
+    assert "Buy again" in printed("--user", "ann", "--list", "again")
+    popular = printed("--list", "popular", "--window", "24h", "--region", "FR", "--category", "drama")
+    assert "Drama 0" in popular
+    assert "left out: region (too_few_people)" in popular
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--list", "recent"], "give either --user or --session"),
+        (["--list", "popular", "--user", "ann"], "what is popular is the same for everybody"),
+        (["--user", "ann", "--window", "24h"], "are for --list popular"),
+        (["--user", "ann", "--list", "again", "--explain"], "--explain is for feeds"),
+        (["--list", "popular", "--window", "a week"], "'a week' is not a number of minutes, hours or days, such as 90m, 24h or 7d"),
+        (["--list", "popular", "--window", "9" * 40 + "d"], "is not a number of minutes"),
+        (["--list", "liked"], "'liked' is not one of"),
+    ],
+)
+def test_the_command_says_what_goes_together(arguments: list[str], message: str) -> None:
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(feed_command, arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())

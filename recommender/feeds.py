@@ -72,13 +72,13 @@ class ReasonKind(IntEnum):
     """Nothing spoke for it; it completes a list that would be short."""
     PROMOTED = 6
     """An editor's rule put it at its place."""
-    NEW_FROM_AUTHOR = 8
+    NEW_FROM_AUTHOR = 9
     """It is new, and by an author whose items the person took up before."""
-    CONSUMED = 9
+    CONSUMED = 10
     """It is on the list of what the person had."""
-    STARTED = 10
+    STARTED = 11
     """The person began it and did not finish it."""
-    DUE = 11
+    DUE = 12
     """The person has it again and again, and may be about to."""
 
 

@@ -1,10 +1,9 @@
 """The resolved query of a served record as bytes, so that the decision can be made again from it.
 
-Layout of format 4: the format (1 byte), then size and reasons (4 bytes each) and flags, then every part behind its length (4
+Layout of format 3: the format (1 byte), then size and reasons (4 bytes each) and flags, then every part behind its length (4
 bytes): the placement's settings as compressed JSON, as they are history, consumed, dismissed, exclude, candidates, kinds,
-sources, language, filter, category and what was seen, and who asks and what trend was asked for as JSON. Format 3, which is written
-where no trend was, lacks that one, and format 2, which is still read, has none of the last three; format 1 is one compressed JSON document.
-The seed is the record's own. What a trend was counted from is not kept.
+sources, language, filter, category and what was seen, and as JSON who asks and for what trend, of whose counts nothing is kept. Format 2,
+which is still read, has neither of the last two; format 1 is one compressed JSON document. The seed is the record's own.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ from recommender.people import HISTORY_DTYPE, SEEN_DTYPE
 from recommender.placements import Placement
 from recommender.trends import NOT_KEPT, Asked, Trend
 
-FORMAT = 4
-_WITHOUT_TREND, _BEFORE = 3, 2
+FORMAT = 3
+_BEFORE = 2
 
 _HEAD = struct.Struct("<BIIB")
-_LENGTHS = {FORMAT: struct.Struct("<14I"), _WITHOUT_TREND: struct.Struct("<13I"), _BEFORE: struct.Struct("<11I")}
+_LENGTHS = {FORMAT: struct.Struct("<13I"), _BEFORE: struct.Struct("<11I")}
 _CANDIDATES, _SOURCES, _SEEDS = 1, 2, 4
 """Flags: candidates are given, sources are given, the seeds are items."""
 
@@ -57,11 +56,9 @@ def encode_query(query: Query) -> bytes:
         query.category.encode(),
         # Some kilobytes, which matter to few placements.
         query.seen.tobytes() if query.placement.impressions.discount else b"",
-        b"" if query.audience is NOBODY else json.dumps(asdict(query.audience), separators=(",", ":")).encode(),
+        _asking(query),
     )
-    trend = () if query.trend is None else (json.dumps(asdict(query.trend.asked), separators=(",", ":")).encode(),)
-    made, every = FORMAT if trend else _WITHOUT_TREND, (*parts, *trend)
-    return b"".join((_HEAD.pack(made, query.size, query.reasons, flags), _LENGTHS[made].pack(*map(len, every)), *every))
+    return b"".join((_HEAD.pack(FORMAT, query.size, query.reasons, flags), _LENGTHS[FORMAT].pack(*map(len, parts)), *parts))
 
 
 def decode_query(data: bytes) -> Query:
@@ -80,11 +77,11 @@ def decode_query(data: bytes) -> Query:
     settings, history, consumed, dismissed, exclude, candidates, kinds, sources, language, condition, category, *more = (
         data[begin:end] for begin, end in pairwise(ends)
     )
-    seen, audience, trend = (*more, b"", b"", b"")[:3]
+    seen, audience = more or (b"", b"")
     try:
         placement = Placement.model_validate_json(zlib.decompress(settings))
         asking = json.loads(audience) if audience else {}
-        asked = Asked(**json.loads(trend)) if trend else None
+        trend = asking.pop("trend", None)
     except (zlib.error, json.JSONDecodeError) as error:
         raise ValueError("not a resolved query") from error
     return Query(
@@ -104,8 +101,16 @@ def decode_query(data: bytes) -> Query:
         seeds_are_items=bool(flags & _SEEDS),
         seen=np.frombuffer(seen, dtype=SEEN_DTYPE),
         audience=Audience(**{**asking, "segments": tuple(asking["segments"])}) if asking else NOBODY,
-        trend=None if asked is None else Trend.unknown(asked, NOT_KEPT),
+        trend=None if trend is None else Trend.unknown(Asked(**trend), NOT_KEPT),
     )
+
+
+def _asking(query: Query) -> bytes:
+    """Who asks and for what trend as JSON; nothing where nothing is said."""
+    said = {} if query.audience is NOBODY else asdict(query.audience)
+    if query.trend is not None:
+        said["trend"] = asdict(query.trend.asked)
+    return json.dumps(said, separators=(",", ":")).encode() if said else b""
 
 
 @lru_cache(maxsize=64)

@@ -19,7 +19,7 @@ Rows = npt.NDArray[np.int32]
 EVENTS = 16
 """Phrases of each kind of reason: one for each event, or 0, without and with a name at its end."""
 
-_BECAUSE_OF_HISTORY, _POPULAR, _SIMILAR, _NEW_FROM_AUTHOR = 1, 2, 4, 8
+_BECAUSE_OF_HISTORY, _POPULAR, _SIMILAR, _NEW_FROM_AUTHOR = 1, 2, 4, 9
 """Of `ReasonKind`: those whose sentence may hold a name."""
 
 # Field numbers and wire types: of the answer's items, of RankedItem, of Reason.

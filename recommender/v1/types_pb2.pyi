@@ -185,13 +185,13 @@ class _ReasonKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReasonKind
     """Nothing spoke for it; it completes a list that would be short."""
     REASON_KIND_PROMOTED: _ReasonKind.ValueType  # 6
     """An editor's rule put it there."""
-    REASON_KIND_NEW_FROM_AUTHOR: _ReasonKind.ValueType  # 8
+    REASON_KIND_NEW_FROM_AUTHOR: _ReasonKind.ValueType  # 9
     """New, and by an author of whom the person took up two items or more."""
-    REASON_KIND_CONSUMED: _ReasonKind.ValueType  # 9
+    REASON_KIND_CONSUMED: _ReasonKind.ValueType  # 10
     """On a list of what the person had (GetHistory)."""
-    REASON_KIND_STARTED: _ReasonKind.ValueType  # 10
+    REASON_KIND_STARTED: _ReasonKind.ValueType  # 11
     """Begun by the person and not finished (GetHistory)."""
-    REASON_KIND_DUE: _ReasonKind.ValueType  # 11
+    REASON_KIND_DUE: _ReasonKind.ValueType  # 12
     """Had by the person again and again, or bought, and due once more (GetHistory)."""
 
 class ReasonKind(_ReasonKind, metaclass=_ReasonKindEnumTypeWrapper):
@@ -211,13 +211,13 @@ REASON_KIND_FILL: ReasonKind.ValueType  # 5
 """Nothing spoke for it; it completes a list that would be short."""
 REASON_KIND_PROMOTED: ReasonKind.ValueType  # 6
 """An editor's rule put it there."""
-REASON_KIND_NEW_FROM_AUTHOR: ReasonKind.ValueType  # 8
+REASON_KIND_NEW_FROM_AUTHOR: ReasonKind.ValueType  # 9
 """New, and by an author of whom the person took up two items or more."""
-REASON_KIND_CONSUMED: ReasonKind.ValueType  # 9
+REASON_KIND_CONSUMED: ReasonKind.ValueType  # 10
 """On a list of what the person had (GetHistory)."""
-REASON_KIND_STARTED: ReasonKind.ValueType  # 10
+REASON_KIND_STARTED: ReasonKind.ValueType  # 11
 """Begun by the person and not finished (GetHistory)."""
-REASON_KIND_DUE: ReasonKind.ValueType  # 11
+REASON_KIND_DUE: ReasonKind.ValueType  # 12
 """Had by the person again and again, or bought, and due once more (GetHistory)."""
 Global___ReasonKind: _TypeAlias = ReasonKind  # noqa: Y015
 

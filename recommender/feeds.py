@@ -241,7 +241,7 @@ class Reasons(Sequence[Reason]):
 
 @dataclass(frozen=True)
 class Degradation:
-    """Something that was left out of an answer: `what` (a source's key) and `why` ("failed" or "deadline")."""
+    """Something that was left out of an answer: `what` (a source's key, or what of a trend) and `why` ("failed", "deadline", and so on)."""
 
     what: str
     why: str

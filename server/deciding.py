@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import grpc
-import numpy as np
-import numpy.typing as npt
 
 from recommender.asker import Asker
 from recommender.engine import Recommender
@@ -72,8 +70,9 @@ def decide(
     short = left is not None and left < usual.seconds and (query.placement.fallback != "none" or query.candidates is not None)
     deadline = LONG_AGO if short else None if left is None else started + left
     decision_id = tools.new_id()
+    seed = int.from_bytes(decision_id[:8], "big")
     if query.placement.goes_by_chance:
-        query = replace(query, seed=seed_of(decision_id))
+        query = replace(query, seed=seed)
     [feed] = engine.feeds([query], now=now, deadline=deadline)
     tools.live.recent.note(query)
     if short:
@@ -87,51 +86,27 @@ def decide(
     # A query may bend its placement's settings; what is named is the configured placement.
     name = query.placement.name
     decided = Decided(decision_id, name, offered.placements.versions[name], engine.generation_id, basis)
-    kept = query if _MEASURE in asker.consent else None
-    note(tools, decided, engine, asker, kept, feed.numbers, feed.sources, feed.probabilities, now)
-    count_answer(tools.metrics, method, basis, feed.degraded)
-    reached("served record noted")
-    return decided, feed
-
-
-def note(
-    tools: Tools,
-    decided: Decided,
-    engine: Recommender,
-    asker: Asker,
-    query: Query | None,
-    numbers: npt.NDArray[np.uint32],
-    sources: npt.NDArray[np.uint8],
-    probabilities: npt.NDArray[np.float32],
-    now: datetime,
-) -> None:
-    """Have what was handed out recorded: `numbers`, `sources` and `probabilities` of shape (n,), best first.
-
-    `query`: what it can be made again from; None where it cannot, or where the asker does not allow to be counted.
-    """
     tools.decisions.note(
         Served(
-            decision_id=decided.decision_id,
+            decision_id=decision_id,
             at=now,
             subject=asker.recorded_as,
-            query=query,
+            query=query if _MEASURE in asker.consent else None,
             placement=decided.placement,
             placement_version=decided.placement_version,
             generation_id=decided.generation_id,
             profile=engine.profile_hash,
-            basis=decided.basis,
-            seed=seed_of(decided.decision_id),
+            basis=basis,
+            seed=seed,
             change=engine.change,
-            numbers=numbers,
-            sources=sources,
-            probabilities=probabilities,
+            numbers=feed.numbers,
+            sources=feed.sources,
+            probabilities=feed.probabilities,
         )
     )
-
-
-def seed_of(decision_id: bytes) -> int:
-    """What chance goes by in a decision."""
-    return int.from_bytes(decision_id[:8], "big")
+    count_answer(tools.metrics, method, basis, feed.degraded)
+    reached("served record noted")
+    return decided, feed
 
 
 def count_answer(metrics: Metrics, method: str, basis: Basis, degraded: Sequence[Degradation]) -> None:

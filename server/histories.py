@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 
 from recommender.asker import Asker
+from recommender.engine import Recommender
 from recommender.events import Consent
 from recommender.feeds import NAMED, Basis, Query, ReasonKind, Reasons
 from recommender.history_lists import Entries, HistoryList, entries_of
@@ -13,7 +16,8 @@ from recommender.tokens import NO_SOURCE
 from recommender.v1 import event_pb2, feed_pb2
 from server.answering import Decided, Shown, answer_bytes, answer_info, field_bytes, ranked_items
 from server.asking import audience_of, meet, numbers_of
-from server.deciding import Tools, count_answer, note
+from server.deciding import Tools, count_answer
+from server.decisions import Served
 from server.reading import Wanted, consent_of, enum_of, subject_of
 
 METHOD = "GetHistory"
@@ -54,8 +58,7 @@ def history_answer(tools: Tools, request: feed_pb2.GetHistoryRequest) -> bytes:
     name = wanted.placement.name
     decided = Decided(tools.new_id(), name, offered.placements.versions[name], engine.generation_id, _basis(asker))
     shown = _shown(entries, _REASONS[listed])
-    # A list of what was done is not made again by ranking anything, so that no query is kept.
-    note(tools, decided, engine, asker, None, shown.numbers, shown.sources, shown.probabilities, now)
+    tools.decisions.note(_served(decided, asker, engine, shown, now))
     count_answer(tools.metrics, METHOD, decided.basis, ())
     items = ranked_items(engine, tools.signer, decided, shown, explain=False)
     consumptions = [field_bytes(CONSUMPTIONS, message.SerializeToString()) for message in _consumptions(entries)]
@@ -67,6 +70,26 @@ def _basis(asker: Asker) -> Basis:
     if Consent.PERSONALISE not in asker.consent or not len(asker.history):
         return Basis.CONTEXTUAL
     return Basis.PERSONAL if asker.is_user else Basis.SESSION
+
+
+def _served(decided: Decided, asker: Asker, engine: Recommender, shown: Shown, now: datetime) -> Served:
+    """The served record. A list of what was done is not made again by ranking anything, so that no query is kept."""
+    return Served(
+        decision_id=decided.decision_id,
+        at=now,
+        subject=asker.recorded_as,
+        query=None,
+        placement=decided.placement,
+        placement_version=decided.placement_version,
+        generation_id=decided.generation_id,
+        profile=engine.profile_hash,
+        basis=decided.basis,
+        seed=0,
+        change=engine.change,
+        numbers=shown.numbers,
+        sources=shown.sources,
+        probabilities=shown.probabilities,
+    )
 
 
 def _shown(entries: Entries, kind: ReasonKind) -> Shown:

@@ -16,7 +16,7 @@ from recommender.client import History
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
-class Length(click.ParamType):
+class Length(click.ParamType[timedelta]):
     """A length of time, such as 90m, 24h or 7d."""
 
     name = "length"

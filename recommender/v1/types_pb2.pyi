@@ -624,9 +624,12 @@ class Degradation(_message.Message):
     WHAT_FIELD_NUMBER: _builtins.int
     WHY_FIELD_NUMBER: _builtins.int
     what: _builtins.str
-    """What: a source's name, "reasons", or "new_items"."""
+    """What: a source's name, "reasons", "new_items", or of a trend that was asked for "region", "segment", "window" or "trend"."""
     why: _builtins.str
-    """Why: "failed", "deadline", or "unembedded": items that came lately are shown by all but what their text says."""
+    """Why: "failed", "deadline", or "unembedded": items that came lately are shown by all but what their text says. Of trends:
+    "too_few_people": a wider group stands in; "too_many_events": not all of the window could be kept; "not_read_yet": what is
+    popular anyway stands in.
+    """
     def __init__(
         self,
         *,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -253,3 +254,26 @@ def test_whoever_asks_twice_within_a_moment_gets_the_same(trending: Deployment) 
     with Client(trending.server.addresses.listen, timeout_s=20) as other:
         answers = [ids(client.get_popular(page_size=30, window=WEEK)) for client in (trending.client, other, trending.client)]
     assert answers[0] == answers[1] == answers[2]
+
+
+def test_until_events_are_read_what_is_popular_anyway_stands_in(trending: Deployment) -> None:
+    trending.server.trends.stop()
+    trending.server.trends._held = None
+    feed = popular(trending, window=DAY, region="FR")
+    assert (ids(feed)[0], trends(feed), told(feed)) == (POPULAR, [], [("trend", "not_read_yet")])
+
+
+def test_many_ask_while_events_come(trending: Deployment) -> None:
+    def asked(place: int) -> set[str]:
+        with Client(trending.server.addresses.listen, timeout_s=60) as client:
+            windows = [timedelta(hours=1 + (place + n) % 5) for n in range(20)]
+            return {item.id for window in windows for item in client.get_popular(window=window, region="FR", page_size=2).items[:1]}
+
+    take_up(trending, "news-03", range(10), region="FR")
+    with ThreadPoolExecutor(4) as threads:
+        answers = [threads.submit(asked, place) for place in range(4)]
+        for place in range(10):
+            take_up(trending, "drama-11", range(place, place + 1), ago=timedelta(minutes=2), region="FR")
+        assert set().union(*(answer.result() for answer in answers)) <= {"news-03", "drama-11"}
+    take_up(trending, "drama-11", range(10, 12), region="FR")
+    assert trends(popular(trending, window=HOUR, region="FR")) == ["drama-11", "news-03"]

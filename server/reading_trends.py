@@ -25,6 +25,8 @@ def asked_of(request: feed_pb2.GetPopularRequest, longest: timedelta) -> Asked |
 
     Raises `InvalidInput` naming the field.
     """
+    if not (request.region or request.segment or request.HasField("window") or request.HasField("half_life")):
+        return None
     region, segment = label_of(request.region, "region"), label_of(request.segment, "segment")
     region_name, segment_name = label_of(request.region_name, "region_name"), label_of(request.segment_name, "segment_name")
     if region.count(PART) >= PARTS_LIMIT:
@@ -33,8 +35,6 @@ def asked_of(request: feed_pb2.GetPopularRequest, longest: timedelta) -> Asked |
         raise InvalidInput("segment", segment, f"one segment, without {BETWEEN!r}")
     window = _micros_of(request.window, "window", longest) if request.HasField("window") else 0
     half_life = _micros_of(request.half_life, "half_life", LONGEST_HALF_LIFE) if request.HasField("half_life") else 0
-    if not (window or half_life or region or segment):
-        return None
     return Asked(window, half_life, region, segment, region_name, segment_name)
 
 

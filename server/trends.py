@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -53,7 +52,7 @@ class Trends:
         # With the change sequence up to which they are there; None before they were first read.
         self._held: tuple[RecentEvents, int] | None = None
         self._joined_at = now()
-        self._counted: OrderedDict[Hashable, Trend] = OrderedDict()
+        self._counted: dict[Hashable, Trend] = {}
         self._counting = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="trends", daemon=True)
@@ -76,17 +75,18 @@ class Trends:
         moment = to_micros(now) // STEP_US * STEP_US
         plain = replace(asked, region_name="", segment_name="")
         key = (plain, moment, upto, engine.generation_id)
-        # Others who ask for it meanwhile wait for the one who counts, which takes some milliseconds.
-        with self._counting:
-            trend = self._counted.get(key)
-            if trend is None:
-                table, longest_us = engine.settings.weight_table, self.longest // timedelta(microseconds=1)
-                trend = trend_of(events, plain, table, self._least, now=moment, longest_us=longest_us, key=key)
-                self._counted[key] = trend
-                while len(self._counted) > KEPT:
-                    self._counted.popitem(last=False)
-            else:
-                self._counted.move_to_end(key)
+        trend = self._counted.get(key)
+        if trend is None:
+            # One at a time, so that those who want the same do not all count it.
+            with self._counting:
+                trend = self._counted.get(key)
+                if trend is None:
+                    table, longest_us = engine.settings.weight_table, self.longest // timedelta(microseconds=1)
+                    trend = trend_of(events, plain, table, self._least, now=moment, longest_us=longest_us, key=key)
+                    # Older ones are of steps that have passed, mostly.
+                    while len(self._counted) >= KEPT:
+                        self._counted.pop(next(iter(self._counted)))
+                    self._counted[key] = trend
         return trend.called(asked)
 
     def look(self) -> None:

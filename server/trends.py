@@ -26,7 +26,8 @@ KEPT = 64
 STEP_US = 5_000_000
 """A trend is counted as of the last full step of so many µs, so that those who ask for the same within it get the same."""
 
-READ_BATCH = 20_000
+READ_BATCH = 5_000
+"""Events read at once: some ten milliseconds during which no call is answered."""
 SPARE = timedelta(minutes=5)
 """Events are kept for so much longer than the longest window, so that it is whole until the next look."""
 AGEING = timedelta(hours=1)

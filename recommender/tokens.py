@@ -359,9 +359,9 @@ def _page(content: bytes) -> Page:
         offset=offset,
         basis=Basis(basis),
         numbers=numbers.ravel().view("<u4"),
-        sources=both & ((1 << _MARK) - 1),
+        sources=both & np.uint8((1 << _MARK) - 1),
         probabilities=probabilities,
-        marks=both >> _MARK,
+        marks=both >> np.uint8(_MARK),
     )
 
 

@@ -175,27 +175,15 @@ def test_answers_are_written_as_protobuf_writes_them(page_token: str) -> None:
 
 
 def test_an_item_that_the_generation_does_not_have_cannot_be_shown() -> None:
-    page = Shown(
-        np.zeros(1, np.int64),
-        np.array([UNKNOWN], np.uint32),
-        np.ones(1, np.uint8),
-        np.ones(1, np.float32),
-        np.zeros(1, np.uint8),
-        Reasons.none(),
-    )
+    byte = np.ones(1, np.uint8)
+    page = Shown(np.zeros(1, np.int64), np.array([UNKNOWN], np.uint32), byte, np.ones(1, np.float32), byte, reasons=Reasons.none())
     with pytest.raises(NotFound, match="item of number"):
         ranked_items(ENGINE, SIGNER, DECIDED, page, explain=False)
 
 
 def test_nothing_is_shown_of_an_empty_generation() -> None:
-    page = Shown(
-        np.zeros(0, np.int64),
-        np.zeros(0, np.uint32),
-        np.zeros(0, np.uint8),
-        np.zeros(0, np.float32),
-        np.zeros(0, np.uint8),
-        Reasons.none(),
-    )
+    byte = np.zeros(0, np.uint8)
+    page = Shown(np.zeros(0, np.int64), np.zeros(0, np.uint32), byte, np.zeros(0, np.float32), byte, reasons=Reasons.none())
     assert ranked_items(engine_of(contents_of([])), SIGNER, DECIDED, page, explain=False) == b""
 
 
@@ -207,7 +195,8 @@ def test_every_method_of_the_service_is_offered_with_its_own_request() -> None:
     for method in service.methods:
         assert REQUESTS[method.name](b"").DESCRIPTOR is method.input_type
         if method.name == "GetSlates":
-            # Its answer holds those of feeds.
+            # Each of its slates is a feed.
+            assert method.output_type.fields_by_name["slates"].message_type.name == "GetFeedResponse"
             continue
         assert method.output_type.fields_by_name["items"].number == 1
         assert method.output_type.fields_by_name["info"].number == (FEED_INFO if method.name == "GetFeed" else 2)

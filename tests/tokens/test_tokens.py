@@ -217,7 +217,13 @@ def test_the_largest_tokens_keep_their_bounds_and_fit_into_an_event() -> None:
 def test_a_usual_page_token_is_short() -> None:
     rng = np.random.default_rng(3)
     numbers = rng.choice(100_000, 180, replace=False).astype(np.uint32)
-    page = replace(PAGE, numbers=numbers, sources=rng.integers(1, 4, 180).astype(np.uint8), probabilities=np.ones(180, np.float32), marks=np.zeros(180, np.uint8))
+    page = replace(
+        PAGE,
+        numbers=numbers,
+        sources=rng.integers(1, 4, 180).astype(np.uint8),
+        probabilities=np.ones(180, np.float32),
+        marks=np.zeros(180, np.uint8),
+    )
     assert len(SIGNER.sign_page(page)) < 1_100
 
 

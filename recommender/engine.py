@@ -43,6 +43,7 @@ from recommender.sources import (
 from recommender.stages import reached
 from recommender.store import Change
 from recommender.times import to_micros
+from recommender.trends import Trend, TrendSource
 
 Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
@@ -211,11 +212,21 @@ class Recommender:
         kept = None if key is None else self._recent.get(key)
         if kept is not None:
             return kept
-        feed = self._feed(query, composer, now, deadline)
+        engine = self if query.trend is None else self._by(query.trend)
+        feed = engine._feed(query, composer, now, deadline)
         # Of people the feeds of those alone who come again: others would drive them out, and never ask for theirs.
         if key is not None and not feed.degraded and (is_for_anybody(query) or self.pools.pasts.is_of_a_regular(query)):
             self._recent.keep(key, query.placement, feed)
         return feed
+
+    def _by(self, trend: Trend) -> Recommender:
+        """This engine with a trend in the place of what is popular, which goes on behind it."""
+        rows = self.catalogue.rows_of(trend.numbers)
+        known = rows >= 0
+        made = object.__new__(Recommender)
+        made.__dict__.update(self.__dict__)
+        made.pools = self.pools.with_sources({SourceName.POPULAR: TrendSource(rows[known], trend.levels[known], self._popular)})
+        return made
 
     def _feed(self, query: Query, composer: Composer, now: datetime, deadline: float | None) -> Feed:
         allowed = self.eligibility.allowed(query, now, composer.rules)

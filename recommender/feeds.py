@@ -5,10 +5,10 @@ The server asks with one query, the evaluation with thousands; `recommender.engi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import NamedTuple, overload
+from typing import TYPE_CHECKING, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from recommender.composing.slate_kernels import BREAKING, ENSURED, EXPLORED, PIN
 from recommender.items import ItemKind
 from recommender.people import History, Seen, empty_history, nothing_seen
 from recommender.placements import Placement
+
+if TYPE_CHECKING:
+    from recommender.trends import Trend
 
 
 class Basis(IntEnum):
@@ -69,6 +72,14 @@ class ReasonKind(IntEnum):
     """Nothing spoke for it; it completes a list that would be short."""
     PROMOTED = 6
     """An editor's rule put it at its place."""
+    NEW_FROM_AUTHOR = 9
+    """It is new, and by an author whose items the person took up before."""
+    CONSUMED = 10
+    """It is on the list of what the person had."""
+    STARTED = 11
+    """The person began it and did not finish it."""
+    DUE = 12
+    """The person has it again and again, and may be about to."""
 
 
 class Placing(IntEnum):
@@ -109,7 +120,8 @@ class Query:
     for "like this", DISLIKE for "unlike") rather than a person's, and they are left out themselves. `audience`: who asks, as rules see
     it. `region`: "" for any; otherwise items that are for other regions alone are left out. `muted`: what the reader never wants to see.
     `owner`: items of this owner are left out, "" for none. `seen`: what was shown to the person before, shape (any,), `SEEN_DTYPE`. `seed`:
-    what chance goes by, where a placement has any.
+    what chance goes by, where a placement has any. `trend`: by which the popular source ranks, instead of by all that was counted; for a
+    query of that source alone.
     """
 
     placement: Placement
@@ -132,11 +144,23 @@ class Query:
     owner: str = ""
     seen: Seen = field(default_factory=nothing_seen)
     seed: int = 0
+    trend: Trend | None = None
 
     @property
     def is_for_a_feed(self) -> bool:
         """Whether what is wanted is a feed, which all rules and all of its placement's variety are for."""
         return self.candidates is None and self.sources is None and not self.seeds_are_items
+
+
+class Trending(NamedTuple):
+    """Where, with whom and since when something trends: `region` and `segment`, "" for everywhere and everybody, what to call them, and
+    the window in µs, 0 for none."""
+
+    region: str = ""
+    segment: str = ""
+    window_us: int = 0
+    region_name: str = ""
+    segment_name: str = ""
 
 
 class Reason(NamedTuple):
@@ -145,7 +169,7 @@ class Reason(NamedTuple):
     `source` moved the score most. For BECAUSE_OF_HISTORY and SIMILAR_TO_SEED, `because` holds the item numbers of the
     history that contributed most to that source's score, the strongest first, and `share`, in [0, 1], is the first one's
     part of all positive contributions; `event` is the `EventType` by which the first came into the history, 0 for given
-    items. `category` is set where a category's popularity was the cause.
+    items. `category` is set where a category's popularity was the cause, `trending` where a trend was. `author` is whose new item it is.
     """
 
     kind: ReasonKind
@@ -154,6 +178,8 @@ class Reason(NamedTuple):
     share: float = 0.0
     event: int = 0
     category: str = ""
+    trending: Trending | None = None
+    author: str = ""
 
 
 NAMED = 3
@@ -165,7 +191,9 @@ class Reasons(Sequence[Reason]):
     """Reasons of r items, kept by columns and read one by one.
 
     `kinds`, `sources`, `events`: shape (r,), uint8, numbers of `ReasonKind`, `SourceName` and `EventType`. `because`: shape (r, `NAMED`),
-    int64, -1 behind the last. `shares`: shape (r,), float32. `category`: that of all that are there for being popular.
+    int64, -1 behind the last. `shares`: shape (r,), float32. `category`: that of all that are there for being popular. `trends`: what
+    these may be popular by, None for without a trend, and `levels`, shape (r,), uint8, which of them each is, or None where all are by the
+    first. `authors`: of those that are new from one, by place.
     """
 
     kinds: npt.NDArray[np.uint8]
@@ -174,6 +202,9 @@ class Reasons(Sequence[Reason]):
     because: npt.NDArray[np.int64]
     shares: npt.NDArray[np.float32]
     category: str = ""
+    trends: tuple[Trending | None, ...] = (None,)
+    levels: npt.NDArray[np.uint8] | None = None
+    authors: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
     def none(cls) -> Reasons:
@@ -203,7 +234,10 @@ class Reasons(Sequence[Reason]):
         """The reason at a place, or those of a slice."""
         if isinstance(place, slice):
             kinds, sources, events = (column[place] for column in (self.kinds, self.sources, self.events))
-            return Reasons(kinds, sources, events, self.because[place], self.shares[place], self.category)
+            levels = None if self.levels is None else self.levels[place]
+            kept = {at: new for new, at in enumerate(range(len(self))[place]) if at in self.authors} if self.authors else {}
+            authors = {new: self.authors[at] for at, new in kept.items()}
+            return Reasons(kinds, sources, events, self.because[place], self.shares[place], self.category, self.trends, levels, authors)
         kind, because = ReasonKind(int(self.kinds[place])), self.because[place]
         return Reason(
             kind,
@@ -212,6 +246,8 @@ class Reasons(Sequence[Reason]):
             float(self.shares[place]),
             int(self.events[place]),
             self.category if kind is ReasonKind.POPULAR else "",
+            self.trends[0 if self.levels is None else int(self.levels[place])] if kind is ReasonKind.POPULAR else None,
+            self.authors.get(range(len(self))[place], "") if kind is ReasonKind.NEW_FROM_AUTHOR else "",
         )
 
     def __eq__(self, other: object) -> bool:
@@ -222,7 +258,7 @@ class Reasons(Sequence[Reason]):
 
 @dataclass(frozen=True)
 class Degradation:
-    """Something that was left out of an answer: `what` (a source's key) and `why` ("failed" or "deadline")."""
+    """Something that was left out of an answer: `what` (a source's key, or what of a trend) and `why` ("failed", "deadline", and so on)."""
 
     what: str
     why: str

@@ -83,7 +83,7 @@ class Pools:
 
     def with_sources(self, others: Mapping[SourceName, Source]) -> Pools:
         """The same with `others` in the place of the sources of their names."""
-        changed = object.__new__(Pools)
+        changed = object.__new__(type(self))
         changed.__dict__.update(self.__dict__)
         changed.sources = tuple(others.get(source.name, source) for source in self.sources)
         return changed

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from recommender.author_reasons import from_authors
 from recommender.cause_kernels import leaders, put_causes, told
 from recommender.events import EventType
-from recommender.feeds import PERSONAL_SOURCES, Query, Reason, ReasonKind, Reasons, SourceName
-from recommender.sources import Causes, Past, Scorer
+from recommender.feeds import PERSONAL_SOURCES, Query, Reason, ReasonKind, Reasons, SourceName, Trending
+from recommender.sources import Causes, Past, Scorer, Source
+from recommender.trends import STANDING, Trend, TrendSource, popular_text, when
 
 if TYPE_CHECKING:
     from recommender.engine import Recommender
@@ -27,6 +30,10 @@ _VERBS = {
     EventType.CART: "put in your cart",
     EventType.PURCHASE: "bought",
 }
+
+
+_AGAIN = {EventType.READ: "Read again", EventType.WATCH: "Watch or listen again", EventType.PURCHASE: "Buy again"}
+"""What is said of something that is due again, by how it was had last."""
 
 
 _NAMES, _POPULAR = tuple(SourceName), int(SourceName.POPULAR)
@@ -80,22 +87,42 @@ def reasons_for(
         int(ReasonKind.SIMILAR_TO_SEED if seeds else ReasonKind.BECAUSE_OF_HISTORY),
         _PERSONAL,
     )
-    return Reasons(kinds, sources, events, because, causes.shares, query.category)
+    made = Reasons(kinds, sources, events, because, causes.shares, query.category)
+    if query.trend is not None:
+        made = _by_trend(made, query.trend, rows, recommender.sources[_POPULAR - 1])
+    return made if seeds else from_authors(made, past, rows, recommender.catalogue)
+
+
+def _by_trend(reasons: Reasons, trend: Trend, rows: npt.NDArray[np.int32], source: Source) -> Reasons:
+    """The `reasons` of `rows`, which say of what is popular whether it is so by the trend that the `source` ranks by."""
+    if not isinstance(source, TrendSource):
+        return reasons
+    levels = np.where(rows >= 0, source.levels[rows], np.uint8(STANDING))
+    # What was never counted before may trend now.
+    trending = (levels != STANDING) & (reasons.sources == _POPULAR)
+    kinds = np.where(trending, np.uint8(ReasonKind.POPULAR), reasons.kinds)
+    return replace(reasons, kinds=kinds, trends=trend.trending, levels=levels)
 
 
 def reason_text(reason: Reason, titles: Mapping[int, str]) -> str:
     """The reason as an English sentence; `titles` by item number, of which those of `because` are looked up."""
-    if reason.kind in (ReasonKind.FRESH, ReasonKind.FILL, ReasonKind.PROMOTED):
-        name = ""
-    elif reason.kind is ReasonKind.POPULAR:
-        name = reason.category
-    else:
-        name = titles.get(reason.because[0], "") if reason.because else ""
+    if reason.kind is ReasonKind.POPULAR:
+        return popular_sentence(reason.category, reason.trending)
+    name = reason.author
+    if reason.kind in (ReasonKind.BECAUSE_OF_HISTORY, ReasonKind.SIMILAR_TO_SEED) and reason.because:
+        name = titles.get(reason.because[0], "")
     return reason_phrase(reason.kind, reason.event, named=bool(name)) + name
 
 
+def popular_sentence(category: str, trending: Trending | None) -> str:
+    """Why an item is there for being popular, in a `category`, "" for all, and by a trend, None for without."""
+    if trending is None:
+        return f"Popular in {category}" if category else "Popular now"
+    return popular_text(category, trending.region_name, trending.segment_name, when(trending.window_us))
+
+
 def reason_phrase(kind: ReasonKind, event: int, *, named: bool) -> str:
-    """The sentence of a reason up to the name at its end, or all of it where nothing is `named`."""
+    """The sentence of a reason up to the name at its end, or all of it where nothing is `named`; of one that is not for being popular."""
     match kind:
         case ReasonKind.FRESH:
             return "New"
@@ -103,8 +130,14 @@ def reason_phrase(kind: ReasonKind, event: int, *, named: bool) -> str:
             return "More to explore"
         case ReasonKind.PROMOTED:
             return "Promoted"
-        case ReasonKind.POPULAR:
-            return "Popular in " if named else "Popular now"
+        case ReasonKind.NEW_FROM_AUTHOR:
+            return "New from an author you follow" + (": " if named else "")
+        case ReasonKind.CONSUMED:
+            return f"You {_VERBS[EventType(event)]} this" if event in _VERBS else "You had this"
+        case ReasonKind.STARTED:
+            return f"Continue {'reading' if event == EventType.READ else 'watching or listening'}"
+        case ReasonKind.DUE:
+            return _AGAIN.get(EventType(event), "Again") if event else "Again"
         case ReasonKind.SIMILAR_TO_SEED:
             return "Similar to " if named else "Similar"
     if not named:

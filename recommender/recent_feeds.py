@@ -72,7 +72,8 @@ def key_of(query: Query, now: datetime, validities_passed: int, rules: tuple[str
         # Given items are told by what and how, not when.
         whose = (query.history["item"].tobytes(), query.history["type"].tobytes())
     minute = now.replace(second=0, microsecond=0)
+    trend = None if query.trend is None else (query.trend.key, query.trend.asked)
     limits = (query.kinds, query.language, query.region, query.filter, query.category, query.muted, query.owner)
-    wanted = (query.size, query.sources, query.reasons, limits)
+    wanted = (query.size, query.sources, query.reasons, trend, limits)
     seen = query.seen.tobytes() if whole and query.placement.impressions.discount else b""
     return (id(query.placement), whose, query.seeds_are_items, wanted, rules, seen, minute, validities_passed)

@@ -2,8 +2,9 @@
 
 Layout of format 3: the format (1 byte), then size and reasons (4 bytes each) and flags, then every part behind its length (4
 bytes): the placement's settings as compressed JSON, as they are history, consumed, dismissed, exclude, candidates, kinds,
-sources, language, filter, category and what was seen, as JSON who asks, from where, and what they do not want to see, and the engine's
-state. Format 2, which is still read, has none of the last three; format 1 is one compressed JSON document. The seed is the record's own.
+sources, language, filter, category and what was seen, as JSON who asks, from where, for what trend (of whose counts nothing is kept), and
+what they do not want to see, and the engine's state. Format 2, which is still read, has none of the last three; format 1 is one compressed
+JSON document. The seed is the record's own.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from recommender.feeds import NOTHING_MUTED, Muted, Query, SourceName
 from recommender.items import ItemKind
 from recommender.people import HISTORY_DTYPE, SEEN_DTYPE
 from recommender.placements import Placement
+from recommender.trends import NOT_KEPT, Asked, Trend
 
 FORMAT = 3
 _BEFORE = 2
@@ -80,7 +82,8 @@ def encode_query(query: Query, made: MadeWith = AS_BUILT) -> bytes:
 
 
 def decode_query(data: bytes) -> Query:
-    """The query that `encode_query` was given, now or in a format of before. Raises ValueError for anything else."""
+    """The query that `encode_query` was given, now or in a format of before; of a trend no more than what was asked for. Raises ValueError
+    for anything else."""
     return decode_served(data)[0]
 
 
@@ -126,6 +129,7 @@ def decode_served(data: bytes) -> tuple[Query, MadeWith | None]:
         region=asking.get("region", ""),
         muted=Muted(*map(tuple, asking["muted"])) if "muted" in asking else NOTHING_MUTED,
         owner=asking.get("owner", ""),
+        trend=Trend.unknown(Asked(**asking["trend"]), NOT_KEPT) if "trend" in asking else None,
     )
     return query, made
 
@@ -137,10 +141,12 @@ def _made(state: bytes) -> MadeWith:
 
 
 def _asking(query: Query) -> bytes:
-    """Who asks, from where, and what they do not want to see, as JSON; nothing where nothing is said."""
+    """Who asks, from where, for what trend, and what they do not want to see, as JSON; nothing where nothing is said."""
     said: dict[str, Any] = {"region": query.region, "owner": query.owner, "muted": list(query.muted) if any(query.muted) else None}
     if query.audience is not NOBODY:
         said["audience"] = asdict(query.audience)
+    if query.trend is not None:
+        said["trend"] = asdict(query.trend.asked)
     given = {name: value for name, value in said.items() if value}
     return json.dumps(given, separators=(",", ":")).encode() if given else b""
 

@@ -52,6 +52,19 @@ class Settings(BaseSettings):
     generation_poll_s: float = Field(default=1.0, gt=0, le=60, description="Seconds between looks for a newly activated generation.")
     changes_poll_s: float = Field(default=0.25, gt=0, le=60, description="Seconds between looks for new and changed items.")
     counts_poll_s: float = Field(default=15.0, gt=0, le=3600, description="Seconds between counts of what is popular.")
+    trend_days: int = Field(default=7, ge=1, le=90, description="Days of which events are kept in memory to count what trends.")
+    trend_events: int = Field(
+        default=1_000_000,
+        ge=1_000,
+        le=100_000_000,
+        description="Events that are kept in memory at the most to count what trends, the newest ones; each takes 25 bytes.",
+    )
+    trend_people: int = Field(
+        default=20, ge=1, le=10_000, description="Different people that a region or segment needs for its trend to be shown."
+    )
+    trend_item_people: int = Field(
+        default=3, ge=1, le=10_000, description="Different people of a region or segment that an item needs to be ranked by its trend."
+    )
     embedding_patience_s: float = Field(
         default=10.0, gt=0, le=3600, description="Seconds after which answers tell that new items are not embedded yet."
     )

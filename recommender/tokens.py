@@ -48,8 +48,11 @@ _LONE = 3
 """Bytes whose base64 stands alone: item tokens are as many times as long, so that all of an answer are encoded at once."""
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
+NO_SOURCE = 0
+"""Stands for the source of an item that none proposed."""
+
 _SHOWN = np.dtype([("number", "<u4"), ("position", "<u2"), ("source", "u1"), ("probability", "<f4")])
-_RANGES = {"number": (0, 2**32 - 1), "position": (0, OFFSET_LIMIT), "source": (min(SourceName), max(SourceName)), "probability": (0, 1)}
+_RANGES = {"number": (0, 2**32 - 1), "position": (0, OFFSET_LIMIT), "source": (NO_SOURCE, max(SourceName)), "probability": (0, 1)}
 _OF_FEEDS = (np.uint32, np.int64, np.uint8, np.float32)
 """Types of the same as feeds have them."""
 _PAGE_HEAD, _PAGE_HEAD_BEFORE = struct.Struct("<16s16sqHBHI"), struct.Struct("<16s16sqHBH")
@@ -69,7 +72,8 @@ class ItemToken:
     """Which answer showed an item, and how; checked on construction.
 
     `decision_id`: 16 bytes. The names have at most 100 bytes each. `arm` is "" outside experiments. `position` counts from
-    0 through all pages. `probability`, in [0, 1], is kept as float32. `number` is the item's. Raises `InvalidInput`.
+    0 through all pages. `source` is None where none proposed the item, as on a list of what the person had. `probability`, in [0, 1], is
+    kept as float32. `number` is the item's. Raises `InvalidInput`.
     """
 
     decision_id: bytes
@@ -78,7 +82,7 @@ class ItemToken:
     generation_id: str
     arm: str
     position: int
-    source: SourceName
+    source: SourceName | None
     probability: float
     number: int
 
@@ -199,7 +203,7 @@ class TokenSigner:
             arm=token.arm,
             numbers=[token.number],
             positions=[token.position],
-            sources=[token.source],
+            sources=[token.source or NO_SOURCE],
             probabilities=[token.probability],
         )
         return text
@@ -224,7 +228,7 @@ class TokenSigner:
                 generation_id=generation_id,
                 arm=arm,
                 position=int(shown["position"]),
-                source=SourceName(int(shown["source"])),
+                source=SourceName(int(shown["source"])) if shown["source"] != NO_SOURCE else None,
                 probability=float(shown["probability"]),
                 number=int(shown["number"]),
             )
@@ -410,7 +414,7 @@ def _in_range(
 ) -> bool:
     inside = True
     for place in range(len(positions)):
-        inside &= bool(0 <= positions[place] <= offset) & bool(1 <= sources[place] <= source)
+        inside &= bool(0 <= positions[place] <= offset) & bool(sources[place] <= source)
         # Written so that NaN fails.
         inside &= bool(0 <= probabilities[place] <= 1)
     return inside

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -11,14 +11,16 @@ import numpy.typing as npt
 
 from recommender.engine import Recommender
 from recommender.events import EventType
-from recommender.feeds import Basis, Degradation, Feed, ReasonKind, Reasons, SourceName
-from recommender.reasons import reason_phrase
+from recommender.feeds import Basis, Degradation, Feed, ReasonKind, Reasons, SourceName, Trending
+from recommender.reasons import popular_sentence, reason_phrase
 from recommender.tokens import TokenSigner
 from recommender.v1 import feed_pb2, types_pb2
-from server.item_kernel import EVENTS, written_items
+from server.item_kernel import EVENTS, Bytes, Ends, written_items
 
 NO_ARM = ""
 """The experiment arm outside experiments."""
+
+_NO_LEVELS = np.zeros(0, dtype=np.uint8)
 
 
 class Decided(NamedTuple):
@@ -98,6 +100,9 @@ def ranked_items(engine: Recommender, signer: TokenSigner, decided: Decided, sho
         reasons.because,
         reasons.shares.view(np.uint32),
         np.frombuffer(reasons.category.encode(), dtype=np.uint8),
+        _NO_LEVELS if reasons.levels is None else np.ascontiguousarray(reasons.levels),
+        *_popular(reasons.category, reasons.trends),
+        *_authors(reasons),
         *_phrases(),
         columns.row_of_number,
         live,
@@ -165,13 +170,45 @@ def field_bytes(number: int, content: bytes) -> bytes:
 @cache
 def _phrases() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
     """The phrase of every kind of reason and event, without and with a name at its end, as `written_items` takes them."""
-    phrases = [
-        reason_phrase(ReasonKind(kind), event, named=named).encode() if kind and event in (0, *EventType) else b""
-        for kind in (0, *ReasonKind)
-        for event in range(EVENTS)
-        for named in (False, True)
-    ]
-    return np.frombuffer(b"".join(phrases), dtype=np.uint8), np.cumsum([0, *map(len, phrases)], dtype=np.int32)
+    kinds, events = {int(kind): kind for kind in ReasonKind if kind is not ReasonKind.POPULAR}, (0, *EventType)
+    return _joined(
+        [
+            reason_phrase(kinds[kind], event, named=named).encode() if kind in kinds and event in events else b""
+            for kind in range(max(ReasonKind) + 1)
+            for event in range(EVENTS)
+            for named in (False, True)
+        ]
+    )
+
+
+@lru_cache(maxsize=1_024)
+def _popular(category: str, trends: tuple[Trending | None, ...]) -> tuple[Bytes, Ends, Bytes, Ends]:
+    """For each of `trends` the sentence about what is popular by it, and the fields that tell of it, as `written_items` takes them."""
+    fields = [b"" if trend is None else trend_fields(trend).SerializeToString() for trend in trends]
+    return *_joined([popular_sentence(category, trend).encode() for trend in trends]), *_joined(fields)
+
+
+def trend_fields(trend: Trending) -> types_pb2.Reason:
+    """What a reason says of a trend beside its sentence."""
+    reason = types_pb2.Reason(region=trend.region, segment=trend.segment)
+    if trend.window_us:
+        reason.window.FromMicroseconds(trend.window_us)
+    return reason
+
+
+def _authors(reasons: Reasons) -> tuple[Bytes, Ends]:
+    """The authors that `reasons` name, as `written_items` takes them."""
+    return _joined([reasons.authors.get(place, "").encode() for place in range(len(reasons))]) if reasons.authors else _no_texts()
+
+
+@cache
+def _no_texts() -> tuple[Bytes, Ends]:
+    return _joined([])
+
+
+def _joined(texts: Sequence[bytes]) -> tuple[Bytes, Ends]:
+    """`texts` one after the other, and where each begins and the last one ends."""
+    return np.frombuffer(b"".join(texts), dtype=np.uint8), np.cumsum([0, *map(len, texts)], dtype=np.int32)
 
 
 def _explained(items: bytes, shown: Shown) -> bytes:

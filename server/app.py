@@ -22,6 +22,7 @@ from recommender.retention import Rules
 from recommender.settings import Settings
 from recommender.store import Store, open_store, store_exists
 from recommender.tokens import TokenSigner
+from recommender.trends import Least
 from recommender.v1 import catalog_pb2_grpc, decision_pb2_grpc, event_pb2_grpc, generation_pb2_grpc, retention_pb2_grpc
 from server.addresses import Address
 from server.bench.floor import FLOOR, add_floor
@@ -44,6 +45,7 @@ from server.offered import PlacementsFile
 from server.retention_service import RetentionService
 from server.streams import StreamLimit
 from server.token_keys import parse_keys
+from server.trends import Trends
 from server.warming import warm_filters
 
 if TYPE_CHECKING:
@@ -130,11 +132,22 @@ class Server:
             patience_s=settings.embedding_patience_s,
             on_serving=self._feeds_serve,
         )
+        self.trends = Trends(
+            store,
+            self.metrics,
+            now=now,
+            poll_s=settings.counts_poll_s,
+            days=settings.trend_days,
+            limit=settings.trend_events,
+            least=Least(settings.trend_people, settings.trend_item_people),
+        )
+        undo.callback(self.trends.stop)
         self.usual = {method: Usual() for method in METHODS}
         self.feeds = FeedService(
             Tools(
                 store=store,
                 live=self.live,
+                trends=self.trends,
                 offered=placements,
                 signer=signer,
                 decisions=decisions,
@@ -233,6 +246,7 @@ class Server:
         self._front.start()
         self._admin.start()
         self._placements.start()
+        self.trends.start()
         began = time.perf_counter()
         self.live.start()
         if self._following is not None:

@@ -24,6 +24,7 @@ from server.decisions import DecisionWriter, Served
 from server.live import Live
 from server.metrics import Metrics
 from server.offered import Offered, PlacementsFile
+from server.trends import Trends
 
 _MEASURE = Consent.MEASURE
 
@@ -38,6 +39,7 @@ class Tools:
 
     store: Store
     live: Live
+    trends: Trends
     offered: PlacementsFile
     signer: TokenSigner
     decisions: DecisionWriter
@@ -80,7 +82,7 @@ def decide(
         usual.was_short()
     else:
         usual.took(time.monotonic() - started, whole=not feed.degraded, left=left)
-    late = tools.live.degraded(now)
+    late = (*tools.live.degraded(now), *(() if query.trend is None else query.trend.degraded))
     if late:
         feed = replace(feed, degraded=(*feed.degraded, *late))
     basis = Basis.CONTEXTUAL if moment is None else basis_of(asker, moment, feed, engine)

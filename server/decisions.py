@@ -31,7 +31,8 @@ LINGER_S = 0.1
 class Served(NamedTuple):
     """One answer as it was decided: the whole slate with sources and probabilities, and what it was made from.
 
-    `subject` and `query` are None where the person does not allow to be counted.
+    `subject` and `query` are None where the person does not allow to be counted, and `query` also where it is no ranking that could be made
+    again.
     """
 
     decision_id: bytes

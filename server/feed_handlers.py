@@ -16,6 +16,7 @@ REQUESTS = {
     "GetSlates": feed_pb2.GetSlatesRequest.FromString,
     "GetSimilar": feed_pb2.GetSimilarRequest.FromString,
     "GetPopular": feed_pb2.GetPopularRequest.FromString,
+    "GetHistory": feed_pb2.GetHistoryRequest.FromString,
     "Rank": feed_pb2.RankRequest.FromString,
 }
 """How what each method is asked with is read."""

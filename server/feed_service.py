@@ -28,6 +28,7 @@ from server.answering import Decided, Shown, answer_bytes, answer_info, field_by
 from server.asking import Moment, meet, numbers_of, owner_of
 from server.deadlines import seconds_left
 from server.deciding import Tools, count_answer, decide
+from server.histories import history_answer
 from server.reader import Reader
 from server.reading import (
     EXCLUDE_LIMIT,
@@ -42,6 +43,7 @@ from server.reading import (
     subject_of,
     within,
 )
+from server.reading_trends import asked_of
 
 POPULAR = frozenset({SourceName.POPULAR})
 
@@ -215,10 +217,11 @@ class FeedService:
         return answer_bytes(items, _info(decided, feed, [*unknown_liked, *unknown_disliked, *unknown]))
 
     def GetPopular(self, request: feed_pb2.GetPopularRequest, context: grpc.ServicerContext) -> bytes:
-        """What is popular, overall or in one category."""
+        """What is popular, overall or in one category, or what trends within a window of time, in a region or with a segment."""
         tools, now, offered = self._tools, self._tools.now(), self._tools.offered.now
         wanted = Wanted.of(request, offered.placements)
         category = label_of(request.category, "category")
+        asked = asked_of(request, tools.trends.longest)
         engine = tools.live.newest()
         excluded, unknown = numbers_of(engine, wanted.exclude_ids)
         query = Query(
@@ -233,9 +236,14 @@ class FeedService:
             category=category,
             sources=POPULAR,
             reasons=wanted.page_size,
+            trend=None if asked is None else tools.trends.trend(asked, engine, now),
         )
         decided, feed = decide(tools, offered, "GetPopular", engine, query, Asker.nobody(), None, context, now)
         return self._answer(engine, decided, feed, unknown, explain=False)
+
+    def GetHistory(self, request: feed_pb2.GetHistoryRequest, context: grpc.ServicerContext) -> bytes:
+        """A list from one's own history."""
+        return history_answer(self._tools, request)
 
     def Rank(self, request: feed_pb2.RankRequest, context: grpc.ServicerContext) -> bytes:
         """The given items in the order that suits one person."""

@@ -19,13 +19,13 @@ Rows = npt.NDArray[np.int32]
 EVENTS = 16
 """Phrases of each kind of reason: one for each event, or 0, without and with a name at its end."""
 
-_BECAUSE_OF_HISTORY, _POPULAR, _SIMILAR = 1, 2, 4
-"""Of `ReasonKind`: those whose sentence may end with a name."""
+_BECAUSE_OF_HISTORY, _POPULAR, _SIMILAR, _NEW_FROM_AUTHOR = 1, 2, 4, 9
+"""Of `ReasonKind`: those whose sentence may hold a name."""
 
 # Field numbers and wire types: of the answer's items, of RankedItem, of Reason.
 _ITEMS = 0x0A
 _ITEM_ID, _KIND, _TITLE, _IMAGE, _SCORE, _REASON, _TOKEN, _PLACING = 0x0A, 0x10, 0x1A, 0x22, 0x2D, 0x32, 0x3A, 0x48
-_REASON_KIND, _TEXT, _BECAUSE, _SHARE, _CATEGORY = 0x08, 0x12, 0x1A, 0x25, 0x2A
+_REASON_KIND, _TEXT, _BECAUSE, _SHARE, _CATEGORY, _AUTHOR = 0x08, 0x12, 0x1A, 0x25, 0x2A, 0x4A
 
 
 @compiled
@@ -141,6 +141,13 @@ def written_items(
     causes: npt.NDArray[np.int64],
     shares: npt.NDArray[np.uint32],
     category: Bytes,
+    levels: Bytes,
+    popular: Bytes,
+    popular_ends: Ends,
+    trends: Bytes,
+    trend_ends: Ends,
+    authors: Bytes,
+    author_ends: Ends,
     phrases: Bytes,
     phrase_ends: Ends,
     row_of_number: Rows,
@@ -165,12 +172,13 @@ def written_items(
     """The field `items` of an answer with the catalogue's `rows`, shape (r,), all ≥ 0.
 
     `scores` and `shares`: the bits of float32. `tokens`: r tokens of the same length. `placings`: shape (r,), each below 128. Of the first
-    m ≤ r items there are reasons:
-    `reason_kinds` and `events`, shape (m,), below `EVENTS`; `causes`, item numbers, shape (m, `NAMED`), -1 for none; `shares`, shape (m,);
-    and the `category` of those of the kind that names one. Phrases stand at (kind · 16 + event) · 2, of which the place p reaches from
-    `phrase_ends[p]` to `phrase_ends[p + 1]`, as all texts do, and the one after it is for a sentence that ends with a name. A cause that is
-    not `live`, or that the catalogue does not have, is not named. `kinds`: number of the kind by row. What begins with
-    `new_` are newer cards, at `places` there, of the rows that are `changed`, ascending, both of shape (c,).
+    m ≤ r items there are reasons: `reason_kinds` and `events`, shape (m,), below `EVENTS`; `causes`, item numbers, shape (m, `NAMED`), -1
+    for none; `shares`, shape (m,); for those that are popular their `category`, and by `levels`, shape (m,), or (0,) where all are 0, their
+    sentence among those in `popular` and their fields about a trend, as they are written, among those in `trends`; and for those of a
+    followed author the name among `authors`, whose ends have the shape (m + 1,), or (1,) where there are none. Phrases stand at (kind · 16
+    + event) · 2, of which the place p reaches from `phrase_ends[p]` to `phrase_ends[p + 1]`, as all texts do, and the one after it is for a
+    sentence that ends with a name. A cause that is not `live`, or that the catalogue does not have, is not named. `kinds`: number of the
+    kind by row. What begins with `new_` are newer cards, at `places` there, of the rows that are `changed`, ascending, both of shape (c,).
     """
     token_size = len(tokens) // len(rows) if len(rows) else 0
     item_sizes = np.empty(len(rows), dtype=np.int64)
@@ -185,7 +193,7 @@ def written_items(
         size += text_size(length_of(card, image_ends, new_image_ends)) + 1 + varint_size(kinds[card] if card >= 0 else new_kinds[~card])
         size += text_size(token_size) + (5 if scores[place] else 0) + (2 if placings[place] else 0)
         if place < len(reason_kinds):
-            kind, name = reason_kinds[place], 0
+            kind, name, phrase = reason_kinds[place], 0, 0
             inner = 1 + varint_size(kind) + (5 if shares[place] else 0)
             for order in range(NAMED):
                 number = causes[place, order]
@@ -196,12 +204,17 @@ def written_items(
                         cause_cards[place, order] = card_of(cause, changed, places)
                         inner += text_size(length_of(cause_cards[place, order], id_ends, new_id_ends))
             if kind == _POPULAR:
-                name = len(category)
-                inner += text_size(name)
-            elif kind in (_BECAUSE_OF_HISTORY, _SIMILAR) and causes_there[place, 0]:
-                name = length_of(cause_cards[place, 0], title_ends, new_title_ends)
-            phrase = phrase_of(kind, events[place], name)
-            inner += text_size(phrase_ends[phrase + 1] - phrase_ends[phrase] + name)
+                level = levels[place] if len(levels) else 0
+                inner += text_size(len(category)) + trend_ends[level + 1] - trend_ends[level]
+                inner += text_size(popular_ends[level + 1] - popular_ends[level])
+            else:
+                if kind in (_BECAUSE_OF_HISTORY, _SIMILAR) and causes_there[place, 0]:
+                    name = length_of(cause_cards[place, 0], title_ends, new_title_ends)
+                elif kind == _NEW_FROM_AUTHOR and len(author_ends) > 1:
+                    name = author_ends[place + 1] - author_ends[place]
+                    inner += text_size(name)
+                phrase = phrase_of(kind, events[place], name)
+                inner += text_size(phrase_ends[phrase + 1] - phrase_ends[phrase] + name)
             reason_sizes[place] = inner
             size += 1 + varint_size(inner) + inner
         item_sizes[place] = size
@@ -224,27 +237,33 @@ def written_items(
             at = put_varint(out, at + 1, reason_sizes[place])
             out[at] = _REASON_KIND
             at = put_varint(out, at + 1, kind)
-            name = 0
+            name, level = 0, levels[place] if len(levels) else 0
             if kind == _POPULAR:
-                name = len(category)
-            elif kind in (_BECAUSE_OF_HISTORY, _SIMILAR) and causes_there[place, 0]:
-                name = length_of(first, title_ends, new_title_ends)
-            phrase = phrase_of(kind, events[place], name)
-            size = phrase_ends[phrase + 1] - phrase_ends[phrase] + name
-            if size:
-                out[at] = _TEXT
-                at = put_varint(out, at + 1, size)
-                at = put_bytes(out, at, phrases, phrase_ends[phrase], phrase_ends[phrase + 1])
-                if name and kind == _POPULAR:
-                    at = put_bytes(out, at, category, 0, len(category))
-                elif name:
-                    at = put_of(out, at, first, titles, title_ends, new_titles, new_title_ends)
+                at = put_text(out, at, _TEXT, popular, popular_ends[level], popular_ends[level + 1])
+            else:
+                if kind in (_BECAUSE_OF_HISTORY, _SIMILAR) and causes_there[place, 0]:
+                    name = length_of(first, title_ends, new_title_ends)
+                elif kind == _NEW_FROM_AUTHOR and len(author_ends) > 1:
+                    name = author_ends[place + 1] - author_ends[place]
+                phrase = phrase_of(kind, events[place], name)
+                size = phrase_ends[phrase + 1] - phrase_ends[phrase] + name
+                if size:
+                    out[at] = _TEXT
+                    at = put_varint(out, at + 1, size)
+                    at = put_bytes(out, at, phrases, phrase_ends[phrase], phrase_ends[phrase + 1])
+                    if name and kind == _NEW_FROM_AUTHOR:
+                        at = put_bytes(out, at, authors, author_ends[place], author_ends[place + 1])
+                    elif name:
+                        at = put_of(out, at, first, titles, title_ends, new_titles, new_title_ends)
             for order in range(NAMED):
                 if causes_there[place, order]:
                     at = put_text_of(out, at, _BECAUSE, cause_cards[place, order], ids, id_ends, new_ids, new_id_ends)
             at = put_float(out, at, _SHARE, shares[place])
             if kind == _POPULAR:
                 at = put_text(out, at, _CATEGORY, category, 0, len(category))
+                at = put_bytes(out, at, trends, trend_ends[level], trend_ends[level + 1])
+            elif kind == _NEW_FROM_AUTHOR and name:
+                at = put_text(out, at, _AUTHOR, authors, author_ends[place], author_ends[place + 1])
         at = put_text(out, at, _TOKEN, tokens, token_size * place, token_size * (place + 1))
         if placings[place]:
             out[at], out[at + 1] = _PLACING, placings[place]

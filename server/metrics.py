@@ -67,6 +67,8 @@ class Metrics:
         self.live_items = gauge("recommender_live_items", "Items of the serving generation that are live.")
         self.newer_items = gauge("recommender_newer_items", "Items that are new or have changed since the serving generation was built.")
         self.unembedded_items = gauge("recommender_unembedded_items", "New items that no delta segment holds yet, with what they mean.")
+        self.trend_events = gauge("recommender_trend_events", "Events that trends are counted from.")
+        self.trend_reach = gauge("recommender_trend_reach_seconds", "Seconds back from now of which all events are there for trends.")
         # Finding a counter by its labels takes longer than to count.
         self._found: dict[tuple[object, ...], Counter] = {}
         self._now = now

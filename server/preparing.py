@@ -16,6 +16,7 @@ from recommender.client import Client, Slate
 from recommender.errors import RecommenderError
 from recommender.events import Consent, Event, EventType, Subject
 from recommender.generation import Generations
+from recommender.history_lists import HistoryList
 from recommender.settings import Settings
 from recommender.store import open_store
 from server.app import Server
@@ -115,6 +116,9 @@ def _ask(client: Client, visit: str, now: datetime) -> None:
         client.get_slates([Slate(placement="composed", page_size=3), Slate(page_size=3)], user="regular")
         client.get_popular()
         client.get_popular(category="comedy", filter=FILTERS[1])
+        client.get_popular(window=timedelta(days=1), half_life=timedelta(hours=1), region="FR")
+        for wanted in HistoryList:
+            client.get_history(wanted, user="regular")
         # A history of one event lies in memory otherwise than longer ones.
         for clicks in (1, 2):
             client.record(_history(newcomer, clicks, now))

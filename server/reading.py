@@ -258,7 +258,9 @@ class Wanted:
 
     @classmethod
     def of(
-        cls, request: feed_pb2.GetFeedRequest | feed_pb2.GetSimilarRequest | feed_pb2.GetPopularRequest, placements: Placements
+        cls,
+        request: feed_pb2.GetFeedRequest | feed_pb2.GetSimilarRequest | feed_pb2.GetPopularRequest | feed_pb2.GetHistoryRequest,
+        placements: Placements,
     ) -> Wanted:
         """Raises `NotFound` for an unknown placement and `InvalidInput` naming the field for anything else."""
         exclude = tuple(ids_of(request.exclude_item_ids, "exclude_item_ids", EXCLUDE_LIMIT))
@@ -267,7 +269,11 @@ class Wanted:
     @classmethod
     def of_slate(
         cls,
-        request: feed_pb2.GetFeedRequest | feed_pb2.GetSimilarRequest | feed_pb2.GetPopularRequest | feed_pb2.Slate,
+        request: feed_pb2.GetFeedRequest
+        | feed_pb2.GetSimilarRequest
+        | feed_pb2.GetPopularRequest
+        | feed_pb2.GetHistoryRequest
+        | feed_pb2.Slate,
         placements: Placements,
         exclude: tuple[str, ...],
         context: Context,

@@ -13,7 +13,9 @@
 from recommender.client.answers import Contribution, Feed, FeedItem
 from recommender.client.connection import Client
 from recommender.client.failures import ClientError, DeadlinePassed, InvalidArgument, Missing, Overloaded, Refused, Unavailable
+from recommender.client.histories import History, HistoryEntry
 from recommender.client.slates import Slate
+from recommender.history_lists import HistoryList
 
 __all__ = [
     "Client",
@@ -22,6 +24,9 @@ __all__ = [
     "DeadlinePassed",
     "Feed",
     "FeedItem",
+    "History",
+    "HistoryEntry",
+    "HistoryList",
     "InvalidArgument",
     "Missing",
     "Overloaded",

@@ -6,6 +6,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import TypeVar
 
 import grpc
@@ -13,10 +14,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from recommender.client.answers import Feed, feed_of
 from recommender.client.failures import Unavailable, failure_of, retry_after_of
-from recommender.client.messages import consent_message, event_message, item_message, kind_numbers, mutes_of, subject_of
+from recommender.client.histories import History, history_of
+from recommender.client.messages import consent_message, duration, event_message, item_message, kind_numbers, mutes_of, subject_of
 from recommender.client.slates import Slate, page_of_slate
 from recommender.client.streaming import STREAM_S, recorded
 from recommender.events import Consent, Event
+from recommender.history_lists import HistoryList
 from recommender.items import Item, ItemKind, ItemState
 from recommender.v1 import (
     catalog_pb2,
@@ -252,8 +255,15 @@ class Client:
         kinds: Iterable[ItemKind] = (),
         exclude: Iterable[str] = (),
         language: str = "",
+        window: timedelta | None = None,
+        half_life: timedelta | None = None,
+        region: str = "",
+        segment: str = "",
+        region_name: str = "",
+        segment_name: str = "",
     ) -> Feed:
-        """What is popular, overall or in one category."""
+        """What is popular, overall or in one category; or what trends: within a `window`, with what is new counting more by a `half_life`,
+        in a `region` or with a `segment`, which reasons call by their names."""
         request = feed_pb2.GetPopularRequest(
             category=category,
             placement=placement,
@@ -262,8 +272,44 @@ class Client:
             kinds=kind_numbers(kinds),
             filter=filter,
             context=feed_pb2.RequestContext(language=language),
+            window=duration(window),
+            half_life=duration(half_life),
+            region=region,
+            segment=segment,
+            region_name=region_name,
+            segment_name=segment_name,
         )
         return feed_of(self._call(self._feeds.GetPopular, request))
+
+    def get_history(
+        self,
+        wanted: HistoryList,
+        *,
+        user: str = "",
+        session: str = "",
+        placement: str = "",
+        page_size: int = 0,
+        filter: str = "",
+        kinds: Iterable[ItemKind] = (),
+        exclude: Iterable[str] = (),
+        language: str = "",
+        region: str = "",
+        segments: Iterable[str] = (),
+        consent: Consent | None = None,
+    ) -> History:
+        """A list from the history of a `user` or `session`: what they had lately, what they can go on with, or what is due again."""
+        request = feed_pb2.GetHistoryRequest(
+            subject=subject_of(user, session),
+            list=feed_pb2.HistoryList.ValueType(wanted),
+            placement=placement,
+            page_size=page_size,
+            exclude_item_ids=exclude,
+            kinds=kind_numbers(kinds),
+            filter=filter,
+            context=feed_pb2.RequestContext(language=language, region=region, segments=segments),
+            consent=consent_message(consent),
+        )
+        return history_of(self._call(self._feeds.GetHistory, request))
 
     def rank(
         self,

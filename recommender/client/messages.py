@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from recommender.events import Consent, Event, Subject, SubjectKind
@@ -98,4 +99,13 @@ def timestamp(moment: datetime | None) -> Timestamp | None:
         return None
     message = Timestamp()
     message.FromDatetime(moment)
+    return message
+
+
+def duration(length: timedelta | None) -> Duration | None:
+    """The length of time as it is sent; None stays None."""
+    if length is None:
+        return None
+    message = Duration()
+    message.FromTimedelta(length)
     return message

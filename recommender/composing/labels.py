@@ -56,6 +56,14 @@ def labels_of(catalogue: Catalogue | OverlaidCatalogue, field: str, rows: Rows) 
     return Labelled(both.places[order], both.codes[order])
 
 
+def label_named(catalogue: Catalogue | OverlaidCatalogue, field: str, code: int) -> str:
+    """The label of a code that `labels_of` gave."""
+    if isinstance(catalogue, Catalogue):
+        return _values(catalogue.columns, field)[code]
+    known = _values(catalogue.base.columns, field)
+    return known[code] if code < len(known) else _values(catalogue.changed_columns, field)[code - len(known)]
+
+
 def _labels_in(columns: Columns, field: str, rows: Rows) -> Labelled:
     column = columns.by_name.get(field)
     if isinstance(column, StringColumn):

@@ -65,7 +65,8 @@ class Rebuilder:
     def rebuilt(self, decision: Decision) -> Rebuilt:
         """Raises `Gone` where the record holds no query, or its generation is kept no longer or cannot be read."""
         if not decision.query:
-            raise Gone("the record of the decision does not say what was asked: the person did not allow to be counted, or was erased")
+            why = "the person did not allow to be counted or was erased, or it is a list of what they did"
+            raise Gone(f"the record of the decision does not say what was asked: {why}")
         query, made = decode_served(decision.query)
         inexact: list[str] = []
         if made is None:
@@ -73,6 +74,8 @@ class Rebuilder:
             inexact.append("a server of a release before, which did not note up to when events and new items counted")
         if made.left_out:
             inexact.append(f"left out for want of time or because they failed: {', '.join(made.left_out)}")
+        if query.trend is not None:
+            inexact.append("it goes by a trend, whose counts are not kept")
         if query.placement.goes_by_chance:
             query = replace(query, seed=decision.seed)
         with self._lock:

@@ -162,14 +162,22 @@ class Store:
         """What `record_events` does, for many checked events that are there as plain values."""
         return self._record(list(enumerate(rows)), {}, now=now, consent_default=consent_default, oldest=None) if rows else []
 
-    def iter_events(self, *, upto: int, since: int = 0, batch: int = 100_000) -> Iterator[pa.RecordBatch]:
+    def iter_events(self, *, upto: int, since: int = 0, batch: int = 100_000, context: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
         """Events with `since` < sequence ≤ `upto`, by UTC day of their time, then by sequence, in batches of at most `batch` rows.
 
         Columns: sequence int64, person uint32 (number), item uint32 (number), type uint8, value, portion and dwell_s float32
-        (NaN where absent), at int64 (µs since 1970), consent uint8. Each batch takes short reads of its own. None are empty.
-        Whoever was linked to a user up to the sequence value `upto` has that user's number.
+        (NaN where absent), at int64 (µs since 1970), consent uint8, and for each name in `context` "context.<name>", what the events'
+        contexts say under it as dictionary-encoded text, "" where they say nothing. Each batch takes short reads of its own. None are
+        empty. Whoever was linked to a user up to the sequence value `upto` has that user's number.
         """
-        return event_reading.walk(self._readers, since=since, upto=upto, batch=batch)
+        return event_reading.walk(self._readers, since=since, upto=upto, batch=batch, context=context)
+
+    def iter_newest_events(
+        self, *, first_day: date, upto: int, since: int = 0, batch: int = 100_000, context: Sequence[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
+        """Events that happened on the UTC day `first_day` or later, with `since` < sequence ≤ `upto`, in the columns of `iter_events`: the
+        newest day first, and of each day what came last first. Whoever has enough may stop at any batch."""
+        return event_reading.newest_first(self._readers, first_day=first_day, since=since, upto=upto, batch=batch, context=context)
 
     def count_events(self, *, upto: int) -> int:
         """How many events have a sequence value of at most `upto`."""

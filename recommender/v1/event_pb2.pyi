@@ -185,7 +185,10 @@ class Event(_message.Message):
 
     @_builtins.property
     def context(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Anything to be kept with the event, at most 100 pairs of at most 200 characters."""
+        """Anything to be kept with the event, at most 100 pairs of at most 200 characters. Under "region" it says where the event
+        happened, such as "FR-ARA", and under "segment" whom the person was counted among, with commas between several, for what
+        trends there and with them (GetPopular).
+        """
 
     @_builtins.property
     def consent(self) -> _types_pb2.Consent:

@@ -22,42 +22,53 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from recommender.v1 import event_pb2 as recommender_dot_v1_dot_event__pb2
 from recommender.v1 import types_pb2 as recommender_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19recommender/v1/feed.proto\x12\x0erecommender.v1\x1a\x1arecommender/v1/types.proto\"\x9c\x01\n\x0eRequestContext\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x17\n\x0f\x63urrent_item_id\x18\x02 \x01(\t\x12\x17\n\x0frecent_item_ids\x18\x03 \x03(\t\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\x10\n\x08segments\x18\x05 \x03(\t\x12$\n\x05mutes\x18\x06 \x01(\x0b\x32\x15.recommender.v1.Mutes\",\n\x05Mutes\x12\x0f\n\x07\x61uthors\x18\x01 \x03(\t\x12\x12\n\ncategories\x18\x02 \x03(\t\"\xb3\x02\n\x0eGetFeedRequest\x12(\n\x07subject\x18\x01 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x11\n\tplacement\x18\x02 \x01(\t\x12/\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x18\n\x10\x65xclude_item_ids\x18\x06 \x03(\t\x12\'\n\x05kinds\x18\x07 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x08 \x01(\t\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\x12(\n\x07\x63onsent\x18\n \x01(\x0b\x32\x17.recommender.v1.Consent\"\x7f\n\x0fGetFeedResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12(\n\x04info\x18\x03 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"f\n\x05Slate\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\'\n\x05kinds\x18\x03 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\"\xe9\x01\n\x10GetSlatesRequest\x12(\n\x07subject\x18\x01 \x01(\x0b\x32\x17.recommender.v1.Subject\x12%\n\x06slates\x18\x02 \x03(\x0b\x32\x15.recommender.v1.Slate\x12/\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12\x18\n\x10\x65xclude_item_ids\x18\x04 \x03(\t\x12\x0f\n\x07\x65xplain\x18\x05 \x01(\x08\x12(\n\x07\x63onsent\x18\x06 \x01(\x0b\x32\x17.recommender.v1.Consent\"D\n\x11GetSlatesResponse\x12/\n\x06slates\x18\x01 \x03(\x0b\x32\x1f.recommender.v1.GetFeedResponse\"\xcf\x02\n\x11GetSimilarRequest\x12\x10\n\x08item_ids\x18\x01 \x03(\t\x12\x19\n\x11negative_item_ids\x18\x02 \x03(\t\x12\x11\n\tplacement\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x18\n\x10\x65xclude_item_ids\x18\x05 \x03(\t\x12\'\n\x05kinds\x18\x06 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x07 \x01(\t\x12(\n\x07subject\x18\x08 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\x12/\n\x07\x63ontext\x18\n \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12(\n\x07\x63onsent\x18\x0b \x01(\x0b\x32\x17.recommender.v1.Consent\"i\n\x12GetSimilarResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"\xcf\x01\n\x11GetPopularRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x11\n\tplacement\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x18\n\x10\x65xclude_item_ids\x18\x04 \x03(\t\x12\'\n\x05kinds\x18\x05 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x06 \x01(\t\x12/\n\x07\x63ontext\x18\x07 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\"i\n\x12GetPopularResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"\xc8\x01\n\x0bRankRequest\x12(\n\x07subject\x18\x01 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x10\n\x08item_ids\x18\x02 \x03(\t\x12\x11\n\tplacement\x18\x03 \x01(\t\x12/\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12\x0f\n\x07\x65xplain\x18\x05 \x01(\x08\x12(\n\x07\x63onsent\x18\x06 \x01(\x0b\x32\x17.recommender.v1.Consent\"c\n\x0cRankResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo2\x98\x03\n\x0b\x46\x65\x65\x64Service\x12J\n\x07GetFeed\x12\x1e.recommender.v1.GetFeedRequest\x1a\x1f.recommender.v1.GetFeedResponse\x12P\n\tGetSlates\x12 .recommender.v1.GetSlatesRequest\x1a!.recommender.v1.GetSlatesResponse\x12S\n\nGetSimilar\x12!.recommender.v1.GetSimilarRequest\x1a\".recommender.v1.GetSimilarResponse\x12S\n\nGetPopular\x12!.recommender.v1.GetPopularRequest\x1a\".recommender.v1.GetPopularResponse\x12\x41\n\x04Rank\x12\x1b.recommender.v1.RankRequest\x1a\x1c.recommender.v1.RankResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19recommender/v1/feed.proto\x12\x0erecommender.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1arecommender/v1/event.proto\x1a\x1arecommender/v1/types.proto\"\x9c\x01\n\x0eRequestContext\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x17\n\x0f\x63urrent_item_id\x18\x02 \x01(\t\x12\x17\n\x0frecent_item_ids\x18\x03 \x03(\t\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\x10\n\x08segments\x18\x05 \x03(\t\x12$\n\x05mutes\x18\x06 \x01(\x0b\x32\x15.recommender.v1.Mutes\",\n\x05Mutes\x12\x0f\n\x07\x61uthors\x18\x01 \x03(\t\x12\x12\n\ncategories\x18\x02 \x03(\t\"\xb3\x02\n\x0eGetFeedRequest\x12(\n\x07subject\x18\x01 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x11\n\tplacement\x18\x02 \x01(\t\x12/\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x18\n\x10\x65xclude_item_ids\x18\x06 \x03(\t\x12\'\n\x05kinds\x18\x07 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x08 \x01(\t\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\x12(\n\x07\x63onsent\x18\n \x01(\x0b\x32\x17.recommender.v1.Consent\"\x7f\n\x0fGetFeedResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12(\n\x04info\x18\x03 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"f\n\x05Slate\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\'\n\x05kinds\x18\x03 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\"\xe9\x01\n\x10GetSlatesRequest\x12(\n\x07subject\x18\x01 \x01(\x0b\x32\x17.recommender.v1.Subject\x12%\n\x06slates\x18\x02 \x03(\x0b\x32\x15.recommender.v1.Slate\x12/\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12\x18\n\x10\x65xclude_item_ids\x18\x04 \x03(\t\x12\x0f\n\x07\x65xplain\x18\x05 \x01(\x08\x12(\n\x07\x63onsent\x18\x06 \x01(\x0b\x32\x17.recommender.v1.Consent\"D\n\x11GetSlatesResponse\x12/\n\x06slates\x18\x01 \x03(\x0b\x32\x1f.recommender.v1.GetFeedResponse\"\xcf\x02\n\x11GetSimilarRequest\x12\x10\n\x08item_ids\x18\x01 \x03(\t\x12\x19\n\x11negative_item_ids\x18\x02 \x03(\t\x12\x11\n\tplacement\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x18\n\x10\x65xclude_item_ids\x18\x05 \x03(\t\x12\'\n\x05kinds\x18\x06 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x07 \x01(\t\x12(\n\x07subject\x18\x08 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\x12/\n\x07\x63ontext\x18\n \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12(\n\x07\x63onsent\x18\x0b \x01(\x0b\x32\x17.recommender.v1.Consent\"i\n\x12GetSimilarResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"\xf4\x02\n\x11GetPopularRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x11\n\tplacement\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x18\n\x10\x65xclude_item_ids\x18\x04 \x03(\t\x12\'\n\x05kinds\x18\x05 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x06 \x01(\t\x12/\n\x07\x63ontext\x18\x07 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12)\n\x06window\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\thalf_life\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06region\x18\n \x01(\t\x12\x0f\n\x07segment\x18\x0b \x01(\t\x12\x13\n\x0bregion_name\x18\x0c \x01(\t\x12\x14\n\x0csegment_name\x18\r \x01(\t\"i\n\x12GetPopularResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"\xc8\x01\n\x0bRankRequest\x12(\n\x07subject\x18\x01 \x01(\x0b\x32\x17.recommender.v1.Subject\x12\x10\n\x08item_ids\x18\x02 \x03(\t\x12\x11\n\tplacement\x18\x03 \x01(\t\x12/\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12\x0f\n\x07\x65xplain\x18\x05 \x01(\x08\x12(\n\x07\x63onsent\x18\x06 \x01(\x0b\x32\x17.recommender.v1.Consent\"c\n\x0cRankResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\"\xbc\x02\n\x11GetHistoryRequest\x12(\n\x07subject\x18\x01 \x01(\x0b\x32\x17.recommender.v1.Subject\x12)\n\x04list\x18\x02 \x01(\x0e\x32\x1b.recommender.v1.HistoryList\x12\x11\n\tplacement\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x18\n\x10\x65xclude_item_ids\x18\x05 \x03(\t\x12\'\n\x05kinds\x18\x06 \x03(\x0e\x32\x18.recommender.v1.ItemKind\x12\x0e\n\x06\x66ilter\x18\x07 \x01(\t\x12/\n\x07\x63ontext\x18\x08 \x01(\x0b\x32\x1e.recommender.v1.RequestContext\x12(\n\x07\x63onsent\x18\t \x01(\x0b\x32\x17.recommender.v1.Consent\"\x99\x01\n\x0b\x43onsumption\x12+\n\x07last_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\tlast_type\x18\x02 \x01(\x0e\x32\x19.recommender.v1.EventType\x12\x14\n\x07portion\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05times\x18\x04 \x01(\x05\x42\n\n\x08_portion\"\x9c\x01\n\x12GetHistoryResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.recommender.v1.RankedItem\x12(\n\x04info\x18\x02 \x01(\x0b\x32\x1a.recommender.v1.AnswerInfo\x12\x31\n\x0c\x63onsumptions\x18\x03 \x03(\x0b\x32\x1b.recommender.v1.Consumption*w\n\x0bHistoryList\x12\x1c\n\x18HISTORY_LIST_UNSPECIFIED\x10\x00\x12\x17\n\x13HISTORY_LIST_RECENT\x10\x01\x12\x19\n\x15HISTORY_LIST_CONTINUE\x10\x02\x12\x16\n\x12HISTORY_LIST_AGAIN\x10\x03\x32\xed\x03\n\x0b\x46\x65\x65\x64Service\x12J\n\x07GetFeed\x12\x1e.recommender.v1.GetFeedRequest\x1a\x1f.recommender.v1.GetFeedResponse\x12P\n\tGetSlates\x12 .recommender.v1.GetSlatesRequest\x1a!.recommender.v1.GetSlatesResponse\x12S\n\nGetSimilar\x12!.recommender.v1.GetSimilarRequest\x1a\".recommender.v1.GetSimilarResponse\x12S\n\nGetPopular\x12!.recommender.v1.GetPopularRequest\x1a\".recommender.v1.GetPopularResponse\x12S\n\nGetHistory\x12!.recommender.v1.GetHistoryRequest\x1a\".recommender.v1.GetHistoryResponse\x12\x41\n\x04Rank\x12\x1b.recommender.v1.RankRequest\x1a\x1c.recommender.v1.RankResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'recommender.v1.feed_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REQUESTCONTEXT']._serialized_start=74
-  _globals['_REQUESTCONTEXT']._serialized_end=230
-  _globals['_MUTES']._serialized_start=232
-  _globals['_MUTES']._serialized_end=276
-  _globals['_GETFEEDREQUEST']._serialized_start=279
-  _globals['_GETFEEDREQUEST']._serialized_end=586
-  _globals['_GETFEEDRESPONSE']._serialized_start=588
-  _globals['_GETFEEDRESPONSE']._serialized_end=715
-  _globals['_SLATE']._serialized_start=717
-  _globals['_SLATE']._serialized_end=819
-  _globals['_GETSLATESREQUEST']._serialized_start=822
-  _globals['_GETSLATESREQUEST']._serialized_end=1055
-  _globals['_GETSLATESRESPONSE']._serialized_start=1057
-  _globals['_GETSLATESRESPONSE']._serialized_end=1125
-  _globals['_GETSIMILARREQUEST']._serialized_start=1128
-  _globals['_GETSIMILARREQUEST']._serialized_end=1463
-  _globals['_GETSIMILARRESPONSE']._serialized_start=1465
-  _globals['_GETSIMILARRESPONSE']._serialized_end=1570
-  _globals['_GETPOPULARREQUEST']._serialized_start=1573
-  _globals['_GETPOPULARREQUEST']._serialized_end=1780
-  _globals['_GETPOPULARRESPONSE']._serialized_start=1782
-  _globals['_GETPOPULARRESPONSE']._serialized_end=1887
-  _globals['_RANKREQUEST']._serialized_start=1890
-  _globals['_RANKREQUEST']._serialized_end=2090
-  _globals['_RANKRESPONSE']._serialized_start=2092
-  _globals['_RANKRESPONSE']._serialized_end=2191
-  _globals['_FEEDSERVICE']._serialized_start=2194
-  _globals['_FEEDSERVICE']._serialized_end=2602
+  _globals['_HISTORYLIST']._serialized_start=3085
+  _globals['_HISTORYLIST']._serialized_end=3204
+  _globals['_REQUESTCONTEXT']._serialized_start=167
+  _globals['_REQUESTCONTEXT']._serialized_end=323
+  _globals['_MUTES']._serialized_start=325
+  _globals['_MUTES']._serialized_end=369
+  _globals['_GETFEEDREQUEST']._serialized_start=372
+  _globals['_GETFEEDREQUEST']._serialized_end=679
+  _globals['_GETFEEDRESPONSE']._serialized_start=681
+  _globals['_GETFEEDRESPONSE']._serialized_end=808
+  _globals['_SLATE']._serialized_start=810
+  _globals['_SLATE']._serialized_end=912
+  _globals['_GETSLATESREQUEST']._serialized_start=915
+  _globals['_GETSLATESREQUEST']._serialized_end=1148
+  _globals['_GETSLATESRESPONSE']._serialized_start=1150
+  _globals['_GETSLATESRESPONSE']._serialized_end=1218
+  _globals['_GETSIMILARREQUEST']._serialized_start=1221
+  _globals['_GETSIMILARREQUEST']._serialized_end=1556
+  _globals['_GETSIMILARRESPONSE']._serialized_start=1558
+  _globals['_GETSIMILARRESPONSE']._serialized_end=1663
+  _globals['_GETPOPULARREQUEST']._serialized_start=1666
+  _globals['_GETPOPULARREQUEST']._serialized_end=2038
+  _globals['_GETPOPULARRESPONSE']._serialized_start=2040
+  _globals['_GETPOPULARRESPONSE']._serialized_end=2145
+  _globals['_RANKREQUEST']._serialized_start=2148
+  _globals['_RANKREQUEST']._serialized_end=2348
+  _globals['_RANKRESPONSE']._serialized_start=2350
+  _globals['_RANKRESPONSE']._serialized_end=2449
+  _globals['_GETHISTORYREQUEST']._serialized_start=2452
+  _globals['_GETHISTORYREQUEST']._serialized_end=2768
+  _globals['_CONSUMPTION']._serialized_start=2771
+  _globals['_CONSUMPTION']._serialized_end=2924
+  _globals['_GETHISTORYRESPONSE']._serialized_start=2927
+  _globals['_GETHISTORYRESPONSE']._serialized_end=3083
+  _globals['_FEEDSERVICE']._serialized_start=3207
+  _globals['_FEEDSERVICE']._serialized_end=3700
 # @@protoc_insertion_point(module_scope)

@@ -5,8 +5,12 @@ Feeds, for front ends."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from recommender.v1 import event_pb2 as _event_pb2
 from recommender.v1 import types_pb2 as _types_pb2
 import builtins as _builtins
 import sys
@@ -18,6 +22,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _HistoryList:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _HistoryListEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HistoryList.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    HISTORY_LIST_UNSPECIFIED: _HistoryList.ValueType  # 0
+    """Not given."""
+    HISTORY_LIST_RECENT: _HistoryList.ValueType  # 1
+    """What the person had lately: viewed, clicked, read, watched, liked, shared or bought; the newest first."""
+    HISTORY_LIST_CONTINUE: _HistoryList.ValueType  # 2
+    """What they began to read or watch, more than a twentieth of it, and did not finish, a twentieth or less left; the newest first."""
+    HISTORY_LIST_AGAIN: _HistoryList.ValueType  # 3
+    """What they bought, or viewed, clicked, read or watched on several occasions; what is due most first."""
+
+class HistoryList(_HistoryList, metaclass=_HistoryListEnumTypeWrapper):
+    """The lists that one's own history makes."""
+
+HISTORY_LIST_UNSPECIFIED: HistoryList.ValueType  # 0
+"""Not given."""
+HISTORY_LIST_RECENT: HistoryList.ValueType  # 1
+"""What the person had lately: viewed, clicked, read, watched, liked, shared or bought; the newest first."""
+HISTORY_LIST_CONTINUE: HistoryList.ValueType  # 2
+"""What they began to read or watch, more than a twentieth of it, and did not finish, a twentieth or less left; the newest first."""
+HISTORY_LIST_AGAIN: HistoryList.ValueType  # 3
+"""What they bought, or viewed, clicked, read or watched on several occasions; what is due most first."""
+Global___HistoryList: _TypeAlias = HistoryList  # noqa: Y015
 
 @_typing.final
 class RequestContext(_message.Message):
@@ -440,6 +472,12 @@ class GetPopularRequest(_message.Message):
     KINDS_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     CONTEXT_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    HALF_LIFE_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    SEGMENT_FIELD_NUMBER: _builtins.int
+    REGION_NAME_FIELD_NUMBER: _builtins.int
+    SEGMENT_NAME_FIELD_NUMBER: _builtins.int
     category: _builtins.str
     """Only items of this category; empty for all."""
     placement: _builtins.str
@@ -448,6 +486,19 @@ class GetPopularRequest(_message.Message):
     """Items wanted, 1 to 100; 0 for the placement's own page size."""
     filter: _builtins.str
     """A condition in CEL over the item's fields, as in GetFeedRequest."""
+    region: _builtins.str
+    """Only what happened there counts: in the region that events name as "region" in their context, or in any that lies in it,
+    as "FR-ARA" does in "FR"; at most 200 characters in at most 8 parts. Where too few people did anything there, the next
+    wider region stands in, in the end everywhere, and `degraded` says so.
+    """
+    segment: _builtins.str
+    """Only what people of this segment did counts, as events name it as "segment" in their context, where several stand behind
+    commas; at most 200 characters, no comma. Where they are too few, everybody stands in, and `degraded` says so.
+    """
+    region_name: _builtins.str
+    """What reasons call the region, such as "Lyon"; the region itself when empty. At most 200 characters."""
+    segment_name: _builtins.str
+    """What reasons call the segment, such as "students"; the segment itself when empty. At most 200 characters."""
     @_builtins.property
     def exclude_item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Items not to show, at most 1,000."""
@@ -460,6 +511,16 @@ class GetPopularRequest(_message.Message):
     def context(self) -> Global___RequestContext:
         """The moment; only `language` has a meaning here."""
 
+    @_builtins.property
+    def window(self) -> _duration_pb2.Duration:
+        """Only what happened within so long before now counts, from one minute to the server's `trend_days`: an hour, a day, a week.
+        With this or any field below it is recent events that are counted, and what is popular anyway comes behind.
+        """
+
+    @_builtins.property
+    def half_life(self) -> _duration_pb2.Duration:
+        """The age at which an event counts half, from one minute to 365 days; all events of the window count alike when absent."""
+
     def __init__(
         self,
         *,
@@ -470,10 +531,16 @@ class GetPopularRequest(_message.Message):
         kinds: _abc.Iterable[_types_pb2.ItemKind.ValueType] | None = ...,
         filter: _builtins.str = ...,
         context: Global___RequestContext | None = ...,
+        window: _duration_pb2.Duration | None = ...,
+        half_life: _duration_pb2.Duration | None = ...,
+        region: _builtins.str = ...,
+        segment: _builtins.str = ...,
+        region_name: _builtins.str = ...,
+        segment_name: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "half_life", b"half_life", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "context", b"context", "exclude_item_ids", b"exclude_item_ids", "filter", b"filter", "kinds", b"kinds", "page_size", b"page_size", "placement", b"placement"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "context", b"context", "exclude_item_ids", b"exclude_item_ids", "filter", b"filter", "half_life", b"half_life", "kinds", b"kinds", "page_size", b"page_size", "placement", b"placement", "region", b"region", "region_name", b"region_name", "segment", b"segment", "segment_name", b"segment_name", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -590,3 +657,143 @@ class RankResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RankResponse: _TypeAlias = RankResponse  # noqa: Y015
+
+@_typing.final
+class GetHistoryRequest(_message.Message):
+    """Asks for a list from somebody's history."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    LIST_FIELD_NUMBER: _builtins.int
+    PLACEMENT_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    EXCLUDE_ITEM_IDS_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    CONSENT_FIELD_NUMBER: _builtins.int
+    list: Global___HistoryList.ValueType
+    """Required. Which list of it."""
+    placement: _builtins.str
+    """The placement's name; empty for the first configured one. Its kinds hold, and what its rules require and exclude."""
+    page_size: _builtins.int
+    """Items wanted, 1 to 100; 0 for the placement's own page size. There are no further pages: of a person the newest 200 events
+    are known one by one.
+    """
+    filter: _builtins.str
+    """A condition in CEL over the item's fields, as in GetFeedRequest."""
+    @_builtins.property
+    def subject(self) -> _types_pb2.Subject:
+        """Required. Whose history."""
+
+    @_builtins.property
+    def exclude_item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Items not to show, at most 1,000."""
+
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_types_pb2.ItemKind.ValueType]:
+        """Kinds wanted; empty for the placement's own."""
+
+    @_builtins.property
+    def context(self) -> Global___RequestContext:
+        """The moment; language, region and segments have a meaning here."""
+
+    @_builtins.property
+    def consent(self) -> _types_pb2.Consent:
+        """Consent for this request, as in GetFeedRequest; where it does not allow `personalise`, the list is empty and CONTEXTUAL."""
+
+    def __init__(
+        self,
+        *,
+        subject: _types_pb2.Subject | None = ...,
+        list: Global___HistoryList.ValueType = ...,
+        placement: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        exclude_item_ids: _abc.Iterable[_builtins.str] | None = ...,
+        kinds: _abc.Iterable[_types_pb2.ItemKind.ValueType] | None = ...,
+        filter: _builtins.str = ...,
+        context: Global___RequestContext | None = ...,
+        consent: _types_pb2.Consent | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent", "context", b"context", "subject", b"subject"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent", "context", b"context", "exclude_item_ids", b"exclude_item_ids", "filter", b"filter", "kinds", b"kinds", "list", b"list", "page_size", b"page_size", "placement", b"placement", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetHistoryRequest: _TypeAlias = GetHistoryRequest  # noqa: Y015
+
+@_typing.final
+class Consumption(_message.Message):
+    """What a person did with one item of a list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAST_AT_FIELD_NUMBER: _builtins.int
+    LAST_TYPE_FIELD_NUMBER: _builtins.int
+    PORTION_FIELD_NUMBER: _builtins.int
+    TIMES_FIELD_NUMBER: _builtins.int
+    last_type: _event_pb2.EventType.ValueType
+    """What that was."""
+    portion: _builtins.float
+    """How much of it they had read or watched then, 0 to 1; absent where that is not known."""
+    times: _builtins.int
+    """On how many occasions they had it, of those that are known; what lies less than six hours apart is one."""
+    @_builtins.property
+    def last_at(self) -> _timestamp_pb2.Timestamp:
+        """When they last did what the list goes by."""
+
+    def __init__(
+        self,
+        *,
+        last_at: _timestamp_pb2.Timestamp | None = ...,
+        last_type: _event_pb2.EventType.ValueType = ...,
+        portion: _builtins.float | None = ...,
+        times: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_portion", b"_portion", "last_at", b"last_at", "portion", b"portion"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_portion", b"_portion", "last_at", b"last_at", "last_type", b"last_type", "portion", b"portion", "times", b"times"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__portion: _TypeAlias = _typing.Literal["portion"]  # noqa: Y015
+    _WhichOneofArgType__portion: _TypeAlias = _typing.Literal["_portion", b"_portion"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__portion) -> _WhichOneofReturnType__portion | None: ...
+
+Global___Consumption: _TypeAlias = Consumption  # noqa: Y015
+
+@_typing.final
+class GetHistoryResponse(_message.Message):
+    """A list from somebody's history."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    INFO_FIELD_NUMBER: _builtins.int
+    CONSUMPTIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.RankedItem]:
+        """The items that may be shown; hidden, expired and dismissed ones are left out."""
+
+    @_builtins.property
+    def info(self) -> _types_pb2.AnswerInfo:
+        """What comes with every answer."""
+
+    @_builtins.property
+    def consumptions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Consumption]:
+        """What the person did with each item, in the order of the items."""
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[_types_pb2.RankedItem] | None = ...,
+        info: _types_pb2.AnswerInfo | None = ...,
+        consumptions: _abc.Iterable[Global___Consumption] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["info", b"info"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumptions", b"consumptions", "info", b"info", "items", b"items"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetHistoryResponse: _TypeAlias = GetHistoryResponse  # noqa: Y015

@@ -55,6 +55,11 @@ class FeedServiceStub:
                 request_serializer=recommender_dot_v1_dot_feed__pb2.GetPopularRequest.SerializeToString,
                 response_deserializer=recommender_dot_v1_dot_feed__pb2.GetPopularResponse.FromString,
                 _registered_method=True)
+        self.GetHistory = channel.unary_unary(
+                '/recommender.v1.FeedService/GetHistory',
+                request_serializer=recommender_dot_v1_dot_feed__pb2.GetHistoryRequest.SerializeToString,
+                response_deserializer=recommender_dot_v1_dot_feed__pb2.GetHistoryResponse.FromString,
+                _registered_method=True)
         self.Rank = channel.unary_unary(
                 '/recommender.v1.FeedService/Rank',
                 request_serializer=recommender_dot_v1_dot_feed__pb2.RankRequest.SerializeToString,
@@ -88,7 +93,15 @@ class FeedServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetPopular(self, request, context):
-        """What is popular, overall or in one category; the same for everybody.
+        """What is popular, overall or in one category, and what trends within a window of time, in a region or with a segment; the
+        same for everybody.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetHistory(self, request, context):
+        """A list from one's own history: what one had lately, began and did not finish, or may want once more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -123,6 +136,11 @@ def add_FeedServiceServicer_to_server(servicer, server):
                     servicer.GetPopular,
                     request_deserializer=recommender_dot_v1_dot_feed__pb2.GetPopularRequest.FromString,
                     response_serializer=recommender_dot_v1_dot_feed__pb2.GetPopularResponse.SerializeToString,
+            ),
+            'GetHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHistory,
+                    request_deserializer=recommender_dot_v1_dot_feed__pb2.GetHistoryRequest.FromString,
+                    response_serializer=recommender_dot_v1_dot_feed__pb2.GetHistoryResponse.SerializeToString,
             ),
             'Rank': grpc.unary_unary_rpc_method_handler(
                     servicer.Rank,
@@ -239,6 +257,33 @@ class FeedService:
             '/recommender.v1.FeedService/GetPopular',
             recommender_dot_v1_dot_feed__pb2.GetPopularRequest.SerializeToString,
             recommender_dot_v1_dot_feed__pb2.GetPopularResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/recommender.v1.FeedService/GetHistory',
+            recommender_dot_v1_dot_feed__pb2.GetHistoryRequest.SerializeToString,
+            recommender_dot_v1_dot_feed__pb2.GetHistoryResponse.FromString,
             options,
             channel_credentials,
             insecure,

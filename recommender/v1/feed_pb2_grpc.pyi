@@ -40,7 +40,11 @@ class FeedServiceStub:
     GetSimilar: _grpc.UnaryUnaryMultiCallable[_feed_pb2.GetSimilarRequest, _feed_pb2.GetSimilarResponse]
     """Items like the given ones."""
     GetPopular: _grpc.UnaryUnaryMultiCallable[_feed_pb2.GetPopularRequest, _feed_pb2.GetPopularResponse]
-    """What is popular, overall or in one category; the same for everybody."""
+    """What is popular, overall or in one category, and what trends within a window of time, in a region or with a segment; the
+    same for everybody.
+    """
+    GetHistory: _grpc.UnaryUnaryMultiCallable[_feed_pb2.GetHistoryRequest, _feed_pb2.GetHistoryResponse]
+    """A list from one's own history: what one had lately, began and did not finish, or may want once more."""
     Rank: _grpc.UnaryUnaryMultiCallable[_feed_pb2.RankRequest, _feed_pb2.RankResponse]
     """Orders the given items for one person."""
 
@@ -56,7 +60,11 @@ class FeedServiceAsyncStub(FeedServiceStub):
     GetSimilar: _aio.UnaryUnaryMultiCallable[_feed_pb2.GetSimilarRequest, _feed_pb2.GetSimilarResponse]  # type: ignore[assignment]
     """Items like the given ones."""
     GetPopular: _aio.UnaryUnaryMultiCallable[_feed_pb2.GetPopularRequest, _feed_pb2.GetPopularResponse]  # type: ignore[assignment]
-    """What is popular, overall or in one category; the same for everybody."""
+    """What is popular, overall or in one category, and what trends within a window of time, in a region or with a segment; the
+    same for everybody.
+    """
+    GetHistory: _aio.UnaryUnaryMultiCallable[_feed_pb2.GetHistoryRequest, _feed_pb2.GetHistoryResponse]  # type: ignore[assignment]
+    """A list from one's own history: what one had lately, began and did not finish, or may want once more."""
     Rank: _aio.UnaryUnaryMultiCallable[_feed_pb2.RankRequest, _feed_pb2.RankResponse]  # type: ignore[assignment]
     """Orders the given items for one person."""
 
@@ -93,7 +101,17 @@ class FeedServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _feed_pb2.GetPopularRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_feed_pb2.GetPopularResponse, _abc.Awaitable[_feed_pb2.GetPopularResponse]]:
-        """What is popular, overall or in one category; the same for everybody."""
+        """What is popular, overall or in one category, and what trends within a window of time, in a region or with a segment; the
+        same for everybody.
+        """
+
+    @_abc_1.abstractmethod
+    def GetHistory(
+        self,
+        request: _feed_pb2.GetHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_feed_pb2.GetHistoryResponse, _abc.Awaitable[_feed_pb2.GetHistoryResponse]]:
+        """A list from one's own history: what one had lately, began and did not finish, or may want once more."""
 
     @_abc_1.abstractmethod
     def Rank(

@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1arecommender/v1/types.proto\x12\x0erecommender.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"8\n\x07Subject\x12\x11\n\x07user_id\x18\x01 \x01(\tH\x00\x12\x14\n\nsession_id\x18\x02 \x01(\tH\x00\x42\x04\n\x02id\">\n\x07\x43onsent\x12\x13\n\x0bpersonalise\x18\x01 \x01(\x08\x12\r\n\x05train\x18\x02 \x01(\x08\x12\x0f\n\x07measure\x18\x03 \x01(\x08\"K\n\x0e\x41ttributeValue\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x10\n\x06number\x18\x02 \x01(\x01H\x00\x12\x0e\n\x04\x66lag\x18\x03 \x01(\x08H\x00\x42\x07\n\x05value\"\x9a\x04\n\x04Item\x12\n\n\x02id\x18\x01 \x01(\t\x12&\n\x04kind\x18\x02 \x01(\x0e\x32\x18.recommender.v1.ItemKind\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x10\n\x08language\x18\x05 \x01(\t\x12\x12\n\ncategories\x18\x06 \x03(\t\x12\x0c\n\x04tags\x18\x07 \x03(\t\x12\x0e\n\x06\x61uthor\x18\x08 \x01(\t\x12\r\n\x05\x62rand\x18\t \x01(\t\x12\r\n\x05owner\x18\n \x01(\t\x12\x30\n\x0cpublished_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nvalid_from\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08valid_to\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05price\x18\x0e \x01(\x01H\x00\x88\x01\x01\x12\x11\n\timage_url\x18\x0f \x01(\t\x12\x11\n\tembedding\x18\x10 \x03(\x02\x12\x38\n\nattributes\x18\x11 \x03(\x0b\x32$.recommender.v1.Item.AttributesEntry\x1aQ\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.recommender.v1.AttributeValue:\x02\x38\x01\x42\x08\n\x06_price\"{\n\x06Reason\x12(\n\x04kind\x18\x01 \x01(\x0e\x32\x1a.recommender.v1.ReasonKind\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x18\n\x10\x62\x65\x63\x61use_item_ids\x18\x03 \x03(\t\x12\r\n\x05share\x18\x04 \x01(\x02\x12\x10\n\x08\x63\x61tegory\x18\x05 \x01(\t\"`\n\x12SourceContribution\x12&\n\x06source\x18\x01 \x01(\x0e\x32\x16.recommender.v1.Source\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\x14\n\x0c\x63ontribution\x18\x03 \x01(\x02\"\x90\x02\n\nRankedItem\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12&\n\x04kind\x18\x02 \x01(\x0e\x32\x18.recommender.v1.ItemKind\x12\r\n\x05title\x18\x03 \x01(\t\x12\x11\n\timage_url\x18\x04 \x01(\t\x12\r\n\x05score\x18\x05 \x01(\x02\x12&\n\x06reason\x18\x06 \x01(\x0b\x32\x16.recommender.v1.Reason\x12\r\n\x05token\x18\x07 \x01(\t\x12\x37\n\x0b\x65xplanation\x18\x08 \x03(\x0b\x32\".recommender.v1.SourceContribution\x12(\n\x07placing\x18\t \x01(\x0e\x32\x17.recommender.v1.Placing\"(\n\x0b\x44\x65gradation\x12\x0c\n\x04what\x18\x01 \x01(\t\x12\x0b\n\x03why\x18\x02 \x01(\t\"\xa8\x02\n\nAnswerInfo\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x15\n\rgeneration_id\x18\x02 \x01(\t\x12$\n\x05\x62\x61sis\x18\x03 \x01(\x0e\x32\x15.recommender.v1.Basis\x12\x11\n\tplacement\x18\x04 \x01(\t\x12\x19\n\x11placement_version\x18\x05 \x01(\t\x12\x0b\n\x03\x61rm\x18\x06 \x01(\t\x12-\n\x08\x64\x65graded\x18\x07 \x03(\x0b\x32\x1b.recommender.v1.Degradation\x12\x18\n\x10unknown_item_ids\x18\x08 \x03(\t\x12\x16\n\x0eretrieval_mode\x18\t \x01(\t\x12\x16\n\x0e\x65ligible_items\x18\n \x01(\x03\x12\x14\n\x0c\x62roken_rules\x18\x0b \x03(\t*h\n\x08ItemKind\x12\x19\n\x15ITEM_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11ITEM_KIND_ARTICLE\x10\x01\x12\x15\n\x11ITEM_KIND_PRODUCT\x10\x02\x12\x13\n\x0fITEM_KIND_MEDIA\x10\x03*k\n\tItemState\x12\x1a\n\x16ITEM_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fITEM_STATE_LIVE\x10\x01\x12\x15\n\x11ITEM_STATE_HIDDEN\x10\x02\x12\x16\n\x12ITEM_STATE_DELETED\x10\x03*\x8d\x02\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSOURCE_CONTENT\x10\x01\x12\x18\n\x14SOURCE_COLLABORATIVE\x10\x02\x12\x14\n\x10SOURCE_ITEM_ITEM\x10\x03\x12\x12\n\x0eSOURCE_POPULAR\x10\x04\x12\x10\n\x0cSOURCE_FRESH\x10\x05\x12\x16\n\x12SOURCE_TRANSITIONS\x10\x06\x12\x10\n\x0cSOURCE_GRAPH\x10\x07\x12\x18\n\x14SOURCE_CO_OCCURRENCE\x10\x08\x12\x13\n\x0fSOURCE_TRANSFER\x10\t\x12\x13\n\x0fSOURCE_RESPONSE\x10\n\x12\x13\n\x0fSOURCE_SEQUENCE\x10\x0b*[\n\x05\x42\x61sis\x12\x15\n\x11\x42\x41SIS_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x42\x41SIS_PERSONAL\x10\x01\x12\x11\n\rBASIS_SESSION\x10\x02\x12\x14\n\x10\x42\x41SIS_CONTEXTUAL\x10\x03*\xce\x01\n\nReasonKind\x12\x1b\n\x17REASON_KIND_UNSPECIFIED\x10\x00\x12\"\n\x1eREASON_KIND_BECAUSE_OF_HISTORY\x10\x01\x12\x17\n\x13REASON_KIND_POPULAR\x10\x02\x12\x15\n\x11REASON_KIND_FRESH\x10\x03\x12\x1f\n\x1bREASON_KIND_SIMILAR_TO_SEED\x10\x04\x12\x14\n\x10REASON_KIND_FILL\x10\x05\x12\x18\n\x14REASON_KIND_PROMOTED\x10\x06*w\n\x07Placing\x12\x17\n\x13PLACING_UNSPECIFIED\x10\x00\x12\x12\n\x0ePLACING_PINNED\x10\x01\x12\x13\n\x0fPLACING_ENSURED\x10\x02\x12\x14\n\x10PLACING_EXPLORED\x10\x03\x12\x14\n\x10PLACING_BREAKING\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1arecommender/v1/types.proto\x12\x0erecommender.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"8\n\x07Subject\x12\x11\n\x07user_id\x18\x01 \x01(\tH\x00\x12\x14\n\nsession_id\x18\x02 \x01(\tH\x00\x42\x04\n\x02id\">\n\x07\x43onsent\x12\x13\n\x0bpersonalise\x18\x01 \x01(\x08\x12\r\n\x05train\x18\x02 \x01(\x08\x12\x0f\n\x07measure\x18\x03 \x01(\x08\"K\n\x0e\x41ttributeValue\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x10\n\x06number\x18\x02 \x01(\x01H\x00\x12\x0e\n\x04\x66lag\x18\x03 \x01(\x08H\x00\x42\x07\n\x05value\"\x9a\x04\n\x04Item\x12\n\n\x02id\x18\x01 \x01(\t\x12&\n\x04kind\x18\x02 \x01(\x0e\x32\x18.recommender.v1.ItemKind\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x10\n\x08language\x18\x05 \x01(\t\x12\x12\n\ncategories\x18\x06 \x03(\t\x12\x0c\n\x04tags\x18\x07 \x03(\t\x12\x0e\n\x06\x61uthor\x18\x08 \x01(\t\x12\r\n\x05\x62rand\x18\t \x01(\t\x12\r\n\x05owner\x18\n \x01(\t\x12\x30\n\x0cpublished_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nvalid_from\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08valid_to\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05price\x18\x0e \x01(\x01H\x00\x88\x01\x01\x12\x11\n\timage_url\x18\x0f \x01(\t\x12\x11\n\tembedding\x18\x10 \x03(\x02\x12\x38\n\nattributes\x18\x11 \x03(\x0b\x32$.recommender.v1.Item.AttributesEntry\x1aQ\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.recommender.v1.AttributeValue:\x02\x38\x01\x42\x08\n\x06_price\"\xd7\x01\n\x06Reason\x12(\n\x04kind\x18\x01 \x01(\x0e\x32\x1a.recommender.v1.ReasonKind\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x18\n\x10\x62\x65\x63\x61use_item_ids\x18\x03 \x03(\t\x12\r\n\x05share\x18\x04 \x01(\x02\x12\x10\n\x08\x63\x61tegory\x18\x05 \x01(\t\x12\x0e\n\x06region\x18\x06 \x01(\t\x12\x0f\n\x07segment\x18\x07 \x01(\t\x12)\n\x06window\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x61uthor\x18\t \x01(\t\"`\n\x12SourceContribution\x12&\n\x06source\x18\x01 \x01(\x0e\x32\x16.recommender.v1.Source\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\x14\n\x0c\x63ontribution\x18\x03 \x01(\x02\"\x90\x02\n\nRankedItem\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12&\n\x04kind\x18\x02 \x01(\x0e\x32\x18.recommender.v1.ItemKind\x12\r\n\x05title\x18\x03 \x01(\t\x12\x11\n\timage_url\x18\x04 \x01(\t\x12\r\n\x05score\x18\x05 \x01(\x02\x12&\n\x06reason\x18\x06 \x01(\x0b\x32\x16.recommender.v1.Reason\x12\r\n\x05token\x18\x07 \x01(\t\x12\x37\n\x0b\x65xplanation\x18\x08 \x03(\x0b\x32\".recommender.v1.SourceContribution\x12(\n\x07placing\x18\t \x01(\x0e\x32\x17.recommender.v1.Placing\"(\n\x0b\x44\x65gradation\x12\x0c\n\x04what\x18\x01 \x01(\t\x12\x0b\n\x03why\x18\x02 \x01(\t\"\xa8\x02\n\nAnswerInfo\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x15\n\rgeneration_id\x18\x02 \x01(\t\x12$\n\x05\x62\x61sis\x18\x03 \x01(\x0e\x32\x15.recommender.v1.Basis\x12\x11\n\tplacement\x18\x04 \x01(\t\x12\x19\n\x11placement_version\x18\x05 \x01(\t\x12\x0b\n\x03\x61rm\x18\x06 \x01(\t\x12-\n\x08\x64\x65graded\x18\x07 \x03(\x0b\x32\x1b.recommender.v1.Degradation\x12\x18\n\x10unknown_item_ids\x18\x08 \x03(\t\x12\x16\n\x0eretrieval_mode\x18\t \x01(\t\x12\x16\n\x0e\x65ligible_items\x18\n \x01(\x03\x12\x14\n\x0c\x62roken_rules\x18\x0b \x03(\t*h\n\x08ItemKind\x12\x19\n\x15ITEM_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11ITEM_KIND_ARTICLE\x10\x01\x12\x15\n\x11ITEM_KIND_PRODUCT\x10\x02\x12\x13\n\x0fITEM_KIND_MEDIA\x10\x03*k\n\tItemState\x12\x1a\n\x16ITEM_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fITEM_STATE_LIVE\x10\x01\x12\x15\n\x11ITEM_STATE_HIDDEN\x10\x02\x12\x16\n\x12ITEM_STATE_DELETED\x10\x03*\x8d\x02\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSOURCE_CONTENT\x10\x01\x12\x18\n\x14SOURCE_COLLABORATIVE\x10\x02\x12\x14\n\x10SOURCE_ITEM_ITEM\x10\x03\x12\x12\n\x0eSOURCE_POPULAR\x10\x04\x12\x10\n\x0cSOURCE_FRESH\x10\x05\x12\x16\n\x12SOURCE_TRANSITIONS\x10\x06\x12\x10\n\x0cSOURCE_GRAPH\x10\x07\x12\x18\n\x14SOURCE_CO_OCCURRENCE\x10\x08\x12\x13\n\x0fSOURCE_TRANSFER\x10\t\x12\x13\n\x0fSOURCE_RESPONSE\x10\n\x12\x13\n\x0fSOURCE_SEQUENCE\x10\x0b*[\n\x05\x42\x61sis\x12\x15\n\x11\x42\x41SIS_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x42\x41SIS_PERSONAL\x10\x01\x12\x11\n\rBASIS_SESSION\x10\x02\x12\x14\n\x10\x42\x41SIS_CONTEXTUAL\x10\x03*\xb7\x02\n\nReasonKind\x12\x1b\n\x17REASON_KIND_UNSPECIFIED\x10\x00\x12\"\n\x1eREASON_KIND_BECAUSE_OF_HISTORY\x10\x01\x12\x17\n\x13REASON_KIND_POPULAR\x10\x02\x12\x15\n\x11REASON_KIND_FRESH\x10\x03\x12\x1f\n\x1bREASON_KIND_SIMILAR_TO_SEED\x10\x04\x12\x14\n\x10REASON_KIND_FILL\x10\x05\x12\x18\n\x14REASON_KIND_PROMOTED\x10\x06\x12\x1f\n\x1bREASON_KIND_NEW_FROM_AUTHOR\x10\t\x12\x18\n\x14REASON_KIND_CONSUMED\x10\n\x12\x17\n\x13REASON_KIND_STARTED\x10\x0b\x12\x13\n\x0fREASON_KIND_DUE\x10\x0c*w\n\x07Placing\x12\x17\n\x13PLACING_UNSPECIFIED\x10\x00\x12\x12\n\x0ePLACING_PINNED\x10\x01\x12\x13\n\x0fPLACING_ENSURED\x10\x02\x12\x14\n\x10PLACING_EXPLORED\x10\x03\x12\x14\n\x10PLACING_BREAKING\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,36 +35,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ITEM_ATTRIBUTESENTRY']._loaded_options = None
   _globals['_ITEM_ATTRIBUTESENTRY']._serialized_options = b'8\001'
-  _globals['_ITEMKIND']._serialized_start=1658
-  _globals['_ITEMKIND']._serialized_end=1762
-  _globals['_ITEMSTATE']._serialized_start=1764
-  _globals['_ITEMSTATE']._serialized_end=1871
-  _globals['_SOURCE']._serialized_start=1874
-  _globals['_SOURCE']._serialized_end=2143
-  _globals['_BASIS']._serialized_start=2145
-  _globals['_BASIS']._serialized_end=2236
-  _globals['_REASONKIND']._serialized_start=2239
-  _globals['_REASONKIND']._serialized_end=2445
-  _globals['_PLACING']._serialized_start=2447
-  _globals['_PLACING']._serialized_end=2566
-  _globals['_SUBJECT']._serialized_start=79
-  _globals['_SUBJECT']._serialized_end=135
-  _globals['_CONSENT']._serialized_start=137
-  _globals['_CONSENT']._serialized_end=199
-  _globals['_ATTRIBUTEVALUE']._serialized_start=201
-  _globals['_ATTRIBUTEVALUE']._serialized_end=276
-  _globals['_ITEM']._serialized_start=279
-  _globals['_ITEM']._serialized_end=817
-  _globals['_ITEM_ATTRIBUTESENTRY']._serialized_start=726
-  _globals['_ITEM_ATTRIBUTESENTRY']._serialized_end=807
-  _globals['_REASON']._serialized_start=819
-  _globals['_REASON']._serialized_end=942
-  _globals['_SOURCECONTRIBUTION']._serialized_start=944
-  _globals['_SOURCECONTRIBUTION']._serialized_end=1040
-  _globals['_RANKEDITEM']._serialized_start=1043
-  _globals['_RANKEDITEM']._serialized_end=1315
-  _globals['_DEGRADATION']._serialized_start=1317
-  _globals['_DEGRADATION']._serialized_end=1357
-  _globals['_ANSWERINFO']._serialized_start=1360
-  _globals['_ANSWERINFO']._serialized_end=1656
+  _globals['_ITEMKIND']._serialized_start=1783
+  _globals['_ITEMKIND']._serialized_end=1887
+  _globals['_ITEMSTATE']._serialized_start=1889
+  _globals['_ITEMSTATE']._serialized_end=1996
+  _globals['_SOURCE']._serialized_start=1999
+  _globals['_SOURCE']._serialized_end=2268
+  _globals['_BASIS']._serialized_start=2270
+  _globals['_BASIS']._serialized_end=2361
+  _globals['_REASONKIND']._serialized_start=2364
+  _globals['_REASONKIND']._serialized_end=2675
+  _globals['_PLACING']._serialized_start=2677
+  _globals['_PLACING']._serialized_end=2796
+  _globals['_SUBJECT']._serialized_start=111
+  _globals['_SUBJECT']._serialized_end=167
+  _globals['_CONSENT']._serialized_start=169
+  _globals['_CONSENT']._serialized_end=231
+  _globals['_ATTRIBUTEVALUE']._serialized_start=233
+  _globals['_ATTRIBUTEVALUE']._serialized_end=308
+  _globals['_ITEM']._serialized_start=311
+  _globals['_ITEM']._serialized_end=849
+  _globals['_ITEM_ATTRIBUTESENTRY']._serialized_start=758
+  _globals['_ITEM_ATTRIBUTESENTRY']._serialized_end=839
+  _globals['_REASON']._serialized_start=852
+  _globals['_REASON']._serialized_end=1067
+  _globals['_SOURCECONTRIBUTION']._serialized_start=1069
+  _globals['_SOURCECONTRIBUTION']._serialized_end=1165
+  _globals['_RANKEDITEM']._serialized_start=1168
+  _globals['_RANKEDITEM']._serialized_end=1440
+  _globals['_DEGRADATION']._serialized_start=1442
+  _globals['_DEGRADATION']._serialized_end=1482
+  _globals['_ANSWERINFO']._serialized_start=1485
+  _globals['_ANSWERINFO']._serialized_end=1781
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ What several services share: who a feed is for, what an item is, and what comes 
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -184,6 +185,14 @@ class _ReasonKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReasonKind
     """Nothing spoke for it; it completes a list that would be short."""
     REASON_KIND_PROMOTED: _ReasonKind.ValueType  # 6
     """An editor's rule put it there."""
+    REASON_KIND_NEW_FROM_AUTHOR: _ReasonKind.ValueType  # 9
+    """New, and by an author of whom the person took up two items or more."""
+    REASON_KIND_CONSUMED: _ReasonKind.ValueType  # 10
+    """On a list of what the person had (GetHistory)."""
+    REASON_KIND_STARTED: _ReasonKind.ValueType  # 11
+    """Begun by the person and not finished (GetHistory)."""
+    REASON_KIND_DUE: _ReasonKind.ValueType  # 12
+    """Had by the person again and again, or bought, and due once more (GetHistory)."""
 
 class ReasonKind(_ReasonKind, metaclass=_ReasonKindEnumTypeWrapper):
     """The kind of a reason."""
@@ -202,6 +211,14 @@ REASON_KIND_FILL: ReasonKind.ValueType  # 5
 """Nothing spoke for it; it completes a list that would be short."""
 REASON_KIND_PROMOTED: ReasonKind.ValueType  # 6
 """An editor's rule put it there."""
+REASON_KIND_NEW_FROM_AUTHOR: ReasonKind.ValueType  # 9
+"""New, and by an author of whom the person took up two items or more."""
+REASON_KIND_CONSUMED: ReasonKind.ValueType  # 10
+"""On a list of what the person had (GetHistory)."""
+REASON_KIND_STARTED: ReasonKind.ValueType  # 11
+"""Begun by the person and not finished (GetHistory)."""
+REASON_KIND_DUE: ReasonKind.ValueType  # 12
+"""Had by the person again and again, or bought, and due once more (GetHistory)."""
 Global___ReasonKind: _TypeAlias = ReasonKind  # noqa: Y015
 
 class _Placing:
@@ -462,6 +479,10 @@ class Reason(_message.Message):
     BECAUSE_ITEM_IDS_FIELD_NUMBER: _builtins.int
     SHARE_FIELD_NUMBER: _builtins.int
     CATEGORY_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    SEGMENT_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
     kind: Global___ReasonKind.ValueType
     """The kind."""
     text: _builtins.str
@@ -470,9 +491,19 @@ class Reason(_message.Message):
     """The first cause's part of all causes, 0 to 1."""
     category: _builtins.str
     """The category whose popularity was the cause."""
+    region: _builtins.str
+    """The region that it trends in, as events name it; empty where it trends everywhere, or where no trend was the cause."""
+    segment: _builtins.str
+    """The segment that it trends with; empty where it trends with everybody, or where no trend was the cause."""
+    author: _builtins.str
+    """The author whom the person follows, for NEW_FROM_AUTHOR."""
     @_builtins.property
     def because_item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The items that caused it, the strongest first; at most 3."""
+
+    @_builtins.property
+    def window(self) -> _duration_pb2.Duration:
+        """The window of time within which it trends; absent where no window was asked for, or where no trend was the cause."""
 
     def __init__(
         self,
@@ -482,10 +513,14 @@ class Reason(_message.Message):
         because_item_ids: _abc.Iterable[_builtins.str] | None = ...,
         share: _builtins.float = ...,
         category: _builtins.str = ...,
+        region: _builtins.str = ...,
+        segment: _builtins.str = ...,
+        window: _duration_pb2.Duration | None = ...,
+        author: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["because_item_ids", b"because_item_ids", "category", b"category", "kind", b"kind", "share", b"share", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "because_item_ids", b"because_item_ids", "category", b"category", "kind", b"kind", "region", b"region", "segment", b"segment", "share", b"share", "text", b"text", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -593,9 +628,12 @@ class Degradation(_message.Message):
     WHAT_FIELD_NUMBER: _builtins.int
     WHY_FIELD_NUMBER: _builtins.int
     what: _builtins.str
-    """What: a source's name, "reasons", or "new_items"."""
+    """What: a source's name, "reasons", "new_items", or of a trend that was asked for "region", "segment", "window" or "trend"."""
     why: _builtins.str
-    """Why: "failed", "deadline", or "unembedded": items that came lately are shown by all but what their text says."""
+    """Why: "failed", "deadline", or "unembedded": items that came lately are shown by all but what their text says. Of trends:
+    "too_few_people": a wider group stands in; "too_many_events": not all of the window could be kept; "not_read_yet": what is
+    popular anyway stands in.
+    """
     def __init__(
         self,
         *,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from recommender.errors import NotFound
 from recommender.events import EventType
-from recommender.feeds import NAMED, Basis, Degradation, Reason, ReasonKind, Reasons, SourceName
+from recommender.feeds import NAMED, Basis, Degradation, Reason, ReasonKind, Reasons, SourceName, Trending
 from recommender.items import Item, ItemKind
 from recommender.reasons import reason_text
 from recommender.tokens import TokenSigner
@@ -29,7 +29,20 @@ ITEMS = [
     Item(id=IDS[row], kind=ItemKind(1 + row % 3), title=title, image_url="" if row % 2 else f"https://example.org/{'i' * row * 40}")
     for row, title in enumerate(TITLES)
 ]
-IMPERSONAL = [ReasonKind.POPULAR, ReasonKind.FRESH, ReasonKind.FILL]
+IMPERSONAL = [
+    ReasonKind.POPULAR,
+    ReasonKind.FRESH,
+    ReasonKind.FILL,
+    ReasonKind.PROMOTED,
+    ReasonKind.CONSUMED,
+    ReasonKind.STARTED,
+    ReasonKind.DUE,
+]
+TRENDS = (
+    None,
+    Trending(window_us=86_400_000_000),
+    Trending("FR-ARA-69", "étudiants", 5_400_000_001, "Lyon " * 30, "students"),
+)
 HIDDEN = 2
 UNKNOWN = number_of(len(ITEMS)) + 1_000
 ENGINE = engine_of(contents_of(ITEMS))
@@ -46,18 +59,31 @@ nothing, no_event = st.just(""), st.just(0)
 reasons = (
     st.builds(Reason, st.just(ReasonKind.BECAUSE_OF_HISTORY), sources, because, shares, events, nothing)
     | st.builds(Reason, st.just(ReasonKind.SIMILAR_TO_SEED), sources, because, shares, no_event, nothing)
-    | st.builds(Reason, st.sampled_from(IMPERSONAL), sources, st.just(()), st.just(0.0), no_event, nothing)
+    | st.builds(Reason, st.sampled_from(IMPERSONAL), sources, st.just(()), st.just(0.0), events, nothing)
+    | st.builds(
+        Reason,
+        st.just(ReasonKind.NEW_FROM_AUTHOR),
+        sources,
+        because,
+        st.just(0.0),
+        no_event,
+        nothing,
+        author=st.sampled_from(["", *TITLES]),
+    )
 )
 scores = st.floats(width=32, allow_nan=False)
 
 
-def in_columns(made: list[Reason], category: str) -> Reasons:
-    """Reasons as an engine gives them, all that are there for being popular of one category."""
+def in_columns(made: list[Reason], category: str, levels: list[int]) -> Reasons:
+    """Reasons as an engine gives them, all that are there for being popular of one category, and by the trends of `levels`, if any."""
     because = np.full((len(made), NAMED), -1, dtype=np.int64)
     for place, reason in enumerate(made):
         because[place, : len(reason.because)] = reason.because
     kinds, named, events = (np.array([reason[field] for reason in made], dtype=np.uint8) for field in (0, 1, 4))
-    return Reasons(kinds, named, events, because, np.array([reason.share for reason in made], dtype=np.float32), category)
+    by = np.array(levels[: len(made)], dtype=np.uint8) if levels else None
+    authors = {place: reason.author for place, reason in enumerate(made) if reason.author}
+    shares = np.array([reason.share for reason in made], dtype=np.float32)
+    return Reasons(kinds, named, events, because, shares, category, TRENDS if levels else (None,), by, authors)
 
 
 @st.composite
@@ -70,7 +96,9 @@ def shown(draw: st.DrawFn) -> Shown:
         sources=np.array([1 + place % s for place in range(n)], dtype=np.uint8),
         probabilities=np.array(draw(st.lists(shares, min_size=n, max_size=n)), dtype=np.float32),
         marks=np.array(draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)), dtype=np.uint8),
-        reasons=in_columns(draw(st.lists(reasons, max_size=n)), draw(categories)),
+        reasons=in_columns(
+            draw(st.lists(reasons, max_size=n)), draw(categories), draw(st.just([]) | st.lists(st.integers(0, 2), min_size=n, max_size=n))
+        ),
         scores=draw(st.none() | st.lists(scores, min_size=n, max_size=n).map(lambda values: np.array(values, dtype=np.float32))),
         contributions=np.arange(n * s, dtype=np.float32).reshape(n, s) % 5,
         source_ranks=np.arange(n * s, dtype=np.int32).reshape(n, s) % 3,
@@ -110,6 +138,10 @@ def as_protobuf(page: Shown, *, explain: bool) -> list[types_pb2.RankedItem]:
             message.reason.because_item_ids.extend(citable[number].id for number in reason.because[:3] if number in citable)
             message.reason.share = reason.share
             message.reason.category = reason.category
+            message.reason.author = reason.author
+            if reason.trending is not None:
+                message.reason.region, message.reason.segment = reason.trending.region, reason.trending.segment
+                message.reason.window.FromMicroseconds(reason.trending.window_us)
         if explain and page.contributions is not None and page.source_ranks is not None:
             for source, rank, part in zip(SourceName, page.source_ranks[place].tolist(), page.contributions[place].tolist(), strict=True):
                 if rank or part:

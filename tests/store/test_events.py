@@ -224,3 +224,49 @@ def test_many_events_in_one_call_are_all_judged(shop: Store, now: datetime) -> N
     assert statuses == [ACCEPTED] * 1500 + [DUPLICATE] * 1500
     assert recorded(shop, *events, now=now) == [DUPLICATE] * 3000
     assert shop.counts().events == everything(shop).num_rows == 1500
+
+
+def said(events: pa.Table, name: str) -> list[str]:
+    """What the events' contexts say under `name`, in the order of their ids of arrival."""
+    return events.sort_by("sequence")[f"context.{name}"].to_pylist()
+
+
+def test_entries_of_contexts_are_read_as_columns_where_they_are_asked_for(shop: Store, now: datetime) -> None:
+    contexts: list[dict[str, str]] = [{"region": "FR-ARA", "segment": "été"}, {}, {"page": "1"}, {"region": "FR-ARA"}, {"region": ""}]
+    recorded(shop, *[Event(f"e{n}", EventType.CLICK, ANN, "i1", context=context) for n, context in enumerate(contexts)], now=now)
+    events = pa.Table.from_batches(shop.iter_events(upto=shop.change_sequence(), context=("region", "segment")))
+    assert said(events, "region") == ["FR-ARA", "", "", "FR-ARA", ""]
+    assert said(events, "segment") == ["été", "", "", "", ""]
+    assert "context.region" not in everything(shop).column_names
+
+
+def test_contexts_are_read_over_batches_and_days(shop: Store, now: datetime) -> None:
+    events = [
+        Event(f"e{n}", EventType.CLICK, ANN, "i1", at=now - timedelta(days=n % 3), context={"region": f"R{n % 4}"}) for n in range(11)
+    ]
+    recorded(shop, *events, now=now)
+    batches = shop.iter_events(upto=shop.change_sequence(), batch=4, context=("region",))
+    # Each batch has its own dictionary of values.
+    read = {
+        sequence: region for batch in batches for sequence, region in zip(batch["sequence"].to_pylist(), batch[9].to_pylist(), strict=True)
+    }
+    assert [read[sequence] for sequence in sorted(read)] == [f"R{n % 4}" for n in range(11)]
+
+
+def test_the_newest_events_come_first_and_none_of_before_the_first_day(shop: Store, now: datetime) -> None:
+    base = shop.change_sequence()
+    events = [click(f"e{place}", at=now - timedelta(days=place % 4)) for place in range(12)]
+    recorded(shop, *events, now=now)
+    upto = shop.change_sequence()
+    recorded(shop, click("late"), now=now)
+
+    batches = list(shop.iter_newest_events(first_day=(now - timedelta(days=2)).date(), upto=upto, batch=2, context=("region",)))
+
+    # Of day 0 the events 0, 4 and 8, of day 1 the events 1, 5 and 9, of day 2 the events 2, 6 and 10; each day ends its batch.
+    assert [batch.num_rows for batch in batches] == [2, 1] * 3
+    sequences = [sequence - base - 1 for batch in batches for sequence in batch["sequence"].to_pylist()]
+    assert sequences == [8, 4, 0, 9, 5, 1, 10, 6, 2]
+    assert set(pa.Table.from_batches(batches)["context.region"].to_pylist()) == {""}
+    assert list(shop.iter_newest_events(first_day=(now + timedelta(days=1)).date(), upto=upto)) == []
+    [newer] = shop.iter_newest_events(first_day=now.date(), since=upto, upto=shop.change_sequence())
+    assert newer["sequence"].to_pylist() == [upto + 1]

@@ -93,7 +93,7 @@ def planes(values: np.ndarray) -> bytes:
 def item_before(item: ItemToken) -> str:
     """The token of format 1, as servers made it before."""
     names = prefixed(item.placement, item.placement_version, item.generation_id, item.arm)
-    shown = struct.pack("<IHBf", item.number, item.position, item.source, item.probability)
+    shown = struct.pack("<IHBf", item.number, item.position, item.source or 0, item.probability)
     return signed(b"i\x01\x03new" + item.decision_id + names + shown)
 
 
@@ -124,7 +124,7 @@ items = st.builds(
     generation_id=names,
     arm=names,
     position=st.integers(0, 65_535),
-    source=st.sampled_from(SourceName),
+    source=st.none() | st.sampled_from(SourceName),
     probability=probabilities,
     number=st.integers(0, 2**32 - 1),
 )
@@ -437,7 +437,8 @@ def test_an_item_token_checks_itself(changes: dict[str, Any], field: str) -> Non
         ({"numbers": [2**32]}, "number"),
         ({"positions": [70_000]}, "position"),
         ({"positions": [1, 2]}, "position"),
-        ({"sources": np.array([0], np.uint8)}, "source"),
+        ({"sources": [-1]}, "source"),
+        ({"sources": np.array([len(SourceName) + 1], np.uint8)}, "source"),
         ({"sources": [len(SourceName) + 1]}, "source"),
         ({"probabilities": [np.nan]}, "probability"),
         ({"decision_id": b"x"}, "decision_id"),

@@ -1,0 +1,157 @@
+"""The newest events of all people as compact arrays, in an order in which one pass counts them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from recommender.events import DISMISSING, WITH_PORTION, Consent, EventType
+from recommender.store.event_reading import CONTEXT
+from recommender.times import MISSING_TIME
+from recommender.trends.trend_kernels import Codes, Floats, Numbers, Times, Types, places_together
+
+REGION, SEGMENT = "region", "segment"
+ENTRIES = (REGION, SEGMENT)
+"""The entries of an event's context that say where it happened, and what segments the person was counted among."""
+
+NAMES_LIMIT = 65_536
+"""Different names of regions, and of segments, that are told apart, "" among them; events of any further one count as of none."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """m events, each array of shape (m,): `portion` is NaN where an event has none; `region` and `segment` are codes."""
+
+    item: Numbers
+    person: Numbers
+    type: Types
+    portion: Floats
+    at: Times
+    region: Codes
+    segment: Codes
+
+    @classmethod
+    def none(cls) -> Self:
+        dtypes = (np.uint32, np.uint32, np.uint8, np.float32, np.int64, np.uint16, np.uint16)
+        return cls(*(np.zeros(0, dtype=dtype) for dtype in dtypes))  # type: ignore[arg-type]
+
+    @classmethod
+    def together(cls, parts: Sequence[Self]) -> Self:
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+    def at_places(self, places: npt.NDArray[np.generic]) -> Self:
+        return type(self)(*(getattr(self, field.name)[places] for field in fields(self)))
+
+
+class _Names:
+    """Gives a code to each different name, 0 to ""."""
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self._codes = {name: code for code, name in enumerate(known)}
+
+    def coded(self, column: pa.DictionaryArray) -> Codes:
+        """The codes of a column of names, shape (m,)."""
+        codes = [self._code(name) for name in column.dictionary.to_pylist()]
+        coded: Codes = np.array(codes, dtype=np.uint16)[column.indices.to_numpy()]
+        return coded
+
+    def _code(self, name: str) -> int:
+        code = self._codes.get(name)
+        if code is None:
+            code = self._codes[name] = len(self._codes) if len(self._codes) < NAMES_LIMIT else 0
+        return code
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """The names by code."""
+        return tuple(name for name, code in self._codes.items() if code or not name)
+
+
+@dataclass(frozen=True, eq=False)
+class RecentEvents:
+    """What people who may be learnt from did lately, less impressions and what dismisses: all of it since `since` (µs); immutable.
+
+    `columns` stand by item, then person, then time. `regions` and `segments`: the names of their codes, "" the first. Of what
+    happened before `since` some may be left out.
+    """
+
+    columns: _Columns
+    regions: tuple[str, ...]
+    segments: tuple[str, ...]
+    since: int
+
+    @classmethod
+    def none(cls) -> RecentEvents:
+        """No events."""
+        return cls(_Columns.none(), ("",), ("",), MISSING_TIME)
+
+    def joined(self, batches: Iterable[pa.RecordBatch], *, since: int, limit: int) -> RecentEvents:
+        """These and those of batches as `Store.iter_newest_events` gives them with `ENTRIES`, less all from before `since` (µs), the
+        `limit` newest of them at the most; no more batches are read than that takes, and one."""
+        regions, segments = _Names(self.regions), _Names(self.segments)
+        parts, found, complete = [_Columns.none()], 0, max(since, self.since)
+        for batch in batches:
+            if found >= limit:
+                # What is left may be of the same day as the last batch, so that all is there only of what came after that.
+                complete = max(complete, int(parts[-1].at.max(initial=complete)))
+                break
+            parts.append(_counting(batch, regions, segments, since))
+            found += len(parts[-1].item)
+        old, new = self.columns, _Columns.together(parts)
+        if len(old.at) and int(old.at.min()) < since:
+            old = old.at_places(old.at >= since)
+        new = new.at_places(np.lexsort((new.at, new.person, new.item)))
+        order = places_together(old.item, old.person, old.at, new.item, new.person, new.at)
+        columns = _Columns.together([old, new]).at_places(order)
+        return RecentEvents(columns, regions.all, segments.all, complete)._within(limit)._of_names_in_use()
+
+    def __len__(self) -> int:
+        return len(self.columns.item)
+
+    def _within(self, limit: int) -> RecentEvents:
+        """The `limit` newest events at the most."""
+        cut = len(self) - limit
+        if cut <= 0:
+            return self
+        at = self.columns.at
+        # Those of one time are kept in their order, so that it is the same ones every time.
+        oldest = np.partition(at, cut - 1)[cut - 1]
+        spare = np.flatnonzero(at == oldest)[: cut - int(np.count_nonzero(at < oldest))]
+        kept = at >= oldest
+        kept[spare] = False
+        columns = self.columns.at_places(kept)
+        return RecentEvents(columns, self.regions, self.segments, max(self.since, int(oldest) + 1))
+
+    def _of_names_in_use(self) -> RecentEvents:
+        """The same without names that no event has any more, once half of those that there may be are taken."""
+        columns, named = self.columns, [self.regions, self.segments]
+        if max(map(len, named)) <= NAMES_LIMIT // 2:
+            return self
+        codes = [columns.region, columns.segment]
+        for place, names in enumerate(named):
+            used = np.unique(np.append(codes[place], np.uint16(0)))
+            named[place] = tuple(names[code] for code in used.tolist())
+            codes[place] = np.searchsorted(used, codes[place]).astype(np.uint16)
+        made = _Columns(columns.item, columns.person, columns.type, columns.portion, columns.at, *codes)
+        return RecentEvents(made, named[0], named[1], self.since)
+
+
+def _counting(batch: pa.RecordBatch, regions: _Names, segments: _Names, since: int) -> _Columns:
+    """The events of a batch that may count."""
+    types, at, consent = (batch.column(name).to_numpy(zero_copy_only=False) for name in ("type", "at", "consent"))
+    kept = (at >= since) & ((consent & Consent.TRAIN) == Consent.TRAIN) & ~np.isin(types, [EventType.IMPRESSION, *DISMISSING])
+    portions = np.where(np.isin(types, sorted(WITH_PORTION)), batch.column("portion").to_numpy(zero_copy_only=False), np.nan)
+    return _Columns(
+        item=batch.column("item").to_numpy(zero_copy_only=False)[kept],
+        person=batch.column("person").to_numpy(zero_copy_only=False)[kept],
+        type=types[kept],
+        portion=portions.astype(np.float32)[kept],
+        at=at[kept],
+        region=regions.coded(batch.column(CONTEXT + REGION))[kept],
+        segment=segments.coded(batch.column(CONTEXT + SEGMENT))[kept],
+    )

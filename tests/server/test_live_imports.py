@@ -300,7 +300,7 @@ def test_interrupted_it_says_how_far_it_came_and_the_same_again_goes_on(live: De
     # More than is sent while a busy machine does not look.
     count = 100_000
     file = written(tmp_path / "events.jsonl", clicks(count))
-    arguments = ["import", "events", str(file), "--data", str(world.data), "--batch", "1000", "--live", live.server.addresses.listen]
+    arguments = ["import", "events", str(file), "--data", str(world.data), "--batch", "100", "--live", live.server.addresses.listen]
     process = subprocess.Popen(
         [sys.executable, "-m", "recommender", *arguments], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
     )

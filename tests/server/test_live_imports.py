@@ -298,7 +298,7 @@ def test_a_server_that_stays_away_is_given_up(serve: Serve) -> None:
 
 def test_interrupted_it_says_how_far_it_came_and_the_same_again_goes_on(live: Deployment, world: World, tmp_path: Path) -> None:
     # More than is sent while a busy machine does not look.
-    count = 100_000
+    count = 30_000
     file = written(tmp_path / "events.jsonl", clicks(count))
     arguments = ["import", "events", str(file), "--data", str(world.data), "--batch", "100", "--live", live.server.addresses.listen]
     process = subprocess.Popen(

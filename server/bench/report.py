@@ -10,6 +10,7 @@ from rich.table import Table
 
 TITLES = {
     "profile": "One feed for a known person who is no regular, stage by stage, in the order in which stages end",
+    "composing": "The same feed by placements that ask for more: the handler alone",
     "start": "Start",
     "methods": "One method at a time, each connection waiting for its answer",
     "saturation": "Mixed calls, as many as the server can do",

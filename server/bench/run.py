@@ -14,7 +14,7 @@ from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 from recommender.client import Client
 from recommender.errors import InvalidInput
@@ -26,6 +26,7 @@ from recommender.settings import load_settings
 from recommender.store import open_store
 from server.bench.breakdown import stages_of_a_feed
 from server.bench.clocks import memory_of, processor_seconds
+from server.bench.composing import costs_of_composing
 from server.bench.copies import activate_only, copied, copy_store
 from server.bench.driver import OK, WAIT_S, Outcomes, Wanted, closed, opened, stay_on
 from server.bench.overload import OVERLOAD, PATIENCE_S, SHED, overload_row
@@ -56,6 +57,7 @@ SINGLE = {
 }
 """What is measured by itself."""
 
+Made = TypeVar("Made")
 Figures = dict[str, Any]
 
 
@@ -128,6 +130,7 @@ def measure(data: Path, plan: Plan, told: Callable[[str], None] = lambda sentenc
             told("the stages of a feed")
             copy_store(data, copy)
             activate_only(copy / "generations", current)
+            figures["composing"] = _pinned(plan, costs_of_composing, copy, traffic, PROFILED)
             figures["profile"] = _profile(copy, plan, traffic, 1e3 * figures["methods"][f"GetFeed, {RARE}"]["server ms"])
     return figures
 
@@ -135,11 +138,16 @@ def measure(data: Path, plan: Plan, told: Callable[[str], None] = lambda sentenc
 def _profile(copy: Path, plan: Plan, traffic: Traffic, whole: float) -> Figures:
     """The stages of a feed for a known person who is no regular, and what gRPC and threads around the handler take of the `whole`, in
     µs."""
-    single_threaded()
-    with ProcessPoolExecutor(1, get_context("spawn"), stay_on, (plan.server_processor,)) as pool:
-        stages = pool.submit(stages_of_a_feed, copy, traffic, PROFILED).result()
+    stages = _pinned(plan, stages_of_a_feed, copy, traffic, PROFILED)
     stages["gRPC, threads, and work beside it"] = whole - sum(stages.values())
     return {stage: {"µs": each, "share": each / whole} for stage, each in stages.items()} | {"whole": {"µs": whole, "share": 1.0}}
+
+
+def _pinned(plan: Plan, work: Callable[..., Made], *given: object) -> Made:
+    """What `work` makes in a process of its own on the server's processor."""
+    single_threaded()
+    with ProcessPoolExecutor(1, get_context("spawn"), stay_on, (plan.server_processor,)) as pool:
+        return pool.submit(work, *given).result()
 
 
 def _run(copy: Path, plan: Plan, traffic: Traffic, pool: ProcessPoolExecutor, number: int, told: Callable[[str], None]) -> Figures:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from recommender.placements import Placements
 from recommender.served_profile import served_profile
 from recommender.store import open_store
 from recommender.v1 import event_pb2, feed_pb2
+from server.bench import breakdown
 from server.bench.clocks import memory_of, processor_seconds
 from server.bench.command import bench_serve
+from server.bench.composing import WAYS, costs_of_composing
 from server.bench.driver import Outcomes
 from server.bench.run import SINGLE
 from server.bench.traffic import METHODS, MIX, RARE, REGULARS, Traffic
@@ -150,3 +153,15 @@ def test_the_kernel_s_clock_counts_work_and_not_sleep() -> None:
     assert worked - start > 0.08
     assert slept - worked < worked - start
     assert memory_of(os.getpid()).resident > 10
+
+
+def test_what_composing_costs_is_told_beside_feeds_as_they_are_ranked(
+    built: World, traffic: Traffic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breakdown, "WARM", 5)
+    shutil.copytree(built.data, tmp_path / "data")
+    costs = costs_of_composing(tmp_path / "data", traffic, 5)
+    assert list(costs) == list(WAYS)
+    for row in costs.values():
+        assert 0 < row["slate µs"] < row["µs"]
+        assert row["more µs"] == pytest.approx(row["µs"] - costs["as ranked"]["µs"])

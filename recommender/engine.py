@@ -29,6 +29,7 @@ from recommender.profile import BuildSettings
 from recommender.ranking import Pool, features
 from recommender.reasons import reasons_for
 from recommender.recent_feeds import RecentFeeds, is_for_anybody, key_of
+from recommender.search.searching import searched
 from recommender.segments import Delta
 from recommender.sources import (
     ContentSource,
@@ -187,6 +188,8 @@ class Recommender:
     def _answered(self, query: Query, now: datetime, deadline: float | None) -> Feed:
         """The feed of `query`, made before where the same was asked for lately."""
         composer = self._composer(query, now)
+        if query.text:
+            return searched(self, query, self.eligibility.allowed(query, now, composer.rules), now, deadline)
         key = key_of(query, now, self.eligibility.validities_passed(now), composer.rules.names)
         kept = None if key is None else self._recent.get(key)
         if kept is not None:

@@ -69,6 +69,10 @@ class ReasonKind(IntEnum):
     """Nothing spoke for it; it completes a list that would be short."""
     PROMOTED = 6
     """An editor's rule put it at its place."""
+    MATCHES_TITLE = 7
+    """Its title says what was searched for."""
+    MATCHES_QUERY = 8
+    """It was searched for, and its title is not all that says so."""
 
 
 class Placing(IntEnum):
@@ -96,6 +100,7 @@ class Query:
     `reasons`: for how many leading items reasons are wanted. `seeds_are_items`: the history is a list of given items (LIKE
     for "like this", DISLIKE for "unlike") rather than a person's, and they are left out themselves. `audience`: who asks, as rules see
     it. `seen`: what was shown to the person before, shape (any,), `SEEN_DTYPE`. `seed`: what chance goes by, where a placement has any.
+    `text`: what is searched for; "" where nothing is. Then what fits it is ranked, and nothing stands in for it.
     """
 
     placement: Placement
@@ -115,11 +120,12 @@ class Query:
     audience: Audience = NOBODY
     seen: Seen = field(default_factory=nothing_seen)
     seed: int = 0
+    text: str = ""
 
     @property
     def is_for_a_feed(self) -> bool:
         """Whether what is wanted is a feed, which all rules and all of its placement's variety are for."""
-        return self.candidates is None and self.sources is None and not self.seeds_are_items
+        return self.candidates is None and self.sources is None and not self.seeds_are_items and not self.text
 
 
 class Reason(NamedTuple):
@@ -205,7 +211,8 @@ class Reasons(Sequence[Reason]):
 
 @dataclass(frozen=True)
 class Degradation:
-    """Something that was left out of an answer: `what` (a source's key) and `why` ("failed" or "deadline")."""
+    """Something that was left out of an answer: `what` (a source's key; of a search "meaning" or "person") and `why` ("failed", "deadline",
+    "no model")."""
 
     what: str
     why: str
@@ -223,7 +230,8 @@ class Feed:
     `marks`: shape (n,), uint8, the `Placing` of each. `broken`: names of rules that could not be kept
     throughout, or be asked at all.
     `reasons`: for the leading items, as many as asked for. `eligible`: how many items passed all limits.
-    `retrieval_mode`: how content candidates were found: "exact", "index", "lists" or "none".
+    `retrieval_mode`: how content candidates were found: "exact", "index", "lists" or "none". `by_history`: whether the history moved
+    anything; None where the contributions say so.
     """
 
     numbers: npt.NDArray[np.uint32]
@@ -238,6 +246,7 @@ class Feed:
     marks: npt.NDArray[np.uint8]
     broken: tuple[str, ...] = ()
     degraded: tuple[Degradation, ...] = ()
+    by_history: bool | None = None
 
     def at(self, kept: npt.NDArray[np.bool_]) -> Feed:
         """The items that are `kept`, shape (n,), among them all with reasons."""

@@ -85,7 +85,7 @@ def reasons_for(
 
 def reason_text(reason: Reason, titles: Mapping[int, str]) -> str:
     """The reason as an English sentence; `titles` by item number, of which those of `because` are looked up."""
-    if reason.kind in (ReasonKind.FRESH, ReasonKind.FILL, ReasonKind.PROMOTED):
+    if reason.kind in (ReasonKind.FRESH, ReasonKind.FILL, ReasonKind.PROMOTED, ReasonKind.MATCHES_TITLE, ReasonKind.MATCHES_QUERY):
         name = ""
     elif reason.kind is ReasonKind.POPULAR:
         name = reason.category
@@ -103,6 +103,10 @@ def reason_phrase(kind: ReasonKind, event: int, *, named: bool) -> str:
             return "More to explore"
         case ReasonKind.PROMOTED:
             return "Promoted"
+        case ReasonKind.MATCHES_TITLE:
+            return "Title matches your search"
+        case ReasonKind.MATCHES_QUERY:
+            return "Matches your search"
         case ReasonKind.POPULAR:
             return "Popular in " if named else "Popular now"
         case ReasonKind.SIMILAR_TO_SEED:

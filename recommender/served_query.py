@@ -1,8 +1,9 @@
 """The resolved query of a served record as bytes, so that the decision can be made again from it.
 
-Layout of format 3: the format (1 byte), then size and reasons (4 bytes each) and flags, then every part behind its length (4
+Layout of format 4: the format (1 byte), then size and reasons (4 bytes each) and flags, then every part behind its length (4
 bytes): the placement's settings as compressed JSON, as they are history, consumed, dismissed, exclude, candidates, kinds,
-sources, language, filter, category and what was seen, and who asks as JSON. Format 2, which is still read, has neither of the last two;
+sources, language, filter, category and what was seen, who asks as JSON, and what was searched for. Format 3, which is still read, has no
+last one, format 2 none of the last three;
 format 1 is one compressed JSON document. The seed is the record's own.
 """
 
@@ -25,11 +26,10 @@ from recommender.items import ItemKind
 from recommender.people import HISTORY_DTYPE, SEEN_DTYPE
 from recommender.placements import Placement
 
-FORMAT = 3
-_BEFORE = 2
+FORMAT = 4
 
 _HEAD = struct.Struct("<BIIB")
-_LENGTHS = {FORMAT: struct.Struct("<13I"), _BEFORE: struct.Struct("<11I")}
+_LENGTHS = {FORMAT: struct.Struct("<14I"), 3: struct.Struct("<13I"), 2: struct.Struct("<11I")}
 _CANDIDATES, _SOURCES, _SEEDS = 1, 2, 4
 """Flags: candidates are given, sources are given, the seeds are items."""
 
@@ -56,6 +56,7 @@ def encode_query(query: Query) -> bytes:
         # Some kilobytes, which matter to few placements.
         query.seen.tobytes() if query.placement.impressions.discount else b"",
         b"" if query.audience is NOBODY else json.dumps(asdict(query.audience), separators=(",", ":")).encode(),
+        query.text.encode(),
     )
     return b"".join((_HEAD.pack(FORMAT, query.size, query.reasons, flags), _LENGTHS[FORMAT].pack(*map(len, parts)), *parts))
 
@@ -75,7 +76,7 @@ def decode_query(data: bytes) -> Query:
     settings, history, consumed, dismissed, exclude, candidates, kinds, sources, language, condition, category, *more = (
         data[begin:end] for begin, end in pairwise(ends)
     )
-    seen, audience = more or (b"", b"")
+    seen, audience, text = (*more, b"", b"", b"")[:3]
     try:
         placement = Placement.model_validate_json(zlib.decompress(settings))
         asking = json.loads(audience) if audience else {}
@@ -98,6 +99,7 @@ def decode_query(data: bytes) -> Query:
         seeds_are_items=bool(flags & _SEEDS),
         seen=np.frombuffer(seen, dtype=SEEN_DTYPE),
         audience=Audience(**{**asking, "segments": tuple(asking["segments"])}) if asking else NOBODY,
+        text=text.decode(),
     )
 
 

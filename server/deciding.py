@@ -26,7 +26,7 @@ from server.offered import Offered, PlacementsFile
 
 _MEASURE = Consent.MEASURE
 
-METHODS = ("GetFeed", "GetSlates", "GetSimilar", "GetPopular", "Rank")
+METHODS = ("GetFeed", "GetSlates", "GetSimilar", "GetPopular", "Rank", "Search")
 """The methods whose answers are decided here."""
 
 

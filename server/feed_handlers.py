@@ -17,6 +17,7 @@ REQUESTS = {
     "GetSimilar": feed_pb2.GetSimilarRequest.FromString,
     "GetPopular": feed_pb2.GetPopularRequest.FromString,
     "Rank": feed_pb2.RankRequest.FromString,
+    "Search": feed_pb2.SearchRequest.FromString,
 }
 """How what each method is asked with is read."""
 

@@ -25,8 +25,8 @@ Made = TypeVar("Made")
 
 CATALOGUE, NEAR, REST = "items.arrow", "near.npy", "rest"
 HASHED = ("id_hashes", "id_rows", "row_of_number")
-GIVEN = ("catalogue", "vectors", "has_vector")
-"""Fields of contents that stages before learning make."""
+GIVEN = ("catalogue", "vectors", "has_vector", "words", "encoder")
+"""Fields of contents that other stages than learning make."""
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,11 @@ class Feed:
 
 
 def feed_of(
-    answer: feed_pb2.GetFeedResponse | feed_pb2.GetSimilarResponse | feed_pb2.GetPopularResponse | feed_pb2.RankResponse,
+    answer: feed_pb2.GetFeedResponse
+    | feed_pb2.GetSimilarResponse
+    | feed_pb2.GetPopularResponse
+    | feed_pb2.RankResponse
+    | feed_pb2.SearchResponse,
     next_page_token: str = "",
     follow: Callable[[str], Feed] | None = None,
 ) -> Feed:

@@ -43,6 +43,8 @@ class FeedServiceStub:
     """What is popular, overall or in one category; the same for everybody."""
     Rank: _grpc.UnaryUnaryMultiCallable[_feed_pb2.RankRequest, _feed_pb2.RankResponse]
     """Orders the given items for one person."""
+    Search: _grpc.UnaryUnaryMultiCallable[_feed_pb2.SearchRequest, _feed_pb2.SearchResponse]
+    """Items by what somebody typed: by their words and names, however they are spelt, and by their meaning."""
 
 @_typing.type_check_only
 class FeedServiceAsyncStub(FeedServiceStub):
@@ -59,6 +61,8 @@ class FeedServiceAsyncStub(FeedServiceStub):
     """What is popular, overall or in one category; the same for everybody."""
     Rank: _aio.UnaryUnaryMultiCallable[_feed_pb2.RankRequest, _feed_pb2.RankResponse]  # type: ignore[assignment]
     """Orders the given items for one person."""
+    Search: _aio.UnaryUnaryMultiCallable[_feed_pb2.SearchRequest, _feed_pb2.SearchResponse]  # type: ignore[assignment]
+    """Items by what somebody typed: by their words and names, however they are spelt, and by their meaning."""
 
 class FeedServiceServicer(metaclass=_abc_1.ABCMeta):
     """Makes feeds. Every method is safe to retry."""
@@ -102,5 +106,13 @@ class FeedServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_feed_pb2.RankResponse, _abc.Awaitable[_feed_pb2.RankResponse]]:
         """Orders the given items for one person."""
+
+    @_abc_1.abstractmethod
+    def Search(
+        self,
+        request: _feed_pb2.SearchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_feed_pb2.SearchResponse, _abc.Awaitable[_feed_pb2.SearchResponse]]:
+        """Items by what somebody typed: by their words and names, however they are spelt, and by their meaning."""
 
 def add_FeedServiceServicer_to_server(servicer: FeedServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

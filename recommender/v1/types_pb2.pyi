@@ -184,6 +184,10 @@ class _ReasonKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReasonKind
     """Nothing spoke for it; it completes a list that would be short."""
     REASON_KIND_PROMOTED: _ReasonKind.ValueType  # 6
     """An editor's rule put it there."""
+    REASON_KIND_MATCHES_TITLE: _ReasonKind.ValueType  # 7
+    """Its title says what was searched for."""
+    REASON_KIND_MATCHES_QUERY: _ReasonKind.ValueType  # 8
+    """It was searched for, and its title is not all that says so."""
 
 class ReasonKind(_ReasonKind, metaclass=_ReasonKindEnumTypeWrapper):
     """The kind of a reason."""
@@ -202,6 +206,10 @@ REASON_KIND_FILL: ReasonKind.ValueType  # 5
 """Nothing spoke for it; it completes a list that would be short."""
 REASON_KIND_PROMOTED: ReasonKind.ValueType  # 6
 """An editor's rule put it there."""
+REASON_KIND_MATCHES_TITLE: ReasonKind.ValueType  # 7
+"""Its title says what was searched for."""
+REASON_KIND_MATCHES_QUERY: ReasonKind.ValueType  # 8
+"""It was searched for, and its title is not all that says so."""
 Global___ReasonKind: _TypeAlias = ReasonKind  # noqa: Y015
 
 class _Placing:

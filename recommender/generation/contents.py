@@ -227,7 +227,7 @@ class Contents:
             label_share=float(arrays["label_share"][0]),
             stories=arrays["stories"],
             words=WordIndex.from_arrays({part: arrays[f"words_{part}"] for part in WORD_ARRAYS}),
-            encoder=QueryEncoder(folder),
+            encoder=QueryEncoder.read(folder),
             alike=AlikeLists(**{part: arrays[f"alike_{part}"] for part in AlikeLists._fields}),
         )
 

@@ -43,8 +43,8 @@ FULL_TITLE, SHORT_TITLE = np.float32(2), np.float32(1)
 class Mix:
     """What counts how much: shares of `words`, of the `title` letter by letter and of `meaning`, and how much the `person` adds.
 
-    Chosen on one half of MovieLens' titles, misspelt and in part, and on kinds of films described in other words; reciprocal ranks (Cormack,
-    Clarke and Büttcher 2009) instead of a sum lost what was misspelt among what is near.
+    Chosen on one half of MovieLens' titles, misspelt and in part, and on kinds of films described in other words; reciprocal ranks
+    (Cormack, Clarke and Büttcher 2009) instead of a sum lost what was misspelt among what is near.
     """
 
     words: float = 0.2

@@ -61,6 +61,17 @@ class QueryEncoder:
         """The encoder where there is no model."""
         return cls()
 
+    @classmethod
+    def read(cls, folder: Path) -> QueryEncoder:
+        """The encoder in the files of `folder`, which are not loaded yet. Raises OSError or ValueError where one is missing or empty."""
+        for name in ENCODER_FILES:
+            if not (folder / name).stat().st_size:
+                raise ValueError(f"{name} is empty")
+        made = cls(folder)
+        if made.there:
+            About.model_validate_json((folder / ABOUT_FILE).read_bytes())
+        return made
+
     @property
     def there(self) -> bool:
         """Whether there is a model."""

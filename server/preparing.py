@@ -95,6 +95,9 @@ def _ask(client: Client, visit: str, now: datetime) -> None:
                 client.rank([f"sample-{place}" for place in range(30)], user=user, session=session, placement=placement)
         client.get_similar(["sample-3"])
         client.get_similar(["sample-3", "sample-8"], unlike=["sample-5"], user="regular", filter=FILTERS[0])
+        for typed in ("Sample 7", "smaple 70", "a comedy by author-2"):
+            client.search(typed)
+            client.search(typed, user="regular", filter=FILTERS[0], explain=True)
         client.get_popular()
         client.get_popular(category="comedy", filter=FILTERS[1])
         # A history of one event lies in memory otherwise than longer ones.

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from recommender.best import best_places
 from recommender.generation.catalogue import Catalogue
-from recommender.search.reading import Reading, query_terms, rarity_in, read
+from recommender.search.reading import Rarity, Reading, query_terms, read
 from recommender.search.search_kernels import proposed, slips_between, worth
 from recommender.search.word_index import WordIndex, title_keys
 from recommender.search.words import key_of
@@ -31,7 +31,7 @@ WORTHS.flags.writeable = False
 POSTINGS = 400_000
 """Places in lists of items by word that are looked at for candidates. The words that few items hold come first; what the others add is
 looked up for the candidates alone."""
-BY_WORDS = 150
+BY_WORDS = 100
 """Candidates of an index by words."""
 LETTERS = 200
 """Letters of a query and a title that are compared."""
@@ -83,7 +83,7 @@ class Candidates(NamedTuple):
 def candidates(text: str, parts: Sequence[Part]) -> Candidates:
     """What of `parts`, at least one, fits the query `text`. By the first of them words are told common from rare."""
     terms, key = query_terms(text), key_of(text)
-    rarity = rarity_in(parts[0].index, len(parts[0].may))
+    rarity = Rarity(parts[0].index, len(parts[0].may))
     found = [_of_part(part, read(terms, part.index, rarity), key) for part in parts]
     return Candidates(*map(np.concatenate, zip(*found, strict=True)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,9 +24,6 @@ BEGUN = 0.9
 """How much a word counts that begins with what was typed, before how much of it that is."""
 JOINED = 0.95
 SPLIT = 0.9
-
-Rarity = Callable[[str], float]
-"""What a term says: more the fewer items hold it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,15 +50,26 @@ def query_terms(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(term for word in words_of(text) for term in terms_of(word)))[:MOST_WORDS]
 
 
-def rarity_in(index: WordIndex, n: int) -> Rarity:
-    """Inverse document frequency by an index of `n` items, as in BM25 (Robertson and Zaragoza 2009, section 3.1)."""
+class Rarity:
+    """What a term says, more the fewer of the `n` items of an `index` hold it: inverse document frequency as in BM25 (Robertson and
+    Zaragoza 2009, section 3.1)."""
 
-    def rarity(term: str) -> float:
-        place = index.vocabulary.place(term)
-        count = index.count(place) if place >= 0 else 0
-        return math.log(1 + (n - count + 0.5) / (count + 0.5))
+    def __init__(self, index: WordIndex, n: int) -> None:
+        self._index, self._n = index, n
 
-    return rarity
+    def of(self, term: str) -> float:
+        """That of a `term`, which need not be in the index."""
+        place = self._index.vocabulary.place(term)
+        return self._of_count(self._index.count(place) if place >= 0 else 0)
+
+    def at(self, place: int, index: WordIndex) -> float:
+        """That of the term at a `place` of any `index`."""
+        if index is self._index:
+            return self._of_count(index.count(place))
+        return self.of(index.vocabulary.term(place))
+
+    def _of_count(self, count: int) -> float:
+        return math.log(1 + (self._n - count + 0.5) / (count + 0.5))
 
 
 def read(terms: Sequence[str], index: WordIndex, rarity: Rarity) -> Reading:
@@ -71,9 +79,9 @@ def read(terms: Sequence[str], index: WordIndex, rarity: Rarity) -> Reading:
     whole = 0.0
     for term, variants in zip(terms, meant, strict=True):
         own = index.vocabulary.place(term)
-        says = {place: rarity(index.vocabulary.term(place)) for place in variants}
+        says = {place: rarity.at(place, index) for place in variants}
         # What a common word may be misspelt for does not say more than the word.
-        most = says[own] if own >= 0 else max(says.values(), default=rarity(term))
+        most = says[own] if own >= 0 else max(says.values(), default=rarity.of(term))
         whole += most
         weighted = [(place, alike * min(says[place], most)) for place, alike in variants.items()]
         groups.append((sum(index.count(place) for place in variants), sorted(weighted, key=lambda each: (-each[1], each[0]))))

@@ -127,6 +127,10 @@ def title_keys(title: str) -> tuple[str, ...]:
 
     "Godfather, The (1972)" is as well "Godfather, The" and "The Godfather". None for a title without any sign.
     """
+    if title[-1:] not in (")", "]") and ", " not in title:
+        # Most titles, for whom nothing else has to be looked at.
+        key = key_of(title)
+        return (key,) if key else ()
     short = _ADDED.sub("", title)
     moved = _MOVED.fullmatch(short)
     keys = (key_of(title), key_of(short), key_of(f"{moved[2]} {moved[1]}") if moved else "")

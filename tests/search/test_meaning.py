@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from handmade import unit
 from worlds import World
 
 from indexing.embedding import find_embedder, query_encoder
@@ -18,8 +19,11 @@ from recommender.feeds import Query
 from recommender.generation import Generations
 from recommender.items import Item, ItemKind, ItemState
 from recommender.placements import Placements
+from recommender.profile import BuildSettings
 from recommender.search.query_encoder import ENCODER_FILES, WEIGHTS_FILE, QueryEncoder
 from recommender.segments import Delta
+from recommender.sources import ContentSource
+from recommender.vectors import VectorIndex
 
 PLACEMENT = Placements.default().get("").model_copy(update={"repeat": "allowed", "fallback": "none"})
 
@@ -125,3 +129,71 @@ def test_what_changed_is_found_by_its_new_meaning_and_words_alone(world: World) 
     [feed] = laid.feeds([Query(placement=PLACEMENT, size=10, text=title)], now=world.outcome.manifest.created_at)
     assert not (feed.scores[feed.numbers == number] > 1).any()
     assert found(laid, "robot", world, exclude=(number, new))[0] != by_meaning
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_a_transformer_is_exported_with_its_pooling(pooling: str, tmp_path: Path) -> None:
+    folder = transformer(tmp_path / "model", pooling)
+    encoder = query_encoder(find_embedder(str(folder)), tmp_path / "cache")
+    assert encoder.there
+    texts = ["robot", "love garden robot love", "unknown words of all sorts", "robot " * 200]
+    for text, wanted in zip(texts, find_embedder(str(folder)).load().encode(texts), strict=True):
+        assert encoder.vector(text) @ wanted > 0.995
+    assert encoder.vector("robot") @ encoder.vector("garden love") < 0.99
+
+
+def transformer(folder: Path, pooling: str) -> Path:
+    """A real, untrained transformer of two small layers."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+    from tokenizers.processors import TemplateProcessing
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "robot", "love", "garden", "a", "films"]
+    tokenizer = Tokenizer(WordLevel({word: place for place, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    network = folder / "network"
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]", model_max_length=64
+    )
+    fast.save_pretrained(str(network))
+    torch.manual_seed(1)
+    config = BertConfig(
+        vocab_size=len(words), hidden_size=96, num_hidden_layers=2, num_attention_heads=2, intermediate_size=192, max_position_embeddings=64
+    )
+    made = BertModel(config)
+    with torch.no_grad():
+        for name, weights in made.named_parameters():
+            if "weight" in name and weights.dim() == 2:
+                weights.normal_(0, 0.3)
+    made.eval().save_pretrained(str(network))
+    part = Transformer(str(network))
+    SentenceTransformer(modules=[part, Pooling(96, pooling)], device="cpu").save(str(folder))
+    return folder
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1, 0.01, 0.001])
+def test_what_is_near_among_what_a_filter_lets_through_is_found(share: float) -> None:
+    rng = np.random.default_rng(4)
+    n, d = 20_000, 32
+    centres = rng.normal(size=(200, d))
+    vectors = unit(centres[rng.integers(0, 200, n)] + 0.7 * rng.normal(size=(n, d)))
+    source = ContentSource(VectorIndex.build(vectors, exact_limit=1_000, seed=0), np.ones(n, dtype=np.bool_), BuildSettings().content)
+    allowed = rng.random(n) < share
+    recalls, modes = [], set()
+    for query in unit(centres[:20] + 0.5 * rng.normal(size=(20, d))):
+        cosines = np.where(allowed, vectors @ query, -np.inf)
+        k = min(100, int(allowed.sum()))
+        kth = np.sort(cosines)[-k]
+        rows, mode = source.nearest(query, 100, allowed)
+        assert len(rows) == k
+        assert allowed[rows].all()
+        recalls.append(float((cosines[rows] >= kth - 1e-4).mean()))
+        modes.add(mode)
+    assert np.mean(recalls) >= 0.99
+    assert modes == {"index"} if share == 0.5 else modes <= {"index", "exact"}

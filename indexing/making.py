@@ -11,7 +11,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from indexing.checkpoint import Checkpoint, Form
-from indexing.checkpoint.forms import CHECKED, INDEXED, READ, RECORD, Indexed, Read, learnt_of, without_vectors
+from indexing.checkpoint.forms import CHECKED, ENCODER, INDEXED, READ, RECORD, Indexed, Read, learnt_of, without_vectors
 from indexing.embedding import CatalogueVectors, Wanted, embed_wanted, find_embedder, query_encoder
 from indexing.embedding.catalogue_vectors import NOTHING, OWN
 from indexing.fitting import fit
@@ -132,12 +132,15 @@ class Making:
 
     def _encoder(self, embedder: str) -> QueryEncoder:
         """What makes vectors of queries by the model that made the catalogue's, `embedder` by name; none where there was none."""
-        with self.report.stage("export the query encoder") as advance:
+
+        def make(advance: Stage) -> QueryEncoder:
             if embedder in (OWN, NOTHING):
                 return QueryEncoder.none()
             made = query_encoder(find_embedder(self.settings.embedder, self.settings.embed_precision), self.cache)
             advance(1, 1)
             return made
+
+        return self._made("export the query encoder", ENCODER, make)
 
     def checked(
         self, contents: Contents, read: Read, indexed: Indexed, twin: TwinReport, parent: Manifest | None, before: Recommender | None

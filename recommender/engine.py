@@ -189,7 +189,8 @@ class Recommender:
         """The feed of `query`, made before where the same was asked for lately."""
         composer = self._composer(query, now)
         if query.text:
-            return searched(self, query, self.eligibility.allowed(query, now, composer.rules), now, deadline)
+            found = searched(self, query, self.eligibility.allowed(query, now, composer.rules), now, deadline)
+            return replace(found, broken=composer.rules.failed)
         key = key_of(query, now, self.eligibility.validities_passed(now), composer.rules.names)
         kept = None if key is None else self._recent.get(key)
         if kept is not None:

@@ -2,9 +2,8 @@
 
 Layout of format 4: the format (1 byte), then size and reasons (4 bytes each) and flags, then every part behind its length (4
 bytes): the placement's settings as compressed JSON, as they are history, consumed, dismissed, exclude, candidates, kinds,
-sources, language, filter, category and what was seen, who asks as JSON, and what was searched for. Format 3, which is still read, has no
-last one, format 2 none of the last three;
-format 1 is one compressed JSON document. The seed is the record's own.
+sources, language, filter, category and what was seen, who asks as JSON, and what was searched for. Formats 3 and 2 are still read: the
+former lacks the last one of these, the latter the last three. Format 1 is one compressed JSON document. The seed is the record's own.
 """
 
 from __future__ import annotations

@@ -6,7 +6,9 @@ into memory and computes on the thread of the call. All of it is loaded with the
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,11 @@ NONE = b"none\n"
 KEPT = 512
 """Vectors of texts that were asked for lately: many ask for the same."""
 
+RETRY_S = 60.0
+"""How long a model that could not be loaded is left alone."""
+
+log = logging.getLogger(__name__)
+
 Vector = npt.NDArray[np.float32]
 
 
@@ -54,6 +61,7 @@ class QueryEncoder:
         self.folder = folder
         self._loading = threading.Lock()
         self._loaded: _Loaded | None = None
+        self._failure: tuple[float, RecommenderError] | None = None
         self._kept: OrderedDict[str, Vector] = OrderedDict()
 
     @classmethod
@@ -87,9 +95,7 @@ class QueryEncoder:
             if kept is not None:
                 self._kept.move_to_end(text)
                 return kept
-            if self._loaded is None:
-                self._loaded = _loaded(self.folder)
-            loaded = self._loaded
+            loaded = self._loaded = self._loaded or self._load()
         vector = loaded.vector(text)
         vector.flags.writeable = False
         with self._loading:
@@ -97,6 +103,17 @@ class QueryEncoder:
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return vector
+
+    def _load(self) -> _Loaded:
+        """Load the model, unless that has failed a moment ago: each try takes a while, and every one is told in the log."""
+        if self._failure is not None and time.monotonic() < self._failure[0] + RETRY_S:
+            raise self._failure[1]
+        try:
+            return _loaded(self.folder)
+        except RecommenderError as error:
+            self._failure = time.monotonic(), error
+            log.error("queries are searched for without their meaning: %s", error)
+            raise
 
     def write(self, folder: Path) -> None:
         """Write the files into the existing `folder`. Raises OSError."""

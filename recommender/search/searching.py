@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import replace
 from datetime import datetime
@@ -21,8 +20,6 @@ from recommender.stages import reached
 
 if TYPE_CHECKING:
     from recommender.engine import Recommender
-
-log = logging.getLogger(__name__)
 
 MIX = Mix()
 NEAR = 100
@@ -111,8 +108,7 @@ def _meaning(engine: Recommender, content: ContentSource, text: str, allowed: Ma
         return _Meaning(nothing, None, "none", "deadline")
     try:
         vector = encoder.vector(text)
-    except RecommenderError as error:
-        log.warning("a query was searched for without its meaning: %s", error)
+    except RecommenderError:
         return _Meaning(nothing, None, "none", "failed")
     if len(vector) != content.vectors.dimension:
         return _Meaning(nothing, None, "none", "no model")

@@ -96,14 +96,16 @@ def test_a_chain_that_is_not_understood_is_refused_with_a_warning(model: Path, t
         assert "StaticEmbedding, Dense" in caplog.text
 
 
-def test_a_damaged_encoder_leaves_words_to_answer(world: World, tmp_path: Path) -> None:
+def test_a_damaged_encoder_leaves_words_to_answer(world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     engine = engine_of(world)
     engine.contents.encoder.write(tmp_path)
     (tmp_path / WEIGHTS_FILE).write_bytes(b"")
     (tmp_path / "query_model.onnx").write_bytes(b"nothing")
     broken = QueryEncoder(tmp_path)
-    with pytest.raises(RecommenderError, match="query encoder"):
-        broken.vector("robot")
+    for _ in range(2):
+        with pytest.raises(RecommenderError, match="query encoder"):
+            broken.vector("robot")
+    assert caplog.text.count("without their meaning") == 1
     damaged = Recommender.unpublished(replace(engine.contents, encoder=broken), engine.settings)
     [feed] = damaged.feeds([Query(placement=PLACEMENT, size=5, text="robot")], now=world.outcome.manifest.created_at)
     assert [(entry.what, entry.why) for entry in feed.degraded] == [("meaning", "failed")]

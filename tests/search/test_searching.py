@@ -15,6 +15,7 @@ from recommender.engine import Recommender
 from recommender.errors import InvalidCondition
 from recommender.feeds import Feed, Query, ReasonKind
 from recommender.items import Item, ItemKind, ItemState
+from recommender.placements import Placement
 from recommender.profile import BuildSettings
 from recommender.store import Change
 
@@ -156,6 +157,18 @@ def test_any_text_is_answered(found: Recommender, text: str) -> None:
     assert len(set(feed.numbers.tolist())) == len(feed.numbers) <= 10
     assert np.all(np.diff(feed.scores) <= 1e-6)
     assert np.allclose(feed.contributions.sum(axis=1), feed.scores)
+
+
+def test_rules_that_leave_out_hold_for_searches(found: Recommender) -> None:
+    rules = [
+        {"name": "no-horror", "do": "exclude", "filter": '"Horror" in categories'},
+        {"name": "pinned", "do": "pin", "filter": '"Comedy" in categories', "slot": 1},
+    ]
+    ruled = Placement.model_validate({**PLACEMENT.model_dump(), "rules": rules})
+    [feed] = found.feeds([Query(placement=ruled, size=10, text="alien")], now=NOW)
+    assert rows_in(feed)[0] == 1
+    assert 0 not in rows_in(feed)
+    assert feed.broken == ()
 
 
 def test_a_query_of_the_greatest_length_is_answered(found: Recommender) -> None:

@@ -134,6 +134,9 @@ class Recommender:
             # What is known of items that were there before goes on.
             rows = self.catalogue.rows_of(delta.numbers[overlay.added]) - under.contents.catalogue.n
             further[:, rows >= 0] = self._further[:, rows[rows >= 0]]
+            if self.catalogue.overlay.delta.is_searched:
+                # Whoever searches next should not have to wait for it.
+                delta.words  # noqa: B018
         lists = self.pools.lists.only(delta.numbers) if isinstance(self.pools, OverlaidPools) else NearLists()
         made = under._overlaid(overlay, further, lists)
         made.eligibility = made.eligibility.with_changes(changes, under.change)
@@ -368,9 +371,7 @@ class Recommender:
         at = np.where(slate.places < len(rows), np.cumsum(slate.places < len(rows)) - 1, slate.places - len(rows) + len(inner))
         return np.concatenate([rows[inner], more])[at], both[0][at], both[1][at], ranks[at], slate
 
-    def _asked_for(
-        self, query: Query, rules: InForce, rows: Rows, allowed: npt.NDArray[np.bool_], now: datetime
-    ) -> tuple[Rows, Rows]:
+    def _asked_for(self, query: Query, rules: InForce, rows: Rows, allowed: npt.NDArray[np.bool_], now: datetime) -> tuple[Rows, Rows]:
         """More allowed rows that rules ask for and that are too few among the candidates `rows`, the most popular first.
 
         Returns the rows and the place of the source that each comes from.

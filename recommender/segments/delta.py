@@ -101,8 +101,13 @@ class Delta:
 
     @cached_property
     def words(self) -> WordIndex:
-        """The lexical index of the items, by their rows in the delta."""
+        """The lexical index of the items, by their rows in the delta; made with the first search, some 20 µs an item."""
         return WordIndex.of(self.catalogue)
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether anybody has looked for words in it."""
+        return "words" in vars(self)
 
 
 def merged(deltas: Sequence[Delta]) -> Delta:

@@ -125,6 +125,11 @@ def test_what_changed_is_found_by_its_new_meaning_and_words_alone(world: World) 
     laid = engine.with_overlay(delta, engine.change + 1, [])
     by_meaning, _ = found(laid, "robot", world)
     assert {number, new} <= set(by_meaning)
+    assert delta.is_searched
+    again = Delta.of(items, np.stack([encoder.vector("robot")] * 2), dimension=16)
+    assert not again.is_searched
+    laid.with_overlay(again, engine.change + 2, [])
+    assert again.is_searched
     assert found(laid, "qwertz", world)[0][0] == number
     assert found(laid, "zyxwv", world)[0][0] == new
     assert found(engine, title, world)[0][0] == number

@@ -34,7 +34,19 @@ from recommender.store import Store, open_store
 if TYPE_CHECKING:
     from recommender.remote.writer import Writing
 
-LIBRARIES = ("numpy", "scipy", "faiss-cpu", "implicit", "lightgbm", "pyarrow", "torch", "sentence-transformers", "transformers")
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "faiss-cpu",
+    "implicit",
+    "lightgbm",
+    "pyarrow",
+    "torch",
+    "sentence-transformers",
+    "transformers",
+    "onnx",
+    "onnxscript",
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,9 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from indexing.checkpoint import Checkpoint, Form
-from indexing.checkpoint.forms import CHECKED, INDEXED, READ, RECORD, Indexed, Read, learnt_of, without_vectors
-from indexing.embedding import CatalogueVectors, Wanted, embed_wanted, find_embedder
+from indexing.checkpoint.forms import CHECKED, ENCODER, INDEXED, READ, RECORD, Indexed, Read, learnt_of, without_vectors
+from indexing.embedding import CatalogueVectors, Wanted, embed_wanted, find_embedder, query_encoder
+from indexing.embedding.catalogue_vectors import NOTHING, OWN
 from indexing.fitting import fit
 from indexing.following import Followed
 from indexing.gate import Latencies, all_checks
@@ -25,6 +26,8 @@ from recommender.errors import InvalidInput
 from recommender.generation import Contents, GateCheck, Manifest
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
+from recommender.search.query_encoder import QueryEncoder
+from recommender.search.word_index import WordIndex
 from recommender.store import Store
 
 Made = TypeVar("Made")
@@ -113,9 +116,23 @@ class Making:
             return made
 
         contents = self._made("learn", learnt_of(read, indexed), make)
+        contents = replace(contents, words=self._made("index words", RECORD, lambda advance: WordIndex.of(read.snapshot.catalogue)))
+        contents = replace(contents, encoder=self._encoder(indexed.embedded.embedder))
         engine, at = Recommender.unpublished(contents, self.settings), self.kept.begun.at
         alike = self._made("list what is alike", RECORD, lambda advance: engine.alike_lists(self.placement, now=at, progress=advance))
         return replace(contents, alike=alike)
+
+    def _encoder(self, embedder: str) -> QueryEncoder:
+        """What makes vectors of queries by the model that made the catalogue's, `embedder` by name; none where there was none."""
+
+        def make(advance: Stage) -> QueryEncoder:
+            if embedder in (OWN, NOTHING):
+                return QueryEncoder.none()
+            made = query_encoder(find_embedder(self.settings.embedder, self.settings.embed_precision), self.cache)
+            advance(1, 1)
+            return made
+
+        return self._made("export the query encoder", ENCODER, make)
 
     def checked(
         self, contents: Contents, read: Read, indexed: Indexed, twin: TwinReport, parent: Manifest | None, before: Recommender | None

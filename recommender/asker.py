@@ -83,5 +83,7 @@ def _speaks(history: History, engine: Recommender) -> bool:
 
 def _moved(feed: Feed) -> bool:
     """Whether a source that goes by the history added anything to any item, the first one before all others."""
+    if feed.by_history is not None:
+        return feed.by_history
     first = feed.contributions[:1].ravel().tolist()
     return any(first[place] > 0 for place in _BY_HISTORY if first) or bool((feed.contributions[:, _BY_HISTORY] > 0).any())

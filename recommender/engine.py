@@ -30,6 +30,7 @@ from recommender.profile import BuildSettings
 from recommender.ranking import Pool, features
 from recommender.reasons import reasons_for
 from recommender.recent_feeds import RecentFeeds, is_for_anybody, key_of
+from recommender.search.searching import searched
 from recommender.segments import Delta
 from recommender.sources import (
     ContentSource,
@@ -152,6 +153,9 @@ class Recommender:
             # What is known of items that were there before goes on.
             rows = self.catalogue.rows_of(delta.numbers[overlay.added]) - under.contents.catalogue.n
             further[:, rows >= 0] = self._further[:, rows[rows >= 0]]
+            if self.catalogue.overlay.delta.is_searched:
+                # Whoever searches next should not have to wait for it.
+                delta.words  # noqa: B018
         lists = self.pools.lists.only(delta.numbers) if isinstance(self.pools, OverlaidPools) else NearLists()
         made = under._overlaid(overlay, further, lists)
         made.eligibility = made.eligibility.with_changes(changes, under.change)
@@ -208,6 +212,9 @@ class Recommender:
     def _answered(self, query: Query, now: datetime, deadline: float | None) -> Feed:
         """The feed of `query`, made before where the same was asked for lately."""
         composer = self.composer(query, now)
+        if query.text:
+            found = searched(self, query, self.eligibility.allowed(query, now, composer.rules), now, deadline)
+            return replace(found, broken=composer.rules.failed)
         key = key_of(query, now, self.eligibility.validities_passed(now), composer.rules.names)
         kept = None if key is None else self._recent.get(key)
         if kept is not None:

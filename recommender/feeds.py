@@ -72,6 +72,10 @@ class ReasonKind(IntEnum):
     """Nothing spoke for it; it completes a list that would be short."""
     PROMOTED = 6
     """An editor's rule put it at its place."""
+    MATCHES_TITLE = 7
+    """Its title says what was searched for."""
+    MATCHES_QUERY = 8
+    """It was searched for, and its title is not all that says so."""
     NEW_FROM_AUTHOR = 9
     """It is new, and by an author whose items the person took up before."""
     CONSUMED = 10
@@ -121,7 +125,8 @@ class Query:
     it. `region`: "" for any; otherwise items that are for other regions alone are left out. `muted`: what the reader never wants to see.
     `owner`: items of this owner are left out, "" for none. `seen`: what was shown to the person before, shape (any,), `SEEN_DTYPE`. `seed`:
     what chance goes by, where a placement has any. `trend`: by which the popular source ranks, instead of by all that was counted; for a
-    query of that source alone.
+    query of that source alone. `text`: what is searched for; "" where nothing is. Then what fits it is ranked, and nothing stands in for
+    it.
     """
 
     placement: Placement
@@ -145,11 +150,12 @@ class Query:
     seen: Seen = field(default_factory=nothing_seen)
     seed: int = 0
     trend: Trend | None = None
+    text: str = ""
 
     @property
     def is_for_a_feed(self) -> bool:
         """Whether what is wanted is a feed, which all rules and all of its placement's variety are for."""
-        return self.candidates is None and self.sources is None and not self.seeds_are_items
+        return self.candidates is None and self.sources is None and not self.seeds_are_items and not self.text
 
 
 class Trending(NamedTuple):
@@ -258,7 +264,8 @@ class Reasons(Sequence[Reason]):
 
 @dataclass(frozen=True)
 class Degradation:
-    """Something that was left out of an answer: `what` (a source's key, or what of a trend) and `why` ("failed", "deadline", and so on)."""
+    """Something that was left out of an answer: `what` (a source's key, what of a trend, or of a search "meaning" or "person") and `why`
+    ("failed", "deadline", "no model", and so on)."""
 
     what: str
     why: str
@@ -277,7 +284,8 @@ class Feed:
     throughout, or be asked at all.
     `reasons`: for the leading items, as many as asked for. `eligible`: how many items passed all limits.
     `retrieval_mode`: how content candidates were found: "exact", "index", "lists" or "none". `made_at`: µs; who asks the same again
-    within the minute gets what was made then. 0 where that makes no difference.
+    within the minute gets what was made then. 0 where that makes no difference. `by_history`: whether the history moved anything; None
+    where the contributions say so.
     """
 
     numbers: npt.NDArray[np.uint32]
@@ -293,6 +301,7 @@ class Feed:
     broken: tuple[str, ...] = ()
     degraded: tuple[Degradation, ...] = ()
     made_at: int = 0
+    by_history: bool | None = None
 
     def at(self, kept: npt.NDArray[np.bool_]) -> Feed:
         """The items that are `kept`, shape (n,), among them all with reasons."""

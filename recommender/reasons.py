@@ -130,6 +130,10 @@ def reason_phrase(kind: ReasonKind, event: int, *, named: bool) -> str:
             return "More to explore"
         case ReasonKind.PROMOTED:
             return "Promoted"
+        case ReasonKind.MATCHES_TITLE:
+            return "Title matches your search"
+        case ReasonKind.MATCHES_QUERY:
+            return "Matches your search"
         case ReasonKind.NEW_FROM_AUTHOR:
             return "New from an author you follow" + (": " if named else "")
         case ReasonKind.CONSUMED:

@@ -2,9 +2,10 @@
 
 Layout of format 3: the format (1 byte), then size and reasons (4 bytes each) and flags, then every part behind its length (4
 bytes): the placement's settings as compressed JSON, as they are history, consumed, dismissed, exclude, candidates, kinds,
-sources, language, filter, category and what was seen, as JSON who asks, from where, for what trend (of whose counts nothing is kept), and
-what they do not want to see, and the engine's state. Format 2, which is still read, has none of the last three; format 1 is one compressed
-JSON document. The seed is the record's own.
+sources, language, filter, category and what was seen, as JSON who asks, from where, for what (of a trend's counts nothing is kept), and
+what
+they do not want to see, and the engine's state. Format 2, which is still read, has none of the last three; format 1 is one compressed JSON
+document. The seed is the record's own.
 """
 
 from __future__ import annotations
@@ -29,10 +30,9 @@ from recommender.placements import Placement
 from recommender.trends import NOT_KEPT, Asked, Trend
 
 FORMAT = 3
-_BEFORE = 2
 
 _HEAD = struct.Struct("<BIIB")
-_LENGTHS = {FORMAT: struct.Struct("<14I"), _BEFORE: struct.Struct("<11I")}
+_LENGTHS = {FORMAT: struct.Struct("<14I"), 2: struct.Struct("<11I")}
 _STATE = struct.Struct("<qqq")
 _CANDIDATES, _SOURCES, _SEEDS = 1, 2, 4
 """Flags: candidates are given, sources are given, the seeds are items."""
@@ -130,6 +130,7 @@ def decode_served(data: bytes) -> tuple[Query, MadeWith | None]:
         muted=Muted(*map(tuple, asking["muted"])) if "muted" in asking else NOTHING_MUTED,
         owner=asking.get("owner", ""),
         trend=Trend.unknown(Asked(**asking["trend"]), NOT_KEPT) if "trend" in asking else None,
+        text=asking.get("text", ""),
     )
     return query, made
 
@@ -142,7 +143,8 @@ def _made(state: bytes) -> MadeWith:
 
 def _asking(query: Query) -> bytes:
     """Who asks, from where, for what trend, and what they do not want to see, as JSON; nothing where nothing is said."""
-    said: dict[str, Any] = {"region": query.region, "owner": query.owner, "muted": list(query.muted) if any(query.muted) else None}
+    said: dict[str, Any] = {"region": query.region, "owner": query.owner, "text": query.text}
+    said["muted"] = list(query.muted) if any(query.muted) else None
     if query.audience is not NOBODY:
         said["audience"] = asdict(query.audience)
     if query.trend is not None:

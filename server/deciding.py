@@ -28,7 +28,7 @@ from server.trends import Trends
 
 _MEASURE = Consent.MEASURE
 
-METHODS = ("GetFeed", "GetSlates", "GetSimilar", "GetPopular", "Rank")
+METHODS = ("GetFeed", "GetSlates", "GetSimilar", "GetPopular", "Rank", "Search")
 """The methods whose answers are decided here."""
 
 

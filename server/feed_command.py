@@ -79,8 +79,8 @@ def feed(
             raise click.ClickException(f"{error} ({error.code.name})") from error
 
 
-def print_feed(answer: Feed, console: Console, *, explain: bool = False) -> None:
-    """Write `answer` as a table to `console`, with what it rests on below."""
+def print_feed(answer: Feed, console: Console, *, explain: bool = False, what: str = "feed") -> None:
+    """Write `answer`, which is called `what`, as a table to `console`, with what it rests on below."""
     table = Table("", "title", "why", *(["score"] if explain else []), *(["from"] if explain else []))
     for place, item in enumerate(answer.items, start=1):
         row = [str(place), escape(item.title or item.id), escape(item.reason)]
@@ -90,7 +90,7 @@ def print_feed(answer: Feed, console: Console, *, explain: bool = False) -> None
         table.add_row(*row)
     console.print(table)
     console.print(
-        f"{answer.basis.name} feed of placement {answer.placement} (version {answer.placement_version}) by generation "
+        f"{answer.basis.name} {what} of placement {answer.placement} (version {answer.placement_version}) by generation "
         f"{answer.generation_id}; {answer.eligible_items} items to choose from",
         soft_wrap=True,
     )

@@ -18,6 +18,7 @@ REQUESTS = {
     "GetPopular": feed_pb2.GetPopularRequest.FromString,
     "GetHistory": feed_pb2.GetHistoryRequest.FromString,
     "Rank": feed_pb2.RankRequest.FromString,
+    "Search": feed_pb2.SearchRequest.FromString,
 }
 """How what each method is asked with is read."""
 

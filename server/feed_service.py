@@ -44,6 +44,7 @@ from server.reading import (
     within,
 )
 from server.reading_trends import asked_of
+from server.search_method import search
 
 POPULAR = frozenset({SourceName.POPULAR})
 
@@ -272,6 +273,10 @@ class FeedService:
         )
         decided, feed = decide(tools, offered, "Rank", engine, query, asker, moment, context, now)
         return self._answer(engine, decided, feed, [*unknown, *moment.unknown], explain=request.explain)
+
+    def Search(self, request: feed_pb2.SearchRequest, context: grpc.ServicerContext) -> bytes:
+        """Items by what somebody typed."""
+        return search(self._tools, request, context)
 
     def _answer(self, engine: Recommender, decided: Decided, feed: Feed, unknown: Sequence[str], *, explain: bool) -> bytes:
         """An answer of all of `feed`."""

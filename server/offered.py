@@ -24,11 +24,13 @@ POLL_S = 1.0
 @dataclass(frozen=True)
 class Offered:
     """All placements, and by name what of them holds where something else than a feed is asked for: `alike` for what is like given items,
-    `of_given` for an order of given items, which the placement's kinds do not choose among once more."""
+    `of_given` for an order of given items, which the placement's kinds do not choose among once more; `found` for what is searched for,
+    where what was consumed may be shown and nothing stands in for what fits."""
 
     placements: Placements
     alike: Mapping[str, Placement]
     of_given: Mapping[str, Placement]
+    found: Mapping[str, Placement]
 
     @classmethod
     def of(cls, placements: Placements) -> Offered:
@@ -38,6 +40,7 @@ class Offered:
             placements,
             {name: looking(placement) for name, placement in named.items()},
             {name: placement.model_copy(update={"kinds": frozenset(), "own": "show"}) for name, placement in named.items()},
+            {name: placement.model_copy(update={"repeat": "allowed", "fallback": "none"}) for name, placement in named.items()},
         )
 
 

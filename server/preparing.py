@@ -114,6 +114,9 @@ def _ask(client: Client, visit: str, now: datetime) -> None:
         client.get_similar(["sample-3"])
         client.get_similar(["sample-3", "sample-8"], unlike=["sample-5"], user="regular", filter=FILTERS[0])
         client.get_slates([Slate(placement="composed", page_size=3), Slate(page_size=3)], user="regular")
+        for typed in ("Sample 7", "smaple 70", "a comedy by author-2"):
+            client.search(typed)
+            client.search(typed, user="regular", filter=FILTERS[0], explain=True)
         client.get_popular()
         client.get_popular(category="comedy", filter=FILTERS[1])
         client.get_popular(window=timedelta(days=1), half_life=timedelta(hours=1), region="FR")

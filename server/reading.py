@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import TypeVar
+from unicodedata import category
 
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -28,6 +29,7 @@ RECENT_LIMIT = 200
 SEGMENTS_LIMIT = 50
 MUTES_LIMIT = 100
 FILTER_LIMIT = 2_000
+QUERY_LIMIT = 500
 REASON_LIMIT = 2_000
 
 Enum = TypeVar("Enum", bound=IntEnum)
@@ -196,6 +198,15 @@ def labels_of(texts: Sequence[str], field: str, limit: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(label_of(text, f"{field}[{place}]") for place, text in enumerate(texts)))
 
 
+def query_of(text: str) -> str:
+    """What was typed, without spaces around it: 1 to 500 characters, of which control characters count as spaces."""
+    typed = " ".join("".join(" " if category(sign) == "Cc" else sign for sign in text[: 2 * QUERY_LIMIT]).split())
+    if not typed or len(typed) > QUERY_LIMIT or len(text) > 2 * QUERY_LIMIT:
+        given = "nothing to search for" if not typed and len(text) <= 2 * QUERY_LIMIT else f"{len(text)} characters"
+        raise InvalidInput("query", given, f"1 to {QUERY_LIMIT} characters")
+    return typed
+
+
 def reason_of(text: str) -> str:
     """An operator's reason, at most 2,000 characters."""
     if len(text) > REASON_LIMIT:
@@ -259,7 +270,11 @@ class Wanted:
     @classmethod
     def of(
         cls,
-        request: feed_pb2.GetFeedRequest | feed_pb2.GetSimilarRequest | feed_pb2.GetPopularRequest | feed_pb2.GetHistoryRequest,
+        request: feed_pb2.GetFeedRequest
+        | feed_pb2.GetSimilarRequest
+        | feed_pb2.GetPopularRequest
+        | feed_pb2.GetHistoryRequest
+        | feed_pb2.SearchRequest,
         placements: Placements,
     ) -> Wanted:
         """Raises `NotFound` for an unknown placement and `InvalidInput` naming the field for anything else."""
@@ -273,6 +288,7 @@ class Wanted:
         | feed_pb2.GetSimilarRequest
         | feed_pb2.GetPopularRequest
         | feed_pb2.GetHistoryRequest
+        | feed_pb2.SearchRequest
         | feed_pb2.Slate,
         placements: Placements,
         exclude: tuple[str, ...],

@@ -13,7 +13,10 @@ KEPT = 32
 
 
 class RecentQueries:
-    """The last query of each kind: by its filter, kinds, language, category, placement and sources. At most `KEPT` of them."""
+    """The last query of each kind: by its filter, kinds, language, category, placement and sources, and whether it is a search.
+
+    At most `KEPT` of them.
+    """
 
     def __init__(self) -> None:
         self._queries: OrderedDict[Hashable, Query] = OrderedDict()
@@ -21,7 +24,7 @@ class RecentQueries:
 
     def note(self, query: Query) -> None:
         """Keep `query` in the place of the one before of its kind."""
-        kind = (query.filter, query.kinds, query.language, query.category, query.placement.name, query.sources)
+        kind = (query.filter, query.kinds, query.language, query.category, query.placement.name, query.sources, bool(query.text))
         with self._lock:
             self._queries[kind] = query
             self._queries.move_to_end(kind)

@@ -20,6 +20,7 @@ from recommender.placements import HISTORY_BUCKETS, Placement
 from recommender.profile import BuildSettings
 from recommender.ranking import FEATURES, Blend, Trees
 from recommender.ranking.blend import AS_SET, EVEN, NO_CALIBRATION
+from recommender.search.word_index import WordIndex
 from recommender.sequence_model import WIDENING, SequenceModel
 from recommender.sources import whitened
 from recommender.store import Store
@@ -145,6 +146,7 @@ def _contents(catalogue: Catalogue, settings: BuildSettings, now: datetime, lear
         response=popularity,
         first_at=np.full(n, to_micros(now - timedelta(days=30))),
         blend=_blend() if learned else None,
+        words=WordIndex.of(catalogue),
     )
 
 

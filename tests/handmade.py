@@ -25,6 +25,7 @@ from recommender.placements import HISTORY_BUCKETS, Placement
 from recommender.profile import BuildSettings
 from recommender.ranking import FEATURES, Blend, Trees
 from recommender.ranking.blend import EVEN
+from recommender.search.word_index import WordIndex
 from recommender.sequence_model import SequenceModel
 from recommender.sources import whitened
 from recommender.times import MISSING_TIME
@@ -92,8 +93,9 @@ def contents_of(
     spectrum = np.zeros((n, 0), dtype=np.float32) if graph is None else np.asarray(graph, dtype=np.float32)
     degrees = np.any(spectrum != 0, axis=1).astype(np.float32)
     given = np.zeros((n, 4), dtype=np.float32) if vectors is None else unit(vectors)
+    catalogue = catalogue_of(items, states)
     return Contents(
-        catalogue=catalogue_of(items, states),
+        catalogue=catalogue,
         vectors=VectorIndex.build(given, exact_limit=20_000, seed=0),
         has_vector=np.any(given != 0, axis=1),
         factors=whitened(
@@ -109,6 +111,7 @@ def contents_of(
         response=np.zeros(n, dtype=np.float32) if response is None else np.asarray(response, dtype=np.float32),
         first_at=np.full(n, MISSING_TIME),
         blend=blend,
+        words=WordIndex.of(catalogue),
     )
 
 

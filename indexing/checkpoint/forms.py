@@ -19,14 +19,15 @@ from indexing.snapshot import Snapshot
 from recommender.generation import Contents, GateCheck
 from recommender.generation.catalogue import Catalogue
 from recommender.mapped_arrays import mapped_array
+from recommender.search.query_encoder import QueryEncoder
 from recommender.vectors import VectorIndex
 
 Made = TypeVar("Made")
 
 CATALOGUE, NEAR, REST = "items.arrow", "near.npy", "rest"
 HASHED = ("id_hashes", "id_rows", "row_of_number")
-GIVEN = ("catalogue", "vectors", "has_vector")
-"""Fields of contents that stages before learning make."""
+GIVEN = ("catalogue", "vectors", "has_vector", "words", "encoder")
+"""Fields of contents that other stages than learning make."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,22 @@ def _read_name(folder: Path) -> str:
     return str(json.loads((folder / "id.json").read_text(encoding="utf-8")))
 
 
+def _write_encoder(made: QueryEncoder, folder: Path) -> None:
+    _write_name("" if made.folder is None else str(made.folder), folder)
+
+
+def _read_encoder(folder: Path) -> QueryEncoder:
+    kept = _read_name(folder)
+    return QueryEncoder.read(Path(kept)) if kept else QueryEncoder.none()
+
+
 RECORD: Form[Any] = Form(write_record, read_record)
 READ = Form(_write_read, _read_read)
 INDEXED = Form(_write_indexed, _read_indexed)
 CHECKED = Form(_write_checked, _read_checked)
 NAME = Form(_write_name, _read_name)
+ENCODER = Form(_write_encoder, _read_encoder)
+"""Where the query encoder is kept among cached vectors."""
 
 
 def learnt_of(read: Read, indexed: Indexed) -> Form[Contents]:

@@ -30,6 +30,8 @@ from recommender.judging.replay import Judgement
 from recommender.lists import Lists
 from recommender.ranking import Blend
 from recommender.ranking.trees import Trees
+from recommender.search.spelling import Vocabulary
+from recommender.search.word_index import WordIndex
 from recommender.sequence_model import SequenceModel
 
 STRUCTURE, ARRAYS = "structure.json", "arrays.bin"
@@ -53,6 +55,8 @@ KNOWN: Mapping[str, Any] = {
         SequenceModel,
         Trees,
         TwinReport,
+        Vocabulary,
+        WordIndex,
     )
 }
 

@@ -17,6 +17,8 @@ from recommender.items import Item
 from recommender.profile import BuildSettings
 from recommender.vectors import VectorIndex
 
+OWN, NOTHING = "own", "none"
+"""What stands for a model where all vectors are the items' own, and where there are none."""
 CHUNK = 512
 """Texts per call of the model: large enough that sorting by length pays, small enough that a kill loses little."""
 
@@ -71,7 +73,7 @@ def embed_wanted(
     wanted = sorted({item.text for item in items if item.text})
     lengths = Counter(len(item.vector) for item in items if item.vector is not None)
     by_text: dict[str, npt.NDArray[np.float32]] = {}
-    embedder, cached = "own" if lengths else "none", 0
+    embedder, cached = OWN if lengths else NOTHING, 0
     # Of lengths that are equally common the larger one is taken, so that the order of items does not matter.
     dimension = max(lengths, key=lambda length: (lengths[length], length), default=1)
     if wanted:

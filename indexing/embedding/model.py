@@ -69,6 +69,11 @@ class EmbeddingModel:
         self._model = model
 
     @property
+    def model(self) -> Any:
+        """The sentence-transformers model itself."""
+        return self._model
+
+    @property
     def dimension(self) -> int:
         """Length of its vectors."""
         return int(self._model.get_embedding_dimension())

@@ -71,7 +71,8 @@ def feed_of(
     | feed_pb2.GetSimilarResponse
     | feed_pb2.GetPopularResponse
     | feed_pb2.GetHistoryResponse
-    | feed_pb2.RankResponse,
+    | feed_pb2.RankResponse
+    | feed_pb2.SearchResponse,
     next_page_token: str = "",
     follow: Callable[[str], Feed] | None = None,
 ) -> Feed:

@@ -335,6 +335,37 @@ class Client:
         )
         return feed_of(self._call(self._feeds.Rank, request))
 
+    def search(
+        self,
+        query: str,
+        *,
+        user: str = "",
+        session: str = "",
+        placement: str = "",
+        page_size: int = 0,
+        filter: str = "",
+        kinds: Iterable[ItemKind] = (),
+        exclude: Iterable[str] = (),
+        language: str = "",
+        consent: Consent | None = None,
+        explain: bool = False,
+    ) -> Feed:
+        """Items by what somebody typed, `query`: by words and names, however they are spelt, and by meaning; a little ordered by what the
+        `user` or `session`, where one is given, likes."""
+        request = feed_pb2.SearchRequest(
+            query=query,
+            subject=subject_of(user, session) if user or session else None,
+            placement=placement,
+            page_size=page_size,
+            kinds=kind_numbers(kinds),
+            filter=filter,
+            exclude_item_ids=exclude,
+            context=feed_pb2.RequestContext(language=language),
+            consent=consent_message(consent),
+            explain=explain,
+        )
+        return feed_of(self._call(self._feeds.Search, request))
+
     def _feed(self, request: feed_pb2.GetFeedRequest) -> Feed:
         answer = self._call(self._feeds.GetFeed, request)
         return feed_of(answer, answer.next_page_token, self._following(request))

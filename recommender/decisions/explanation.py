@@ -104,6 +104,8 @@ def _rank(ranking: Ranking, at: np.ndarray) -> int:
 def _left_behind(rebuilt: Rebuilt, composer: Composer, ranking: Ranking, feed: Feed, row: int, at: np.ndarray, rank: int) -> Stop:
     """What kept an item that may be shown from having a place."""
     query = rebuilt.query
+    if query.text:
+        return Stop("search", "it fits what was searched for less well than others, or not at all")
     rows = np.array([row], dtype=np.int32)
     past = ranking.pool.past.rows
     if (

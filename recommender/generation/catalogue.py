@@ -185,6 +185,10 @@ class Catalogue:
             for item_id, code, title, image in zip(ids, codes[rows].tolist(), titles, images, strict=True)
         ]
 
+    def titles_at(self, rows: npt.NDArray[np.integer]) -> list[str]:
+        """Titles of `rows`, shape (r,)."""
+        return self._texts("title").at(rows)
+
     @cached_property
     def card_columns(self) -> CardColumns:
         """What `cards` are made of."""

@@ -22,6 +22,8 @@ from recommender.lists import Lists, sections_of
 from recommender.mapped_arrays import mapped_array
 from recommender.ranking.blend import Blend, blend_arrays, blend_of
 from recommender.ranking.features import ItemFacts
+from recommender.search.query_encoder import ENCODER_FILES, QueryEncoder
+from recommender.search.word_index import WORD_ARRAYS, WordIndex
 from recommender.sequence_model import ARRAYS as SEQUENCE
 from recommender.sequence_model import SequenceModel
 from recommender.vectors import VectorIndex
@@ -50,6 +52,7 @@ ARRAYS = (
     "label_share",
     "stories",
     *(f"alike_{part}" for part in AlikeLists._fields),
+    *(f"words_{part}" for part in WORD_ARRAYS),
     *blend_arrays(None),
 )
 
@@ -86,7 +89,8 @@ class Contents:
     none was learned. `alike`: what is like each item by all of that; left out, no lists. `lender_worth`: shape (n,), float32, what an item
     that lends by `transfer` is worth to whatever is like it, 0 for what does not lend, and `label_share`, what likeness in labels counts
     beside that in meaning: by these items that come after a build borrow too. `stories`: shape (n,), int32, the row of the first item that
-    tells the very same, -1 for what nothing else tells; or shape (0,), where none do.
+    tells the very same, -1 for what nothing else tells; or shape (0,), where none do. `words`: the lexical index; left out, one in which
+    nothing is found. `encoder`: what makes vectors of queries; left out, nothing.
     """
 
     catalogue: Catalogue
@@ -110,6 +114,8 @@ class Contents:
     lender_worth: npt.NDArray[np.float32] = field(default_factory=nothing_lent)
     label_share: float = 1.0
     stories: npt.NDArray[np.int32] = field(default_factory=no_stories)
+    words: WordIndex = field(default_factory=WordIndex.none)
+    encoder: QueryEncoder = field(default_factory=QueryEncoder.none)
 
     def __post_init__(self) -> None:
         n = self.catalogue.n
@@ -158,6 +164,7 @@ class Contents:
         with pa.OSFile(str(folder / ITEMS_FILE), "wb") as sink, pa.ipc.new_file(sink, self.catalogue.table.schema) as writer:
             writer.write_table(self.catalogue.table)
         self.vectors.write(folder)
+        self.encoder.write(folder)
         for name, array in self._arrays().items():
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
 
@@ -186,6 +193,7 @@ class Contents:
             "label_share": np.array([self.label_share], dtype=np.float64),
             "stories": self.stories,
             **{f"alike_{part}": array for part, array in self.alike._asdict().items()},
+            **{f"words_{part}": array for part, array in self.words.arrays().items()},
             **blend_arrays(self.blend),
         }
 
@@ -218,6 +226,8 @@ class Contents:
             lender_worth=arrays["lender_worth"],
             label_share=float(arrays["label_share"][0]),
             stories=arrays["stories"],
+            words=WordIndex.from_arrays({part: arrays[f"words_{part}"] for part in WORD_ARRAYS}),
+            encoder=QueryEncoder.read(folder),
             alike=AlikeLists(**{part: arrays[f"alike_{part}"] for part in AlikeLists._fields}),
         )
 
@@ -233,4 +243,4 @@ def _lists_of(name: str, arrays: Mapping[str, npt.NDArray[np.generic]], n: int) 
 
 def file_names() -> Sequence[str]:
     """The files that `Contents.write` makes."""
-    return (ITEMS_FILE, VECTORS_FILE, COMPRESSED_FILE, *(f"{name}.npy" for name in ARRAYS))
+    return (ITEMS_FILE, VECTORS_FILE, COMPRESSED_FILE, *ENCODER_FILES, *(f"{name}.npy" for name in ARRAYS))

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.best import best_places
+from recommender.halves import products
 from recommender.overlay.overlay import Overlay
 from recommender.overlay.overlay_kernels import count_below, to_compare
 from recommender.read_only import read_only
@@ -51,6 +52,20 @@ class OverlaidContent(ContentSource):
         places = np.concatenate([overlay.revised, overlay.added])
         there = overlay.delta.has_vector[places]
         return rows[there], places[there]
+
+    def nearest(self, vector: Floats, limit: int, allowed: Mask) -> tuple[Rows, str]:
+        """See `ContentSource`. All that has changed is compared as it reads now."""
+        standing = allowed[: self.overlay.n] & self.searchable
+        standing[self.overlay.revised_rows] = False
+        rows, cosines, mode = self.vectors.search(vector[None], limit, standing)
+        changed, places = self.changed
+        may = allowed[changed]
+        changed, places = changed[may], places[may]
+        if not len(changed):
+            return rows[0], mode
+        every = np.concatenate([rows[0], changed])
+        near = np.concatenate([cosines[0], products(self.overlay.delta.halves, places, vector[None])[0]])
+        return every[np.lexsort((every, -near))[:limit]], mode
 
     def gather(self, rows: Rows) -> Floats:
         """See `ContentSource`."""

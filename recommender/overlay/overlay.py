@@ -73,6 +73,13 @@ class Overlay:
         """The same by lender."""
         return Borrowing.of(self.loans, self.n)
 
+    @cached_property
+    def engine_rows(self) -> Rows:
+        """The row of each item of the delta, 0 to n + m − 1, shape (m + r,)."""
+        rows = np.empty(self.m + len(self.revised), dtype=np.int32)
+        rows[self.added], rows[self.revised] = np.arange(self.n, self.n + self.m), self.revised_rows
+        return read_only(rows)
+
     def lent_by(self, rows: Rows, strengths: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """What `rows` lend to each added item by their `strengths`, both of shape (l,): shape (m,)."""
         return lent_to(rows, strengths, *self.borrowing, m=self.m)

@@ -14,6 +14,7 @@ from recommender.errors import InvalidInput
 from recommender.generation.catalogue import Catalogue
 from recommender.halves import widened
 from recommender.items import Item, ItemState
+from recommender.search.word_index import WordIndex
 from recommender.segments.loans import Loans, joined
 
 Numbers = npt.NDArray[np.uint32]
@@ -110,6 +111,16 @@ class Delta:
         row_of_number = np.full((int(self.numbers[-1]) if len(self.numbers) else 0) + 2, -1, dtype=np.int32)
         row_of_number[self.numbers] = np.arange(len(self.numbers), dtype=np.int32)
         return Catalogue(self.table, self.id_hashes[order], order, row_of_number)
+
+    @cached_property
+    def words(self) -> WordIndex:
+        """The lexical index of the items, by their rows in the delta; made with the first search, some 20 µs an item."""
+        return WordIndex.of(self.catalogue)
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether anybody has looked for words in it."""
+        return "words" in vars(self)
 
 
 def merged(deltas: Sequence[Delta]) -> Delta:

@@ -60,6 +60,12 @@ class ContentSource(ByItems):
         """What a search of `vectors` may find, of its shape."""
         return self.has_vector
 
+    def nearest(self, vector: Floats, limit: int, allowed: Mask) -> tuple[Rows, str]:
+        """The `limit` allowed rows that are nearest to a unit `vector`, shape (d,), nearest first, fewer where fewer are allowed, and how
+        they were found: "exact" or "index"."""
+        rows, _, mode = self.vectors.search(vector[None], limit, allowed & self.searchable)
+        return rows[0], mode
+
     def gather(self, rows: Rows) -> Floats:
         """The vectors of `rows`, shape (r,): shape (r, d)."""
         return self.vectors.gather(rows)

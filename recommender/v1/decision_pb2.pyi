@@ -212,7 +212,7 @@ class Stop(_message.Message):
     DETAIL_FIELD_NUMBER: _builtins.int
     stage: _builtins.str
     """The stage: "generation", "deleted", "hidden", "validity", "kind", "language", "region", "category", "filter", "candidates", "excluded",
-    "dismissed", "consumed", "given", "muted", "own", "rule"; then "near-duplicates", "proposed", "score", "score floor", "rank", "quota"
+    "dismissed", "consumed", "given", "muted", "own", "rule"; then "search", "near-duplicates", "proposed", "score", "score floor", "rank", "quota"
     or "slate".
     """
     detail: _builtins.str

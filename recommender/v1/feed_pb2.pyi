@@ -797,3 +797,103 @@ class GetHistoryResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetHistoryResponse: _TypeAlias = GetHistoryResponse  # noqa: Y015
+
+@_typing.final
+class SearchRequest(_message.Message):
+    """Asks for items by what somebody typed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    PLACEMENT_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    EXCLUDE_ITEM_IDS_FIELD_NUMBER: _builtins.int
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    CONSENT_FIELD_NUMBER: _builtins.int
+    EXPLAIN_FIELD_NUMBER: _builtins.int
+    query: _builtins.str
+    """Required. What was typed, 1 to 500 characters without spaces around them: a title or a part of it, names, words, or a description."""
+    placement: _builtins.str
+    """The placement's name; empty for the first configured one. Its kinds and its rules `require` and `exclude` hold."""
+    page_size: _builtins.int
+    """Items wanted, 1 to 100; 0 for the placement's own page size."""
+    filter: _builtins.str
+    """A condition in CEL over the item's fields, as in GetFeedRequest."""
+    explain: _builtins.bool
+    """Whether to say how each score came about."""
+    @_builtins.property
+    def subject(self) -> _types_pb2.Subject:
+        """Who searches; what fits is then ordered a little by what they like. Optional."""
+
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_types_pb2.ItemKind.ValueType]:
+        """Kinds wanted; empty for the placement's own."""
+
+    @_builtins.property
+    def exclude_item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Items not to show, at most 1,000."""
+
+    @_builtins.property
+    def context(self) -> Global___RequestContext:
+        """The moment, as in GetFeedRequest."""
+
+    @_builtins.property
+    def consent(self) -> _types_pb2.Consent:
+        """Consent for this request, as in GetFeedRequest; where it does not allow `personalise`, the order is the same for everybody."""
+
+    def __init__(
+        self,
+        *,
+        query: _builtins.str = ...,
+        subject: _types_pb2.Subject | None = ...,
+        placement: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        kinds: _abc.Iterable[_types_pb2.ItemKind.ValueType] | None = ...,
+        filter: _builtins.str = ...,
+        exclude_item_ids: _abc.Iterable[_builtins.str] | None = ...,
+        context: Global___RequestContext | None = ...,
+        consent: _types_pb2.Consent | None = ...,
+        explain: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent", "context", b"context", "subject", b"subject"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent", "context", b"context", "exclude_item_ids", b"exclude_item_ids", "explain", b"explain", "filter", b"filter", "kinds", b"kinds", "page_size", b"page_size", "placement", b"placement", "query", b"query", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchRequest: _TypeAlias = SearchRequest  # noqa: Y015
+
+@_typing.final
+class SearchResponse(_message.Message):
+    """What was found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    INFO_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.RankedItem]:
+        """The items, best first, fewer than asked for where no more fit, also those that the person has consumed or dismissed. The source of all
+        is SOURCE_CONTENT; a score above 1 says that the title is what was typed.
+        """
+
+    @_builtins.property
+    def info(self) -> _types_pb2.AnswerInfo:
+        """What comes with every answer. Where the query's meaning had no say, `degraded` has an entry `meaning`."""
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[_types_pb2.RankedItem] | None = ...,
+        info: _types_pb2.AnswerInfo | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["info", b"info"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["info", b"info", "items", b"items"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchResponse: _TypeAlias = SearchResponse  # noqa: Y015

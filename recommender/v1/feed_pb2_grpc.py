@@ -65,6 +65,11 @@ class FeedServiceStub:
                 request_serializer=recommender_dot_v1_dot_feed__pb2.RankRequest.SerializeToString,
                 response_deserializer=recommender_dot_v1_dot_feed__pb2.RankResponse.FromString,
                 _registered_method=True)
+        self.Search = channel.unary_unary(
+                '/recommender.v1.FeedService/Search',
+                request_serializer=recommender_dot_v1_dot_feed__pb2.SearchRequest.SerializeToString,
+                response_deserializer=recommender_dot_v1_dot_feed__pb2.SearchResponse.FromString,
+                _registered_method=True)
 
 
 class FeedServiceServicer:
@@ -114,6 +119,13 @@ class FeedServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Search(self, request, context):
+        """Items by what somebody typed: by their words and names, however they are spelt, and by their meaning.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FeedServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -146,6 +158,11 @@ def add_FeedServiceServicer_to_server(servicer, server):
                     servicer.Rank,
                     request_deserializer=recommender_dot_v1_dot_feed__pb2.RankRequest.FromString,
                     response_serializer=recommender_dot_v1_dot_feed__pb2.RankResponse.SerializeToString,
+            ),
+            'Search': grpc.unary_unary_rpc_method_handler(
+                    servicer.Search,
+                    request_deserializer=recommender_dot_v1_dot_feed__pb2.SearchRequest.FromString,
+                    response_serializer=recommender_dot_v1_dot_feed__pb2.SearchResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -311,6 +328,33 @@ class FeedService:
             '/recommender.v1.FeedService/Rank',
             recommender_dot_v1_dot_feed__pb2.RankRequest.SerializeToString,
             recommender_dot_v1_dot_feed__pb2.RankResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Search(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/recommender.v1.FeedService/Search',
+            recommender_dot_v1_dot_feed__pb2.SearchRequest.SerializeToString,
+            recommender_dot_v1_dot_feed__pb2.SearchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,8 @@ class FeedServiceStub:
     """A list from one's own history: what one had lately, began and did not finish, or may want once more."""
     Rank: _grpc.UnaryUnaryMultiCallable[_feed_pb2.RankRequest, _feed_pb2.RankResponse]
     """Orders the given items for one person."""
+    Search: _grpc.UnaryUnaryMultiCallable[_feed_pb2.SearchRequest, _feed_pb2.SearchResponse]
+    """Items by what somebody typed: by their words and names, however they are spelt, and by their meaning."""
 
 @_typing.type_check_only
 class FeedServiceAsyncStub(FeedServiceStub):
@@ -67,6 +69,8 @@ class FeedServiceAsyncStub(FeedServiceStub):
     """A list from one's own history: what one had lately, began and did not finish, or may want once more."""
     Rank: _aio.UnaryUnaryMultiCallable[_feed_pb2.RankRequest, _feed_pb2.RankResponse]  # type: ignore[assignment]
     """Orders the given items for one person."""
+    Search: _aio.UnaryUnaryMultiCallable[_feed_pb2.SearchRequest, _feed_pb2.SearchResponse]  # type: ignore[assignment]
+    """Items by what somebody typed: by their words and names, however they are spelt, and by their meaning."""
 
 class FeedServiceServicer(metaclass=_abc_1.ABCMeta):
     """Makes feeds. Every method is safe to retry."""
@@ -120,5 +124,13 @@ class FeedServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_feed_pb2.RankResponse, _abc.Awaitable[_feed_pb2.RankResponse]]:
         """Orders the given items for one person."""
+
+    @_abc_1.abstractmethod
+    def Search(
+        self,
+        request: _feed_pb2.SearchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_feed_pb2.SearchResponse, _abc.Awaitable[_feed_pb2.SearchResponse]]:
+        """Items by what somebody typed: by their words and names, however they are spelt, and by their meaning."""
 
 def add_FeedServiceServicer_to_server(servicer: FeedServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

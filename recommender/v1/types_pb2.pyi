@@ -185,6 +185,10 @@ class _ReasonKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReasonKind
     """Nothing spoke for it; it completes a list that would be short."""
     REASON_KIND_PROMOTED: _ReasonKind.ValueType  # 6
     """An editor's rule put it there."""
+    REASON_KIND_MATCHES_TITLE: _ReasonKind.ValueType  # 7
+    """Its title says what was searched for."""
+    REASON_KIND_MATCHES_QUERY: _ReasonKind.ValueType  # 8
+    """It was searched for, and its title is not all that says so."""
     REASON_KIND_NEW_FROM_AUTHOR: _ReasonKind.ValueType  # 9
     """New, and by an author of whom the person took up two items or more."""
     REASON_KIND_CONSUMED: _ReasonKind.ValueType  # 10
@@ -211,6 +215,10 @@ REASON_KIND_FILL: ReasonKind.ValueType  # 5
 """Nothing spoke for it; it completes a list that would be short."""
 REASON_KIND_PROMOTED: ReasonKind.ValueType  # 6
 """An editor's rule put it there."""
+REASON_KIND_MATCHES_TITLE: ReasonKind.ValueType  # 7
+"""Its title says what was searched for."""
+REASON_KIND_MATCHES_QUERY: ReasonKind.ValueType  # 8
+"""It was searched for, and its title is not all that says so."""
 REASON_KIND_NEW_FROM_AUTHOR: ReasonKind.ValueType  # 9
 """New, and by an author of whom the person took up two items or more."""
 REASON_KIND_CONSUMED: ReasonKind.ValueType  # 10

@@ -83,6 +83,8 @@ def visit(client: Client) -> None:
         client.record([Event(f"e-{subject.id}", EventType.CLICK, subject, first.id, token=first.token)])
         client.get_feed(**who, current_item=feed.items[1].id)
         client.rank([item.id for item in feed.items], **who)
+        client.search(first.title, **who)
+        client.search("a space filn", **who, filter="price > 3.0", explain=True)
     client.get_similar([first.id])
     client.get_similar([first.id], unlike=[feed.items[1].id], filter="price > 3.0")
     client.get_popular(category="space")

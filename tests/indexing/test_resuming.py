@@ -28,7 +28,10 @@ from recommender.profile import BuildSettings, Gate, load_build_settings
 from recommender.settings import Settings
 from recommender.store import open_store
 
-STAGES = ("read", "embed", "index vectors", "judge a twin", "learn", "list what is alike", "check", "publish")
+STAGES = (
+    *("read", "embed", "index vectors", "judge a twin", "learn", "find near-duplicates", "index words", "export the query encoder"),
+    *("list what is alike", "check", "publish"),
+)
 HOME = Placement(name="home")
 
 JUDGED = """

@@ -25,6 +25,7 @@ from recommender.graph_filter import ItemSpectrum
 from recommender.items import Item, ItemKind
 from recommender.lists import Lists
 from recommender.profile import BuildSettings
+from recommender.search.word_index import WordIndex
 from recommender.settings import Settings
 from recommender.store import Store, open_store
 from recommender.times import MISSING_TIME, to_micros
@@ -151,6 +152,7 @@ def contents_of(items: list[Item], catalogue: Catalogue, unlearnt: Sequence[str]
         response=np.linspace(2, 0.5, n, dtype=np.float32),
         first_at=np.full(n, MISSING_TIME),
         counting=np.array([30.0, 3.0, to_micros(PUBLISHED)]),
+        words=WordIndex.of(catalogue),
     )
 
 

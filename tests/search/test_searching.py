@@ -1,0 +1,188 @@
+"""A search through the engine, on small catalogues whose right answers can be read off them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from handmade import HOME, NOW, contents_of, history_of, number_of, rows_in
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recommender.engine import Recommender
+from recommender.errors import InvalidCondition
+from recommender.feeds import Feed, Query, ReasonKind
+from recommender.items import Item, ItemKind, ItemState
+from recommender.placements import Placement
+from recommender.profile import BuildSettings
+from recommender.store import Change
+
+FILMS = [
+    ("Alien (1979)", "Ridley Scott", ("Horror", "Sci-Fi"), "en"),
+    ("Aliens (1986)", "James Cameron", ("Action", "Sci-Fi"), "en"),
+    ("Diva (1981)", "Jean-Jacques Beineix", ("Drama",), "fr"),
+    ("M (1931)", "Fritz Lang", ("Crime",), "de"),
+    ("Kolya (1996)", "Jan Svěrák", ("Comedy",), "cs"),
+    ("The Godfather (1972)", "Francis Ford Coppola", ("Crime", "Drama"), "en"),
+    ("東京物語", "小津安二郎", ("Drama",), "ja"),
+    ("Le Fabuleux Destin d'Amélie Poulain", "Jean-Pierre Jeunet", ("Comedy",), "fr"),
+    ("Untitled", "", (), ""),
+    ("Untitled", "", (), ""),
+    ("???", "", (), ""),
+    ("", "Nobody", ("Drama",), ""),
+]
+PLACEMENT = HOME.model_copy(update={"repeat": "allowed", "fallback": "none"})
+
+
+def films() -> list[Item]:
+    return [
+        Item(id=f"f{row}", kind=ItemKind.MEDIA, title=title, text="-", author=author, categories=categories, language=language)
+        for row, (title, author, categories, language) in enumerate(FILMS)
+    ]
+
+
+def engine(**given: object) -> Recommender:
+    return Recommender.unpublished(contents_of(films(), **given), BuildSettings())  # type: ignore[arg-type]
+
+
+def ask(recommender: Recommender, text: str, **given: object) -> Feed:
+    query = Query(placement=PLACEMENT, size=10, text=text, reasons=10, **given)  # type: ignore[arg-type]
+    [feed] = recommender.feeds([query], now=NOW)
+    return feed
+
+
+@pytest.fixture(scope="module")
+def found() -> Recommender:
+    return engine(popularity=np.arange(len(FILMS)))
+
+
+@pytest.mark.parametrize("row", [row for row, film in enumerate(FILMS) if film[0] not in ("", "Untitled")])
+def test_an_exact_title_comes_first(found: Recommender, row: int) -> None:
+    for text in (FILMS[row][0], FILMS[row][0].upper(), f"  {FILMS[row][0]}"):
+        feed = ask(found, text.strip())
+        assert rows_in(feed)[0] == row
+        assert feed.scores[0] > 1
+        assert feed.reasons[0].kind is ReasonKind.MATCHES_TITLE
+
+
+def test_items_of_one_title_all_come_first(found: Recommender) -> None:
+    assert set(rows_in(ask(found, "untitled"))[:2]) == {8, 9}
+
+
+@pytest.mark.parametrize(
+    ("typed", "row"),
+    [
+        ("Duva (1981)", 2),
+        ("iva", 2),
+        ("klya", 4),
+        ("jolya", 4),
+        ("N (1931)", 3),
+        ("teh godfather", 5),
+        ("thegodfather", 5),
+        ("god father", 5),
+        ("the godfathre", 5),
+        ("東京物吾", 6),
+        ("amelie", 7),
+        ("fabuleux destine", 7),
+    ],
+)
+def test_a_title_with_a_slip_is_found(found: Recommender, typed: str, row: int) -> None:
+    assert row in rows_in(ask(found, typed))[:2]
+
+
+def test_names_and_labels_are_found_and_say_so(found: Recommender) -> None:
+    feed = ask(found, "fritz lang")
+    assert rows_in(feed)[0] == 3
+    assert feed.reasons[0].kind is ReasonKind.MATCHES_QUERY
+    assert {0, 1} <= set(rows_in(ask(found, "sci-fi")))
+
+
+def test_what_is_being_typed_is_found_by_its_beginning(found: Recommender) -> None:
+    assert rows_in(ask(found, "godf"))[0] == 5
+
+
+def test_without_a_model_words_answer_alone_and_the_answer_says_so(found: Recommender) -> None:
+    feed = ask(found, "alien")
+    assert [(entry.what, entry.why) for entry in feed.degraded] == [("meaning", "no model")]
+    assert feed.retrieval_mode == "none"
+
+
+def test_nothing_fits_and_nothing_stands_in_for_it(found: Recommender) -> None:
+    assert rows_in(ask(found, "zzzzqqqq")) == []
+
+
+def test_a_filter_kinds_language_and_excluded_items_hold(found: Recommender) -> None:
+    assert rows_in(ask(found, "alien", filter='"Action" in categories')) == [1]
+    assert 0 not in rows_in(ask(found, "alien", exclude=(number_of(0),)))
+    assert rows_in(ask(found, "alien", kinds=frozenset({ItemKind.PRODUCT}))) == []
+    assert 2 not in rows_in(ask(found, "diva", language="en"))
+    with pytest.raises(InvalidCondition):
+        ask(found, "alien", filter="nonsense ==")
+
+
+def test_a_hidden_or_deleted_item_is_gone_with_the_change(found: Recommender) -> None:
+    for state in (ItemState.HIDDEN, ItemState.DELETED):
+        change = Change(sequence=1, number=number_of(0), state=state, valid_from=0, valid_to=0, first_change=0)
+        changed = found.with_changes([change], 1)
+        assert 0 not in rows_in(ask(changed, "Alien (1979)"))
+    later = engine(states=[ItemState.HIDDEN] + [ItemState.LIVE] * (len(FILMS) - 1))
+    assert 0 not in rows_in(ask(later, "Alien (1979)"))
+
+
+def test_what_was_consumed_or_dismissed_is_found_all_the_same(found: Recommender) -> None:
+    from pyroaring import BitMap
+
+    assert rows_in(ask(found, "Alien (1979)", consumed=BitMap([number_of(0)])))[0] == 0
+
+
+def test_what_suits_a_person_moves_up_among_what_fits_and_never_before_an_exact_title() -> None:
+    n = len(FILMS)
+    together = np.zeros((n, n))
+    together[4, [1, 5, 2]] = [1.0, 0.5, 0.4]
+    likes = engine(item_item=together, popularity=np.zeros(n))
+    drama = [row for row in rows_in(ask(likes, "drama"))]
+    mine = ask(likes, "drama", history=history_of(4))
+    assert rows_in(mine).index(5) <= drama.index(5)
+    assert rows_in(mine)[0] in (5, 2)
+    assert mine.by_history
+    assert rows_in(ask(likes, "alien", history=history_of(4)))[0] == 0
+
+
+@settings(max_examples=150)
+@given(st.text(min_size=1, max_size=60))
+def test_any_text_is_answered(found: Recommender, text: str) -> None:
+    feed = ask(found, text)
+    assert len(set(feed.numbers.tolist())) == len(feed.numbers) <= 10
+    assert np.all(np.diff(feed.scores) <= 1e-6)
+    assert np.allclose(feed.contributions.sum(axis=1), feed.scores)
+
+
+def test_rules_that_leave_out_hold_for_searches(found: Recommender) -> None:
+    rules = [
+        {"name": "no-horror", "do": "exclude", "filter": '"Horror" in categories'},
+        {"name": "pinned", "do": "pin", "filter": '"Comedy" in categories', "slot": 1},
+    ]
+    ruled = Placement.model_validate({**PLACEMENT.model_dump(), "rules": rules})
+    [feed] = found.feeds([Query(placement=ruled, size=10, text="alien")], now=NOW)
+    assert rows_in(feed)[0] == 1
+    assert 0 not in rows_in(feed)
+    assert feed.broken == ()
+
+
+def test_a_query_of_the_greatest_length_is_answered(found: Recommender) -> None:
+    assert ask(found, "alien " * 80 + "the godfather").numbers is not None
+    assert ask(found, "x" * 500).numbers is not None
+
+
+def test_a_near_deadline_leaves_out_the_person(found: Recommender) -> None:
+    query = replace(Query(placement=PLACEMENT, size=10, text="alien"))
+    [feed] = found.feeds([query], now=NOW + timedelta(seconds=1), deadline=0.0)
+    assert rows_in(feed)[0] == 0
+    assert ("person", "deadline") in [(entry.what, entry.why) for entry in feed.degraded]
+
+
+def test_a_catalogue_of_nothing_is_searched() -> None:
+    empty = Recommender.unpublished(contents_of([]), BuildSettings())
+    assert rows_in(ask(empty, "alien")) == []

@@ -24,7 +24,10 @@ from recommender.generation import Generations
 from recommender.placements import Placement
 from recommender.settings import Settings
 
-STAGES = ("read", "embed", "index vectors", "judge a twin", "learn", "list what is alike", "check", "publish")
+STAGES = (
+    *("read", "embed", "index vectors", "judge a twin", "learn", "index words", "export the query encoder"),
+    *("list what is alike", "check", "publish"),
+)
 PROGRAM = Path(__file__).parent / "killing_program.py"
 
 

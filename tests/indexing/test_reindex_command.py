@@ -21,7 +21,10 @@ from recommender.judging import VARIANTS
 from recommender.settings import Settings
 from recommender.store import open_store
 
-STAGES = ["read", "embed", "index vectors", "judge a twin", "learn", "list what is alike", "check", "publish"]
+STAGES = [
+    *("read", "embed", "index vectors", "judge a twin", "learn", "index words", "export the query encoder"),
+    *("list what is alike", "check", "publish"),
+]
 
 
 def lose_most_items(settings: Settings) -> None:
@@ -45,6 +48,8 @@ def test_every_stage_is_told_on_standard_error_and_the_checks_on_standard_output
         "index vectors": 60,
         "judge a twin": len(VARIANTS) * judged,
         "learn": 1,
+        "index words": 0,
+        "export the query encoder": 0,
         "list what is alike": 60,
         "check": 0,
         "publish": 2,

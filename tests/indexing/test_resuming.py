@@ -29,7 +29,7 @@ from recommender.settings import Settings
 from recommender.store import open_store
 
 STAGES = (
-    *("read", "embed", "index vectors", "judge a twin", "learn", "find near-duplicates", "index words", "export the query encoder"),
+    *("read", "embed", "index vectors", "judge a twin", "learn", "index words", "export the query encoder"),
     *("list what is alike", "check", "publish"),
 )
 HOME = Placement(name="home")

@@ -18,7 +18,10 @@ from recommender.store import open_store
 if TYPE_CHECKING:
     from tests.worlds import World
 
-STAGES = ["read", "embed", "index vectors", "judge a twin", "learn", "list what is alike", "check", "publish"]
+STAGES = [
+    *("read", "embed", "index vectors", "judge a twin", "learn", "index words", "export the query encoder"),
+    *("list what is alike", "check", "publish"),
+]
 
 
 def measured(data: Path, folder: Path, model: Path, *more: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from recommender.generation.catalogue import Catalogue
 from recommender.items import ItemKind, ItemState
 from recommender.mask_cache import MaskCache
 from recommender.overlay.catalogue import OverlaidCatalogue
+from recommender.search.word_index import WordIndex
 from recommender.store import Change
 from recommender.times import MISSING_TIME, to_micros
 
@@ -40,7 +41,7 @@ class Eligibility:
     """The catalogue's state as of change sequence `change`; the generation itself holds it as of `watermark`.
 
     `live` and `deleted`: shape (n,), bool. `valid_from`, `valid_to`: shape (n,), int64 µs, `MISSING_TIME` for open sides;
-    `windowed`: the rows with a window, int64.
+    `windowed`: the rows with a window, int64. `words`: of the generation alone.
     """
 
     catalogue: Catalogue | OverlaidCatalogue
@@ -52,10 +53,11 @@ class Eligibility:
     watermark: int
     change: int
     cache: MaskCache
+    words: WordIndex
 
     @classmethod
-    def of(cls, catalogue: Catalogue, change: int) -> Eligibility:
-        """The state that the generation itself holds, read at sequence `change`."""
+    def of(cls, catalogue: Catalogue, change: int, words: WordIndex | None = None) -> Eligibility:
+        """The state that the generation itself holds, read at sequence `change`; `words`: which items hold which."""
         return cls(
             catalogue=catalogue,
             live=catalogue.live,
@@ -66,6 +68,7 @@ class Eligibility:
             watermark=change,
             change=change,
             cache=MaskCache(catalogue.n),
+            words=words or WordIndex.none(),
         )
 
     def overlaid(self, catalogue: OverlaidCatalogue) -> Eligibility:
@@ -168,11 +171,15 @@ class Eligibility:
         np.logical_and(known, self.live[: base.n], out=mask[: base.n])
         unwanted = _unwanted(query)
         _leave_out_labelled(mask[: base.n], base, unwanted)
+        for text in query.muted.words:
+            mask[self.words.holding(text)] = False
         if overlaid is not None:
             changed = overlaid.masks.mask(key, lambda: limits(overlaid.overlay.delta.catalogue, overlaid.changed_columns))
-            if unwanted:
+            if unwanted or query.muted.words:
                 changed = changed.copy()
                 _leave_out_labelled(changed, overlaid.overlay.delta.catalogue, unwanted)
+                for text in query.muted.words:
+                    changed[overlaid.overlay.delta.words.holding(text)] = False
             overlaid.overlay.put(mask, changed, self.live)
         return mask
 

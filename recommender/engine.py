@@ -83,13 +83,13 @@ class Recommender:
     @classmethod
     def of(cls, generation: Generation) -> Recommender:
         """The engine of a loaded generation, in the state of the catalogue that it was built from."""
-        eligibility = Eligibility.of(generation.contents.catalogue, generation.manifest.watermark)
+        eligibility = Eligibility.of(generation.contents.catalogue, generation.manifest.watermark, generation.contents.words)
         return cls(generation.contents, generation.settings, eligibility, generation.id)
 
     @classmethod
     def unpublished(cls, contents: Contents, settings: BuildSettings) -> Recommender:
         """The engine of contents that were never written, such as a twin that is only judged."""
-        return cls(contents, settings, Eligibility.of(contents.catalogue, 0), "unpublished")
+        return cls(contents, settings, Eligibility.of(contents.catalogue, 0, contents.words), "unpublished")
 
     @property
     def sources(self) -> tuple[Source, ...]:

@@ -101,10 +101,11 @@ class Placing(IntEnum):
 
 
 class Muted(NamedTuple):
-    """What a reader never wants to see: items by these `authors`, and items in these `categories`."""
+    """What a reader never wants to see: items by these `authors`, in these `categories`, and with all of the words of one of `words`."""
 
     authors: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 NOTHING_MUTED = Muted()

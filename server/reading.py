@@ -227,6 +227,7 @@ class Context:
     segments: tuple[str, ...] = ()
     muted_authors: tuple[str, ...] = ()
     muted_categories: tuple[str, ...] = ()
+    muted_words: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, message: feed_pb2.RequestContext) -> Context:
@@ -244,12 +245,13 @@ class Context:
             segments=labels_of(message.segments, "context.segments", SEGMENTS_LIMIT),
             muted_authors=labels_of(message.mutes.authors, "context.mutes.authors", MUTES_LIMIT),
             muted_categories=labels_of(message.mutes.categories, "context.mutes.categories", MUTES_LIMIT),
+            muted_words=labels_of(message.mutes.words, "context.mutes.words", MUTES_LIMIT),
         )
 
     @property
     def muted(self) -> Muted:
         """What the reader never wants to see."""
-        return Muted(self.muted_authors, self.muted_categories)
+        return Muted(self.muted_authors, self.muted_categories, self.muted_words)
 
 
 NO_CONTEXT = Context("", "", ())

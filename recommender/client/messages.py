@@ -75,10 +75,10 @@ def subject_of(user: str, session: str) -> types_pb2.Subject:
     return types_pb2.Subject(user_id=user) if user else types_pb2.Subject(session_id=session)
 
 
-def mutes_of(authors: Iterable[str], categories: Iterable[str]) -> feed_pb2.Mutes | None:
+def mutes_of(authors: Iterable[str], categories: Iterable[str], words: Iterable[str]) -> feed_pb2.Mutes | None:
     """What a reader never wants to see; None for nothing."""
-    muted = list(authors), list(categories)
-    return feed_pb2.Mutes(authors=muted[0], categories=muted[1]) if any(muted) else None
+    muted = feed_pb2.Mutes(authors=authors, categories=categories, words=words)
+    return muted if muted.ByteSize() else None
 
 
 def consent_message(consent: Consent | None) -> types_pb2.Consent | None:

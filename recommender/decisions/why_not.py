@@ -67,6 +67,7 @@ def _by_limits(engine: Recommender, query: Query, number: int, row: int, now: da
         ("given", "it is one of the given items", {"history": query.history, "seeds_are_items": query.seeds_are_items}),
         ("muted", "the person muted its author", {"muted": Muted(authors=query.muted.authors)}),
         ("muted", "the person muted one of its categories", {"muted": Muted(categories=query.muted.categories)}),
+        ("muted", "the person muted a word that it names", {"muted": Muted(words=query.muted.words)}),
         ("own", "it is the person's own", {"owner": query.owner}),
     )
     for stage, detail, asked in limits:

@@ -117,6 +117,16 @@ class WordIndex:
         start, stop = self.title_hashes.searchsorted(wanted), self.title_hashes.searchsorted(wanted, side="right")
         return np.unique(self.title_rows[start : min(stop, start + SAME_TITLE)])
 
+    def holding(self, text: str) -> Rows:
+        """Rows of the items that hold every word of `text`, as it is spelt, ascending; none for a text without words."""
+        found: Rows | None = None
+        for term in dict.fromkeys(_terms(text)):
+            place = self.vocabulary.place(term)
+            begin, end = (int(self.offsets[place]), int(self.offsets[place + 1])) if place >= 0 else (0, 0)
+            rows = (self.postings[begin:end] >> 2).astype(np.int32)
+            found = rows if found is None else np.intersect1d(found, rows, assume_unique=True)
+        return np.zeros(0, dtype=np.int32) if found is None else found
+
     def count(self, place: int) -> int:
         """How many items hold the term at `place`."""
         return int(self.offsets[place + 1] - self.offsets[place])

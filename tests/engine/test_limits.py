@@ -95,6 +95,10 @@ LIMITS = {
     "a region that nothing is for": Limit({"region": "US"}, lambda row: row % 7 > 2),
     "muted authors": Limit({"muted": Muted(authors=("author-2", "author-5", "nobody"))}, lambda row: row % 7 not in (2, 5)),
     "muted categories": Limit({"muted": Muted(categories=("sport", "nothing"))}, lambda row: not (row % 5 and row % 3 == 2)),
+    "muted words": Limit(
+        {"muted": Muted(words=("TITLE 7", "áuthor-3", "sport news", "nothing"))},
+        lambda row: row not in (7,) and row % 7 != 3 and not (row % 5 and row % 3 == 2),
+    ),
     "what is one's own": Limit({"owner": "owner-3"}, lambda row: row % 7 != 3),
     "another's own": Limit({"owner": "somebody"}, lambda row: True),
     "a filter": Limit({"filter": "price >= 10.0 && kind != 'media'"}, lambda row: row >= 10 and row % 3 != 2),

@@ -135,6 +135,7 @@ QUERIES = {
     "a category": {"history": history_of(1, 3), "category": "category-2"},
     "a filter": {"history": history_of(1, 3), "filter": 'price > 10.0 && "category-1" in categories || author == "çelik"'},
     "a muted author and category": {"history": history_of(1, 3), "muted": Muted(("çelik",), ("category-1",))},
+    "muted words": {"history": history_of(1, 3), "muted": Muted(words=("Celik", "title 3", "only 7"))},
     "a region": {"history": history_of(1, 3), "region": "FR-BRE"},
     "what is one's own": {"history": history_of(1, 3), "owner": "owner-1"},
     "a filter of an attribute": {"history": history_of(1, 3), "filter": "attributes.year >= 2015.0"},

@@ -103,6 +103,7 @@ def test_what_a_reader_muted_is_in_no_answer_and_on_no_page(ruled: Deployment) -
     pages = list(client.get_feed(user="ann", page_size=7, muted_categories=["comedy"]).pages())
     assert sorted(item.id.split("-")[0] for page in pages for item in page.items) == ["drama"] * 12 + ["news"] * 6
     assert "news-05" not in ruled.ids(user="ann", page_size=30, muted_categories=["news"])
+    assert {item.split("-")[0] for item in ruled.ids(user="ann", page_size=30, muted_words=["Comedy", "NEWS"])} == {"drama"}
     [slate] = client.get_slates([Slate(page_size=30)], user="ann", muted_categories=["news", "drama"])
     assert {item.id.split("-")[0] for item in slate.items} == {"comedy"}
     with pytest.raises(InvalidArgument, match=r"context.mutes.authors: given '101 labels', allowed: at most 100"):

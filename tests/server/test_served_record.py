@@ -156,7 +156,7 @@ def test_a_query_survives_its_bytes(encode: Callable[[Query], bytes]) -> None:
     if encode is encode_query:
         # Formats of before knew nothing of these.
         audience = Audience("user", 3, "pt-br", "PT", ("vip", "new"))
-        query = replace(query, audience=audience, region="PT", muted=Muted(("é",), ("c", "d")), owner="o")
+        query = replace(query, audience=audience, region="PT", muted=Muted(("é",), ("c", "d"), ("w x",)), owner="o")
     query.consumed.update([1, 2**31])
     query.dismissed.add(6)
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 
 from pyroaring import BitMap
 
+from recommender.composing.audience import Audience
 from recommender.engine import Recommender
 from recommender.event_table import event_weights
 from recommender.events import Consent, Subject, SubjectKind
 from recommender.feeds import PERSONAL_SOURCES, Basis, Feed
 from recommender.people import History, Person, Seen, empty_history, nothing_seen
+from recommender.placements import Placement
 
 _PERSONALISE, _MEASURE = Consent.PERSONALISE, Consent.MEASURE
 _USER, _PERSONAL, _SESSION, _CONTEXTUAL = SubjectKind.USER, Basis.PERSONAL, Basis.SESSION, Basis.CONTEXTUAL
@@ -52,6 +54,16 @@ class Asker:
         if _PERSONALISE not in consent:
             return replace(cls.nobody(consent), subject=subject)
         return cls(subject, consent, person.history, person.consumed, person.dismissed, linked or subject.kind is _USER, person.seen)
+
+    def audience(self, language: str = "", region: str = "", segments: tuple[str, ...] = ()) -> Audience:
+        """Who asks, as rules see it; of what is known of a person no more than consent allows."""
+        subject = "" if self.subject is None else self.subject.kind.name.lower()
+        return Audience(subject, len(self.history), language, region, segments)
+
+    def owner(self, placement: Placement) -> str:
+        """Whose items are left out of an answer, since they are the reader's own; "" for nobody's."""
+        of_user = self.subject is not None and self.subject.kind is SubjectKind.USER
+        return self.subject.id if self.subject is not None and of_user and placement.own == "hide" else ""
 
     @property
     def recorded_as(self) -> Subject | None:

@@ -15,6 +15,7 @@ from recommender.alike_lists import KEPT, AlikeLists, asks_for_a_list, looking, 
 from recommender.composing.composition import Composer, Slate
 from recommender.composing.in_force import InForce, in_force
 from recommender.composing.rules import Ensure
+from recommender.composing.stories import Stories
 from recommender.composing.variety import ALL_MAY_BE_ALIKE, NO_EXPLORATION, NO_IMPRESSIONS
 from recommender.eligibility import Eligibility
 from recommender.errors import NotFound
@@ -24,6 +25,7 @@ from recommender.generation import Contents, Generation
 from recommender.generation.catalogue import Card, Catalogue
 from recommender.overlay import OverlaidCatalogue, OverlaidFacts, OverlaidPools, Overlay
 from recommender.overlay.content import NearLists
+from recommender.overlay.stories import OverlaidStories
 from recommender.placements import Placement
 from recommender.pools import CONTENT, FRESH, POPULAR, Pools, place_of
 from recommender.profile import BuildSettings
@@ -78,6 +80,7 @@ class Recommender:
         self._further = np.zeros((3, 0), dtype=np.float32)
         self.counted_upto = -1
         self._recent = RecentFeeds()
+        self._stories = Stories(contents.stories)
         self._names = np.array([source.name for source in self.sources], dtype=np.uint8)
 
     @classmethod
@@ -172,6 +175,9 @@ class Recommender:
         counts = {SourceName.POPULAR: popularity, SourceName.RESPONSE: response}
         made.pools = pools = OverlaidPools(self.pools, catalogue, self.settings, counts, lists)
         facts = self.contents.facts
+        made._stories = OverlaidStories(
+            self._stories, catalogue, pools.content, pools.published.published_at, lists, self.settings.near_duplicates
+        )
         both = overlay.beside(facts.popularity, popularity), overlay.beside(facts.recent, recent)
         made.facts = OverlaidFacts(facts, overlay, pools.content, pools.published, *both)
         return made
@@ -356,7 +362,7 @@ class Recommender:
             exploration=placement.exploration if whole else NO_EXPLORATION,
             catalogue=self.catalogue,
             holding=lambda condition, rows: self.eligibility.holding(condition, now, rows),
-            stories=self.contents.stories,
+            stories=self._stories,
             vectors=self._vectors_of,
             weights=lambda rows: self.facts.popularity[rows],
         )
@@ -382,15 +388,18 @@ class Recommender:
         if floor > 0:
             scores = scores[scores >= floor]
             order = order[: len(scores)]
-        if composer.collapses and len(pool.past) and (query.seeds_are_items or query.placement.repeat == "never"):
+        collapsing = composer.collapses_new(pool.rows[order])
+        if collapsing and len(pool.past) and (query.seeds_are_items or query.placement.repeat == "never"):
             # Who has read one agency's report has read the other's.
-            new = ~composer.tells_again(pool.rows[order], pool.past.rows)
+            new = ~self._stories.told_again(pool.rows[order], pool.past.rows)
             order, scores = order[new], scores[new]
-        arranging = not composer.is_idle or composer.discounts(query.seen)
+        arranging = collapsing or not composer.is_idle or composer.discounts(query.seen)
         rows = pool.rows[order] if arranging else pool.rows[order[: query.size]]
         more, backing = self._asked_for(query, composer.rules, rows, allowed, now) if arranging else (rows[:0], rows[:0])
-        if len(rows) + len(more) < query.size:
-            filled, of = self._fill(query, np.concatenate([rows, more]), allowed, now)
+        # What is held back for what stands above it is not to come back for want of others.
+        size = query.size + (composer.held_back(rows) if arranging else 0)
+        if len(rows) + len(more) < size:
+            filled, of = self._fill(query, np.concatenate([rows, more]), size, allowed, now)
             more, backing = np.concatenate([more, filled]), np.concatenate([backing, of])
         added = np.zeros((len(more), len(self.sources)), dtype=np.float32)
         worst = float(scores[-1]) if len(scores) else 1.0
@@ -427,8 +436,9 @@ class Recommender:
                 found = np.concatenate([found, self._popular.first(left, missing)])
         return found, np.full(len(found), POPULAR, dtype=np.int32)
 
-    def _fill(self, query: Query, taken: Rows, allowed: npt.NDArray[np.bool_], now: datetime) -> tuple[Rows, Rows]:
-        """More allowed rows after `taken` by the placement's fallback, so that no slate is short while anything may be shown.
+    def _fill(self, query: Query, taken: Rows, size: int, allowed: npt.NDArray[np.bool_], now: datetime) -> tuple[Rows, Rows]:
+        """More allowed rows after `taken` by the placement's fallback, up to `size` in all, so that no slate is short while anything may be
+        shown.
 
         Returns the rows and the place of the source that each comes from. What has no date follows by popularity.
         """
@@ -439,7 +449,7 @@ class Recommender:
         left[taken] = False
         fresh = self.sources[FRESH]
         assert isinstance(fresh, FreshSource)
-        wanted = query.size - len(taken)
+        wanted = size - len(taken)
         dated = fresh.published_by(to_micros(now)) if fallback == "fresh" else np.zeros(0, dtype=np.int32)
         newest = first_allowed(dated, left, wanted)
         left[newest] = False

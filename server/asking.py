@@ -18,10 +18,9 @@ from pyroaring import BitMap
 from recommender.asker import Asker
 from recommender.composing.audience import NOBODY, Audience
 from recommender.engine import Recommender
-from recommender.events import Consent, EventType, Subject, SubjectKind
+from recommender.events import Consent, EventType, Subject
 from recommender.feeds import Basis, Feed
 from recommender.people import HISTORY_DTYPE, HISTORY_LIMIT, History
-from recommender.placements import Placement
 from recommender.store import Store
 from recommender.times import to_micros
 from server.live import Live
@@ -108,16 +107,10 @@ NO_MOMENT = Moment(_NONE, None, ())
 
 
 def audience_of(asker: Asker, context: Context) -> Audience:
-    """Who asks, as rules see it; of what is known of a person no more than consent allows."""
+    """Who asks, as rules see it."""
     if context is NO_CONTEXT and asker.subject is None:
         return NOBODY
-    subject = "" if asker.subject is None else asker.subject.kind.name.lower()
-    return Audience(subject, len(asker.history), context.language, context.region, context.segments)
-
-
-def owner_of(subject: Subject | None, placement: Placement) -> str:
-    """Whose items are left out of an answer for `subject`, since they are the reader's own; "" for nobody's."""
-    return subject.id if subject is not None and subject.kind is SubjectKind.USER and placement.own == "hide" else ""
+    return asker.audience(context.language, context.region, context.segments)
 
 
 def basis_of(asker: Asker, moment: Moment, feed: Feed, engine: Recommender) -> Basis:

@@ -25,7 +25,7 @@ from recommender.stages import reached
 from recommender.times import to_micros
 from recommender.v1 import feed_pb2, types_pb2
 from server.answering import Decided, Shown, answer_bytes, answer_info, field_bytes, ranked_items
-from server.asking import Moment, meet, numbers_of, owner_of
+from server.asking import Moment, meet, numbers_of
 from server.deadlines import seconds_left
 from server.deciding import Tools, count_answer, decide
 from server.histories import history_answer
@@ -203,7 +203,7 @@ class FeedService:
             language=wanted.context.language,
             region=wanted.context.region,
             muted=wanted.context.muted,
-            owner=owner_of(asker.subject, wanted.placement),
+            owner=asker.owner(wanted.placement),
             filter=wanted.filter,
             sources=engine.by_likeness,
             reasons=wanted.page_size,

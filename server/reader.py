@@ -10,7 +10,7 @@ from recommender.engine import Recommender
 from recommender.events import Consent, Subject
 from recommender.feeds import Query
 from recommender.paging import binding
-from server.asking import Moment, audience_of, meet, numbers_of, owner_of
+from server.asking import Moment, audience_of, meet, numbers_of
 from server.deciding import Tools
 from server.reading import Context, Wanted
 
@@ -51,7 +51,7 @@ class Reader:
             audience=audience_of(asker, self.context),
             region=self.context.region,
             muted=self.context.muted,
-            owner=owner_of(self.subject, wanted.placement),
+            owner=asker.owner(wanted.placement),
             seen=asker.seen,
         )
         return query, [*unknown, *moment.unknown]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
 
 import numpy as np
 import numpy.typing as npt
 
 from recommender.compiling import compiled
+from recommender.composing.stories import numbers_named
 from recommender.generation.catalogue import Catalogue
 from recommender.half_kernels import dot, widened_rows
 from recommender.near_lists import near_lists
@@ -24,7 +24,6 @@ Mask = npt.NDArray[np.bool_]
 LOOKED_AT = 20
 """Nearest items that each is compared with."""
 _HOUR_US = 3_600_000_000
-_NUMBER = re.compile(r"\d+")
 
 
 def stories(catalogue: Catalogue, vectors: VectorIndex, has_vector: Mask, settings: NearDuplicates, seed: int) -> Rows:
@@ -41,7 +40,7 @@ def stories(catalogue: Catalogue, vectors: VectorIndex, has_vector: Mask, settin
         vectors.halves,
         np.ascontiguousarray(near),
         np.float32(settings.likeness),
-        numbers_named(catalogue),
+        digests_of_numbers(catalogue),
         np.ascontiguousarray(catalogue.published_at),
         MISSING_TIME,
         within,
@@ -50,16 +49,15 @@ def stories(catalogue: Catalogue, vectors: VectorIndex, has_vector: Mask, settin
     return np.where(told[first] > 1, first, -1).astype(np.int32)
 
 
-def numbers_named(catalogue: Catalogue) -> npt.NDArray[np.int64]:
+def digests_of_numbers(catalogue: Catalogue) -> npt.NDArray[np.int64]:
     """A digest of the numbers that each item's title names, in whatever order, shape (n,), int64; 0 for none."""
     titles = catalogue.table.column("title").to_pylist()
-    return np.fromiter((_digest(_NUMBER.findall(title)) for title in titles), dtype=np.int64, count=catalogue.n)
+    return np.fromiter((_digest(numbers_named(title)) for title in titles), dtype=np.int64, count=catalogue.n)
 
 
-def _digest(numbers: list[str]) -> int:
-    if not numbers:
+def _digest(named: str) -> int:
+    if not named:
         return 0
-    named = " ".join(sorted(number.lstrip("0") for number in numbers))
     return int.from_bytes(hashlib.blake2b(named.encode(), digest_size=8).digest(), "big", signed=True) or 1
 
 

@@ -17,6 +17,7 @@ from recommender.composing.in_force import InForce
 from recommender.composing.labels import Labelled, labels_of
 from recommender.composing.rules import Limit
 from recommender.composing.slate_kernels import Floors, Limits, Taste, Trials, compose_slate
+from recommender.composing.stories import Stories
 from recommender.composing.variety import Exploration, Impressions, Variety
 from recommender.generation.catalogue import Catalogue
 from recommender.overlay.catalogue import OverlaidCatalogue
@@ -25,6 +26,8 @@ Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
+SPARE = 20
+"""Further candidates from the fallback where there are quotas, which may speak against the others."""
 NEAR_DUPLICATES = "near-duplicates"
 """The name under which an answer tells that near-duplicates are shown for want of anything else."""
 
@@ -50,7 +53,6 @@ class Slate(NamedTuple):
 class Composer:
     """What one query's slate is composed by. `holding(condition, rows)`: which of some items a condition lets through.
 
-    `stories`: shape (any,), int32, for each row of the generation the label of what tells the same, -1 for what nothing else tells;
     `vectors(rows)`: what items mean, shape (r, d), zeros for those without; `weights(rows)`: weight of people's events on them.
     """
 
@@ -60,7 +62,7 @@ class Composer:
     exploration: Exploration
     catalogue: Catalogue | OverlaidCatalogue
     holding: Callable[[str, Rows], Mask]
-    stories: npt.NDArray[np.int32]
+    stories: Stories
     vectors: Callable[[Rows], Floats]
     weights: Callable[[Rows], Floats]
 
@@ -73,16 +75,20 @@ class Composer:
     @property
     def collapses(self) -> bool:
         """Whether of what tells the very same one alone is shown, and there is any such thing."""
-        return self.variety.near_duplicates == "collapse" and len(self.stories) > 0
+        return self.variety.near_duplicates == "collapse" and self.stories.there
 
-    def tells_again(self, rows: Rows, told: Rows) -> Mask:
-        """Which of `rows` tell the very same as any of those `told`, both of shape (any,), -1 for what nothing is known of."""
-        stories = self._stories_of(rows)
-        return (stories >= 0) & np.isin(stories, self._stories_of(told))
+    def collapses_new(self, rows: Rows) -> bool:
+        """Whether it is so, or any of `rows` that is newer than the generation tells what something else does."""
+        return self.collapses or (self.variety.near_duplicates == "collapse" and self.stories.told_by_new(rows))
 
-    def _stories_of(self, rows: Rows) -> npt.NDArray[np.int32]:
-        known = (rows >= 0) & (rows < len(self.stories))
-        return np.where(known, self.stories[np.where(known, rows, 0)], np.int32(-1))
+    def held_back(self, rows: Rows) -> int:
+        """For how many of `rows`, shape (any,), others are wanted: of what tells the same all but one, and some where there are quotas."""
+        held = SPARE if self.rules.quotas else 0
+        if self.collapses_new(rows):
+            told = self.stories.of(rows)
+            told = told[told >= 0]
+            held += len(told) - len(np.unique(told))
+        return held
 
     def discounts(self, seen: npt.NDArray[np.void]) -> bool:
         """Whether what was `seen`, shape (any,), gives way."""
@@ -136,8 +142,8 @@ class Composer:
                 floors.append((holds, rule.at_least, rule.within, bit))
             names.append((rule.name, bit))
             bit >>= 1
-        if self.collapses:
-            stories = self._stories_of(rows)
+        if self.collapses_new(rows):
+            stories = self.stories.of(rows)
             told = np.flatnonzero(stories >= 0)
             labelled.append(Labelled(told, stories[told].astype(np.int64)))
             limits.append((1, n, 1))

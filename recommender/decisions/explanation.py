@@ -109,13 +109,13 @@ def _left_behind(rebuilt: Rebuilt, composer: Composer, ranking: Ranking, feed: F
     rows = np.array([row], dtype=np.int32)
     past = ranking.pool.past.rows
     if (
-        composer.collapses
+        composer.collapses_new(rows)
         and len(past)
         and (query.seeds_are_items or query.placement.repeat == "never")
-        and composer.tells_again(rows, past)[0]
+        and composer.stories.told_again(rows, past)[0]
     ):
         return Stop(NEAR_DUPLICATES, "it tells the very same as an item of the history")
-    if composer.collapses and composer.tells_again(rows, rebuilt.engine.catalogue.rows_of(feed.numbers))[0]:
+    if composer.collapses_new(rows) and composer.stories.told_again(rows, rebuilt.engine.catalogue.rows_of(feed.numbers))[0]:
         return Stop(NEAR_DUPLICATES, "it tells the very same as an item that is shown")
     if not len(at):
         return Stop("proposed", f"no source proposed it among its first {query.placement.candidates} candidates")

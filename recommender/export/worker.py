@@ -130,6 +130,9 @@ class Worker:
             dismissed=asker.dismissed,
             language=wanted.language,
             filter=wanted.filter,
+            audience=asker.audience(wanted.language),
+            owner=asker.owner(wanted.placement),
+            seen=asker.seen,
         )
 
 

@@ -323,3 +323,24 @@ def test_a_reworded_item_is_not_listed_by_what_it_was() -> None:
     query = Query(looking(HOME), 5, seeds([number_of(6)], at=0), sources=over.by_likeness, seeds_are_items=True)
     assert 7 in rows_in(feed_of(over, query))
     assert 7 not in rows_in(feed_of(with_lists(contents), query))
+
+
+def test_a_new_item_that_tells_what_another_does_is_shown_in_its_place_or_not_at_all() -> None:
+    plain = engine_of(generation(N, 0, BLENDS["learned"]))
+    # The first new one says what item 4 does, the second what the first does, the third the same but for the number in its title.
+    given = vectors(0)[list(range(N, N + M))].astype(np.float32)
+    given[:3] = vectors(0)[4]
+    new = [item(row, title=item(4).title if row < N + 2 else f"Title {90 + row}") for row in range(N, N + M)]
+    laid = Delta.of([(number_of(row), ItemState.LIVE, each) for row, each in zip(range(N, N + M), new, strict=True)], given, dimension=4)
+    over = plain.with_overlay(laid, 5, [])
+    everything = Query(HOME.model_copy(update={"repeat": "allowed"}), N + M, history=history_of(2, 8))
+    shown = rows_in(feed_of(over, everything))
+    assert len({4, N, N + 1} & set(shown)) >= 1
+    first = [row for row in shown if row in (4, N, N + 1)]
+    # The other two come only where nothing else is left.
+    assert set(feed_of(over, replace(everything, size=len(shown) - 2)).numbers.tolist()).isdisjoint(map(number_of, first[1:]))
+    assert feed_of(over, everything).broken == ("near-duplicates",)
+    assert N + 2 in shown
+    read = Query(HOME, 10, history=history_of(4), consumed=BitMap([number_of(4)]))
+    assert not {N, N + 1} & set(rows_in(feed_of(over, read)))
+    assert N + 2 in rows_in(feed_of(over, Query(HOME, N + M, history=history_of(4), consumed=BitMap([number_of(4)]))))

@@ -23,6 +23,8 @@ Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.uint32]
 Times = npt.NDArray[np.int64]
 
+FLOOR = 1e-3
+"""Share of its weight that an event keeps however old it is, so that a handful of new ones does not erase an old archive."""
 KEPT_DAYS = 2
 """Days of which it is known who did what, so that doing it again counts once; later repetitions of what is older count again."""
 
@@ -67,14 +69,15 @@ class LiveCounts:
         if not kept.any():
             return
         person, item, weights, at = person[kept], item[kept], weights[kept], at[kept]
-        self._newest = max(self._newest, int(at.max()))
+        before, self._newest = self._newest, max(self._newest, int(at.max()))
         items, weights, at = self._replaced(person, item, weights, at)
         numbers, places = np.unique(np.concatenate([self._numbers, items]), return_inverse=True)
         sums = np.zeros((2, len(numbers)))
         old = places[: len(self._numbers)]
         for line, half_life in enumerate(self._half_lives):
-            sums[line, old] = self._sums[line]
-            np.add.at(sums[line], places[len(old) :], weights * np.exp2((at - self._since) / half_life))
+            # All of it counts from the newest event: from the build on, years of a short half-life would be beyond all numbers.
+            sums[line, old] = self._sums[line] * np.exp2((before - self._newest) / half_life)
+            np.add.at(sums[line], places[len(old) :], weights * np.exp2((at - self._newest) / half_life))
         self._numbers, self._sums = numbers, sums
 
     def _replaced(self, person: Numbers, item: Numbers, weights: Floats, at: Times) -> tuple[Numbers, Floats, Times]:
@@ -105,13 +108,15 @@ class LiveCounts:
         if not len(self._numbers):
             return engine
         fading = np.exp2(-(self._newest - self._since) / self._half_lives)
+        # As in a build, where events of years ago keep so much of their weight: at least that of what they had then.
+        fading += (1 - fading) * FLOOR
         rows = engine.catalogue.rows_of(self._numbers)
         there = rows >= 0
         counted = []
         for line, base in enumerate((self.contents.popularity, self.contents.recent_popularity)):
             made = np.zeros(engine.catalogue.n, dtype=np.float32)
             np.multiply(base, np.float32(fading[line]), out=made[: len(base)])
-            made[rows[there]] += (fading[line] * self._sums[line, there]).astype(np.float32)
+            made[rows[there]] += self._sums[line, there].astype(np.float32)
             counted.append(made)
         response = np.zeros(engine.catalogue.n, dtype=np.float32)
         response[: len(self.contents.response)] = self.contents.response

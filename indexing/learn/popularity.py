@@ -10,6 +10,7 @@ from recommender.compiling import compiled
 from recommender.event_table import EventTable, weight_of
 from recommender.events import EventType
 from recommender.generation.catalogue import Catalogue
+from recommender.live_counts import FLOOR
 from recommender.profile import BuildSettings
 from recommender.times import DAY_US, MISSING_TIME
 
@@ -20,9 +21,6 @@ Times = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int32]
 
 _SHOWN = int(EventType.IMPRESSION)
-
-FLOOR = 1e-3
-"""Share of its weight that the oldest event keeps: enough to order what nobody has touched for long, too little to outweigh today."""
 
 
 def item_popularity(events: EventTable, catalogue: Catalogue, settings: BuildSettings, *, half_life_days: float) -> npt.NDArray[np.float32]:

@@ -113,6 +113,11 @@ def test_what_many_people_take_up_comes_first_and_what_nobody_does_fades() -> No
     assert after(one(4, 1, 30))[0] == 4
 
 
+def test_after_years_without_events_an_archive_keeps_its_order_behind_what_is_new() -> None:
+    with np.errstate(all="raise", under="ignore"):
+        assert after(one(4, 1, 30 * 365)) == [4, 0, 1, 2]
+
+
 def test_one_person_who_does_it_again_and_again_counts_once_a_day() -> None:
     again = [one(4, 1, 0.01 + 0.001 * time) for time in range(50)]
     assert after(*again) == after(again[0])

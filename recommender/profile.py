@@ -206,8 +206,8 @@ class NearDuplicates(_Settings):
 
     likeness: float = Field(default=0.95, ge=0, le=1)
     """Cosine of their vectors from which two items do."""
-    within_hours: float | None = Field(default=None, gt=0, le=1_000_000)
-    """Only where both were published within so many hours; None whenever they were."""
+    within_hours: float = Field(default=0.0, ge=0, le=1_000_000)
+    """Only where both were published within so many hours; 0 for whenever they were."""
 
 
 class Transfer(_Settings):

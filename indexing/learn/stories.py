@@ -35,7 +35,7 @@ def stories(catalogue: Catalogue, vectors: VectorIndex, has_vector: Mask, settin
     """
     n = catalogue.n
     near = vectors.near[:, :LOOKED_AT] if vectors.near.shape[1] else near_lists(vectors.halves, has_vector, LOOKED_AT, seed)
-    within = np.iinfo(np.int64).max if settings.within_hours is None else int(settings.within_hours * _HOUR_US)
+    within = int(settings.within_hours * _HOUR_US) if settings.within_hours else np.iinfo(np.int64).max
     first = _firsts(
         vectors.halves,
         np.ascontiguousarray(near),

@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"\d+")
 
 def numbers_named(title: str) -> str:
     """The numbers that a title names, in whatever order, without leading zeros: two episodes or two sizes differ in them."""
-    return " ".join(sorted(number.lstrip("0") for number in _NUMBER.findall(title)))
+    return " ".join(sorted(number.lstrip("0") or "0" for number in _NUMBER.findall(title)))
 
 
 class Stories:

@@ -100,5 +100,5 @@ class OverlaidStories(Stories):
         one, two = (card.title for card in self._catalogue.cards(both))
         at = self._published_at[both]
         within, dated = self._settings.within_hours, bool((at != MISSING_TIME).all())
-        apart = within is not None and dated and abs(int(at[0]) - int(at[1])) > within * _HOUR_US
+        apart = within > 0 and dated and abs(int(at[0]) - int(at[1])) > within * _HOUR_US
         return not apart and numbers_named(one) == numbers_named(two)

@@ -41,8 +41,8 @@ def test_how_near_is_a_setting() -> None:
 
 
 def test_titles_that_name_other_numbers_are_other_items() -> None:
-    catalogue = titled("Part 1", "Part 2", "Part 01", "Part")
-    assert told([[1, 0]] * 4, catalogue) == [0, -1, 0, -1]
+    catalogue = titled("Part 1", "Part 2", "Part 01", "Part", "Part 0")
+    assert told([[1, 0]] * 5, catalogue) == [0, -1, 0, -1, -1]
 
 
 def test_stories_do_not_run_into_each_other() -> None:

@@ -169,7 +169,7 @@ def test_events_in_columns_are_sent_as_those_in_lines(live: Deployment, tmp_path
 def test_waiting_ends_when_the_watcher_has_brought_the_words(
     live: Deployment, world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    items = written(tmp_path / "items.jsonl", [{"id": f"new-{n}", "kind": "media", "title": f"New {n}"} for n in range(3)])
+    items = written(tmp_path / "items.jsonl", [{"id": f"new-{n}", "kind": "media", "title": f"New {100 + n}"} for n in range(3)])
     ended: list[int] = []
     waiting = threading.Thread(target=lambda: ended.append(sent("items", live, items, "--wait")))
     waiting.start()
@@ -300,7 +300,7 @@ def test_interrupted_it_says_how_far_it_came_and_the_same_again_goes_on(live: De
     # More than is sent while a busy machine does not look.
     count = 30_000
     file = written(tmp_path / "events.jsonl", clicks(count))
-    arguments = ["import", "events", str(file), "--data", str(world.data), "--batch", "100", "--live", live.server.addresses.listen]
+    arguments = ["import", "events", str(file), "--data", str(world.data), "--batch", "20", "--live", live.server.addresses.listen]
     process = subprocess.Popen(
         [sys.executable, "-m", "recommender", *arguments], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
     )

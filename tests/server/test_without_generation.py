@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.server.conftest import Serve, World
 
 FRONT = {"recommender.v1.FeedService", "recommender.v1.EventService"}
-ADMIN = {"recommender.v1.CatalogService", "recommender.v1.GenerationService", "recommender.v1.RetentionService"}
+ADMIN = {f"recommender.v1.{name}Service" for name in ("Catalog", "Generation", "Retention", "Decision")}
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 

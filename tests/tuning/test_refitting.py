@@ -18,6 +18,8 @@ from recommender.graph_filter import ItemSpectrum
 from recommender.lists import Lists
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
+from recommender.search.query_encoder import QueryEncoder
+from recommender.search.word_index import WordIndex
 from recommender.sequence_model import ARRAYS, SequenceModel
 
 CHANGES: dict[str, dict[str, Value]] = {
@@ -59,6 +61,13 @@ def _same(one: object, other: object) -> bool:
     if isinstance(one, SequenceModel):
         assert isinstance(other, SequenceModel)
         return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ARRAYS)
+    if isinstance(one, WordIndex):
+        assert isinstance(other, WordIndex)
+        return all(np.array_equal(array, other.arrays()[name]) for name, array in one.arrays().items())
+    if isinstance(one, QueryEncoder):
+        # No fit has to do with how queries are encoded.
+        assert isinstance(other, QueryEncoder)
+        return not one.there
     if isinstance(one, np.ndarray):
         return np.array_equal(one, other)  # type: ignore[arg-type]
     return one is other or one == other

@@ -24,8 +24,8 @@ demo: $(INSTALLED) ## Import MovieLens-100K, build a generation, serve it and pr
 # Threads that wait for each other asleep instead of spinning, which costs a tenth of the time here and far more on a busy machine; and none
 # for products of small matrices, whose waiting is a fifth of what builds in tests take. The processes keep two processors busy.
 # Files are given out in the order of tests/conftest.py, long ones first.
-test: $(INSTALLED) ## Run the tests, two at a time
-	OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(INSTALLED) ## Run the tests, three at a time
+	OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: $(INSTALLED) ## Kill server, watcher and reindexer 200 times under load on each store; go through all that the tests take a part of
 	FAULTS=200 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -q -s tests/end_to_end/test_faults.py $(ARGS)

@@ -75,10 +75,25 @@ def subject_of(user: str, session: str) -> types_pb2.Subject:
     return types_pb2.Subject(user_id=user) if user else types_pb2.Subject(session_id=session)
 
 
-def mutes_of(authors: Iterable[str], categories: Iterable[str], words: Iterable[str]) -> feed_pb2.Mutes | None:
-    """What a reader never wants to see; None for nothing."""
-    muted = feed_pb2.Mutes(authors=authors, categories=categories, words=words)
-    return muted if muted.ByteSize() else None
+def context_message(
+    language: str,
+    current_item: str = "",
+    recent_items: Iterable[str] = (),
+    region: str = "",
+    segments: Iterable[str] = (),
+    muted: tuple[Iterable[str], Iterable[str], Iterable[str]] = ((), (), ()),
+) -> feed_pb2.RequestContext:
+    """What a request says about its moment; `muted`: authors, categories and words."""
+    authors, categories, words = muted
+    mutes = feed_pb2.Mutes(authors=authors, categories=categories, words=words)
+    return feed_pb2.RequestContext(
+        language=language,
+        current_item_id=current_item,
+        recent_item_ids=recent_items,
+        region=region,
+        segments=segments,
+        mutes=mutes if mutes.ByteSize() else None,
+    )
 
 
 def consent_message(consent: Consent | None) -> types_pb2.Consent | None:

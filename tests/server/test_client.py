@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from recommender.client import Client, ClientError, DeadlinePassed, InvalidArgument, Missing, Overloaded, Unavailable
-from recommender.client.connection import TRIES
+from recommender.client.calling import TRIES
 from recommender.client.failures import PUSHBACK
 from recommender.events import EventType
 from recommender.items import ItemKind

@@ -110,6 +110,10 @@ class FeedCalls(Connection):
         kinds: Iterable[ItemKind] = (),
         exclude: Iterable[str] = (),
         language: str = "",
+        region: str = "",
+        muted_authors: Iterable[str] = (),
+        muted_categories: Iterable[str] = (),
+        muted_words: Iterable[str] = (),
         consent: Consent | None = None,
         explain: bool = False,
     ) -> Feed:
@@ -124,7 +128,7 @@ class FeedCalls(Connection):
             filter=filter,
             subject=subject_of(user, session) if user or session else None,
             explain=explain,
-            context=context_message(language),
+            context=context_message(language, region=region, muted=(muted_authors, muted_categories, muted_words)),
             consent=consent_message(consent),
         )
         return feed_of(self._call(self._feeds.GetSimilar, request))
@@ -139,6 +143,9 @@ class FeedCalls(Connection):
         kinds: Iterable[ItemKind] = (),
         exclude: Iterable[str] = (),
         language: str = "",
+        muted_authors: Iterable[str] = (),
+        muted_categories: Iterable[str] = (),
+        muted_words: Iterable[str] = (),
         window: timedelta | None = None,
         half_life: timedelta | None = None,
         region: str = "",
@@ -155,7 +162,7 @@ class FeedCalls(Connection):
             exclude_item_ids=exclude,
             kinds=kind_numbers(kinds),
             filter=filter,
-            context=context_message(language),
+            context=context_message(language, muted=(muted_authors, muted_categories, muted_words)),
             window=duration(window),
             half_life=duration(half_life),
             region=region,
@@ -179,6 +186,9 @@ class FeedCalls(Connection):
         language: str = "",
         region: str = "",
         segments: Iterable[str] = (),
+        muted_authors: Iterable[str] = (),
+        muted_categories: Iterable[str] = (),
+        muted_words: Iterable[str] = (),
         consent: Consent | None = None,
     ) -> History:
         """A list from the history of a `user` or `session`: what they had lately, what they can go on with, or what is due again."""
@@ -190,7 +200,7 @@ class FeedCalls(Connection):
             exclude_item_ids=exclude,
             kinds=kind_numbers(kinds),
             filter=filter,
-            context=context_message(language, region=region, segments=segments),
+            context=context_message(language, region=region, segments=segments, muted=(muted_authors, muted_categories, muted_words)),
             consent=consent_message(consent),
         )
         return history_of(self._call(self._feeds.GetHistory, request))
@@ -205,6 +215,10 @@ class FeedCalls(Connection):
         language: str = "",
         current_item: str = "",
         recent_items: Iterable[str] = (),
+        region: str = "",
+        muted_authors: Iterable[str] = (),
+        muted_categories: Iterable[str] = (),
+        muted_words: Iterable[str] = (),
         consent: Consent | None = None,
         explain: bool = False,
     ) -> Feed:
@@ -213,7 +227,7 @@ class FeedCalls(Connection):
             subject=subject_of(user, session),
             item_ids=items,
             placement=placement,
-            context=context_message(language, current_item, recent_items),
+            context=context_message(language, current_item, recent_items, region, muted=(muted_authors, muted_categories, muted_words)),
             explain=explain,
             consent=consent_message(consent),
         )
@@ -231,6 +245,10 @@ class FeedCalls(Connection):
         kinds: Iterable[ItemKind] = (),
         exclude: Iterable[str] = (),
         language: str = "",
+        region: str = "",
+        muted_authors: Iterable[str] = (),
+        muted_categories: Iterable[str] = (),
+        muted_words: Iterable[str] = (),
         consent: Consent | None = None,
         explain: bool = False,
     ) -> Feed:
@@ -244,7 +262,7 @@ class FeedCalls(Connection):
             kinds=kind_numbers(kinds),
             filter=filter,
             exclude_item_ids=exclude,
-            context=context_message(language),
+            context=context_message(language, region=region, muted=(muted_authors, muted_categories, muted_words)),
             consent=consent_message(consent),
             explain=explain,
         )

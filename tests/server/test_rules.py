@@ -106,6 +106,13 @@ def test_what_a_reader_muted_is_in_no_answer_and_on_no_page(ruled: Deployment) -
     assert {item.split("-")[0] for item in ruled.ids(user="ann", page_size=30, muted_words=["Comedy", "NEWS"])} == {"drama"}
     [slate] = client.get_slates([Slate(page_size=30)], user="ann", muted_categories=["news", "drama"])
     assert {item.id.split("-")[0] for item in slate.items} == {"comedy"}
+    for answer in (
+        client.get_similar(["comedy-01"], page_size=30, muted_words=["comedy"]),
+        client.get_popular(page_size=30, muted_categories=["comedy"]),
+        client.rank(["comedy-02", "drama-03"], user="ann", muted_categories=["comedy"]),
+        client.search("comedy", page_size=30, muted_words=["comedy"]),
+    ):
+        assert not [item.id for item in answer.items if item.id.startswith("comedy")]
     with pytest.raises(InvalidArgument, match=r"context.mutes.authors: given '101 labels', allowed: at most 100"):
         client.get_feed(user="ann", muted_authors=[f"a{n}" for n in range(101)])
     with pytest.raises(InvalidArgument, match="page_token"):

@@ -101,14 +101,20 @@ def compose_slate(
     offered, weights = np.empty(taste.choice, dtype=np.int32), np.empty(taste.choice, dtype=np.float64)
     lots = np.empty(trials.choice, dtype=np.int32)
     broken, first = np.uint64(0), 0
+    # Of each label how many stand within its limit's window before the slot.
+    recent, widest = np.zeros(len(limits.limit_of), dtype=np.int32), max(limits.within) if len(limits.within) else 0
+    pinned, is_uncertain = bool(np.any(pins >= 0)), np.zeros(c, dtype=np.bool_)
+    is_uncertain[trials.uncertain] = True
     for slot in range(n):
+        _advance(slot, chosen, limits, recent)
         if chosen[slot] >= 0:
             continue
+        standing = Standing(recent, totals, pinned and _any_ahead(slot, widest, pins))
         while taken[first]:
             first += 1
         due = _due(slot, chosen, floors)
         free = slot < taste.depth and (v > 0 or taste.rotation > 0)
-        count, least, breaks = _offers(first, slot, taste.choice if free else 1, chosen, taken, totals, limits, floors, due, offered)
+        count, least, breaks = _offers(first, slot, taste.choice if free else 1, chosen, taken, standing, limits, floors, due, offered)
         if count == 0:
             chosen[slot] = least
             broken |= breaks
@@ -129,7 +135,9 @@ def compose_slate(
                 chance = weights[best] / total
         put = offered[best]
         if trials.share > 0:
-            found = _uncertain(slot, chosen, taken, totals, limits, floors, due, trials.uncertain, lots)
+            # Where none of them stands, all that counts is whether one might.
+            wanted = trials.choice if trials.exploring[slot] or is_uncertain[put] else 1
+            found = _uncertain(slot, chosen, taken, standing, limits, floors, due, trials.uncertain, lots[:wanted])
             if found > 0:
                 if trials.exploring[slot]:
                     seed, draw = _drawn(seed)
@@ -145,6 +153,40 @@ def compose_slate(
         chosen[slot], chances[slot] = put, chance
         _take(put, taken, totals, limits)
     return chosen, chances, marks, broken
+
+
+class Standing(NamedTuple):
+    """What stands in the slate so far, by label, shape (g,): `recent` within the limit's window before the slot, `totals` anywhere; and
+    whether anything stands `ahead` within the widest window, being pinned there."""
+
+    recent: Counts
+    totals: Counts
+    ahead: bool
+
+
+@compiled
+def _advance(slot: int, chosen: Places, limits: Limits, recent: Counts) -> None:
+    """Count what the windows before a slot have more, and have no more, than those before the slot above it."""
+    if slot == 0:
+        return
+    entering = chosen[slot - 1]
+    for at in range(limits.ends[entering], limits.ends[entering + 1]):
+        recent[limits.labels[at]] += 1
+    for limit in range(len(limits.within)):
+        if slot >= limits.within[limit]:
+            leaving = chosen[slot - limits.within[limit]]
+            for at in range(limits.ends[leaving], limits.ends[leaving + 1]):
+                if limits.limit_of[limits.labels[at]] == limit:
+                    recent[limits.labels[at]] -= 1
+
+
+@compiled
+def _any_ahead(slot: int, widest: int, pins: Places) -> bool:
+    """Whether anything is pinned within the `widest` window that begins with a slot."""
+    ahead = False
+    for near in range(slot + 1, min(slot + widest, len(pins))):
+        ahead |= pins[near] >= 0
+    return ahead
 
 
 @compiled
@@ -187,7 +229,7 @@ def _offers(
     most: int,
     chosen: Places,
     taken: Mask,
-    totals: Counts,
+    standing: Standing,
     limits: Limits,
     floors: Floors,
     due: Mask,
@@ -201,7 +243,7 @@ def _offers(
     for place in range(first, len(taken)):
         if taken[place]:
             continue
-        breaks = _breaks(place, slot, chosen, totals, limits, floors, due)
+        breaks = _breaks(place, slot, chosen, standing, limits, floors, due)
         if breaks == 0:
             offered[count] = place
             count += 1
@@ -213,7 +255,7 @@ def _offers(
 
 
 @compiled
-def _breaks(place: int, slot: int, chosen: Places, totals: Counts, limits: Limits, floors: Floors, due: Mask) -> np.uint64:
+def _breaks(place: int, slot: int, chosen: Places, standing: Standing, limits: Limits, floors: Floors, due: Mask) -> np.uint64:
     """The bits of limits and floors that a candidate would break at a slot."""
     broken, n = np.uint64(0), len(chosen)
     for floor in range(len(due)):
@@ -223,10 +265,12 @@ def _breaks(place: int, slot: int, chosen: Places, totals: Counts, limits: Limit
         label = limits.labels[at]
         limit = limits.limit_of[label]
         most, width = limits.at_most[limit], limits.within[limit]
-        if totals[label] < most:
+        if standing.totals[label] < most:
             continue
-        if width >= n:
+        if width >= n or standing.recent[label] >= most:
             broken |= limits.bits[limit]
+            continue
+        if not standing.ahead:
             continue
         count = 0
         for near in range(max(0, slot - width + 1), slot):
@@ -290,14 +334,14 @@ def _drawn_by(weights: Weights, left: float) -> int:
 
 @compiled
 def _uncertain(
-    slot: int, chosen: Places, taken: Mask, totals: Counts, limits: Limits, floors: Floors, due: Mask, uncertain: Places, lots: Places
+    slot: int, chosen: Places, taken: Mask, standing: Standing, limits: Limits, floors: Floors, due: Mask, uncertain: Places, lots: Places
 ) -> int:
     """Write the first uncertain candidates that nothing speaks against at the slot to `lots`; how many there are."""
     found = 0
     for place in uncertain:
         if found == len(lots):
             break
-        if not taken[place] and _breaks(place, slot, chosen, totals, limits, floors, due) == 0:
+        if not taken[place] and _breaks(place, slot, chosen, standing, limits, floors, due) == 0:
             lots[found] = place
             found += 1
     return found

@@ -12,15 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.alike_lists import KEPT, AlikeLists, asks_for_a_list, looking, seeds
-from recommender.composing.composition import Composer, Slate
 from recommender.composing.in_force import InForce, in_force
-from recommender.composing.rules import Ensure
 from recommender.composing.stories import Stories
-from recommender.composing.variety import ALL_MAY_BE_ALIKE, NO_EXPLORATION, NO_IMPRESSIONS
 from recommender.eligibility import Eligibility
 from recommender.errors import NotFound
 from recommender.feeds import PERSONAL_SOURCES, Degradation, Feed, Query, Reasons, SourceName
-from recommender.fusion import cut, reordered
+from recommender.fusion import reordered
 from recommender.generation import Contents, Generation
 from recommender.generation.catalogue import Card, Catalogue
 from recommender.overlay import OverlaidCatalogue, OverlaidFacts, OverlaidPools, Overlay
@@ -34,6 +31,7 @@ from recommender.reasons import reasons_for
 from recommender.recent_feeds import RecentFeeds, is_for_anybody, key_of
 from recommender.search.searching import searched
 from recommender.segments import Delta
+from recommender.slates import composer_of, made_of
 from recommender.sources import (
     ContentSource,
     FreshSource,
@@ -41,7 +39,6 @@ from recommender.sources import (
     PopularSource,
     ResponseSource,
     Source,
-    first_allowed,
 )
 from recommender.stages import reached
 from recommender.store import Change
@@ -80,7 +77,7 @@ class Recommender:
         self._further = np.zeros((3, 0), dtype=np.float32)
         self.counted_upto = -1
         self._recent = RecentFeeds()
-        self._stories = Stories(contents.stories)
+        self.stories = Stories(contents.stories)
         self._names = np.array([source.name for source in self.sources], dtype=np.uint8)
 
     @classmethod
@@ -100,7 +97,22 @@ class Recommender:
         return self.pools.sources
 
     @property
-    def _popular(self) -> PopularSource:
+    def content(self) -> ContentSource:
+        """The source that goes by what items mean."""
+        content = self.sources[CONTENT]
+        assert isinstance(content, ContentSource)
+        return content
+
+    @property
+    def fresh(self) -> FreshSource:
+        """The source that goes by when items came out."""
+        fresh = self.sources[FRESH]
+        assert isinstance(fresh, FreshSource)
+        return fresh
+
+    @property
+    def popular(self) -> PopularSource:
+        """The source that goes by what people took up."""
         popular = self.sources[POPULAR]
         assert isinstance(popular, PopularSource)
         return popular
@@ -175,8 +187,8 @@ class Recommender:
         counts = {SourceName.POPULAR: popularity, SourceName.RESPONSE: response}
         made.pools = pools = OverlaidPools(self.pools, catalogue, self.settings, counts, lists)
         facts = self.contents.facts
-        made._stories = OverlaidStories(
-            self._stories, catalogue, pools.content, pools.published.published_at, lists, self.settings.near_duplicates
+        made.stories = OverlaidStories(
+            self.stories, catalogue, pools.content, pools.published.published_at, lists, self.settings.near_duplicates
         )
         both = overlay.beside(facts.popularity, popularity), overlay.beside(facts.recent, recent)
         made.facts = OverlaidFacts(facts, overlay, pools.content, pools.published, *both)
@@ -217,16 +229,16 @@ class Recommender:
 
     def _answered(self, query: Query, now: datetime, deadline: float | None) -> Feed:
         """The feed of `query`, made before where the same was asked for lately."""
-        composer = self.composer(query, now)
+        rules = in_force(query.placement.rules, query.audience, now)
         if query.text:
-            found = searched(self, query, self.eligibility.allowed(query, now, composer.rules), now, deadline)
-            return replace(found, broken=composer.rules.failed)
-        key = key_of(query, now, self.eligibility.validities_passed(now), composer.rules.names)
+            found = searched(self, query, self.eligibility.allowed(query, now, rules), now, deadline)
+            return replace(found, broken=rules.failed)
+        key = key_of(query, now, self.eligibility.validities_passed(now), rules.names)
         kept = None if key is None else self._recent.get(key)
         if kept is not None:
             return kept
         engine = self if query.trend is None else self._by(query.trend)
-        feed = engine._feed(query, composer, now, deadline)
+        feed = engine._feed(query, rules, now, deadline)
         # Of people the feeds of those alone who come again: others would drive them out, and never ask for theirs.
         if key is not None and not feed.degraded and (is_for_anybody(query) or self.pools.pasts.is_of_a_regular(query)):
             self._recent.keep(key, query.placement, feed)
@@ -238,17 +250,18 @@ class Recommender:
         known = rows >= 0
         made = object.__new__(Recommender)
         made.__dict__.update(self.__dict__)
-        made.pools = self.pools.with_sources({SourceName.POPULAR: TrendSource(rows[known], trend.levels[known], self._popular)})
+        made.pools = self.pools.with_sources({SourceName.POPULAR: TrendSource(rows[known], trend.levels[known], self.popular)})
         return made
 
-    def _feed(self, query: Query, composer: Composer, now: datetime, deadline: float | None) -> Feed:
-        allowed = self.eligibility.allowed(query, now, composer.rules)
+    def _feed(self, query: Query, rules: InForce, now: datetime, deadline: float | None) -> Feed:
+        allowed = self.eligibility.allowed(query, now, rules)
         reached("what may be shown")
         listed = self._listed(query, allowed)
         if listed is not None:
             return listed
         _, pool, order, scores = self._ranked(query, allowed, now, deadline)
-        rows, scores, added, source_ranks, slate = self._slate(query, composer, pool, order, scores, allowed, now)
+        composer = composer_of(self, query, rules, now)
+        rows, scores, added, source_ranks, slate = made_of(self, query, composer, pool, order, scores, allowed, now)
         numbers = self.catalogue.numbers_at(rows)
         reached("slate")
         reasons = Reasons.none()
@@ -265,7 +278,7 @@ class Recommender:
             source_ranks=source_ranks,
             probabilities=slate.chances,
             marks=slate.marks,
-            broken=(*composer.rules.failed, *slate.broken),
+            broken=(*rules.failed, *slate.broken),
             reasons=reasons,
             eligible=int(np.count_nonzero(allowed)),
             retrieval_mode=content.mode if isinstance(content, Interests) else "none",
@@ -277,7 +290,7 @@ class Recommender:
 
     def ranking(self, query: Query, *, now: datetime) -> Ranking:
         """What the slate of `query` is composed from, whatever lists there are of what is like one item."""
-        return self._ranked(query, self.eligibility.allowed(query, now, self.composer(query, now).rules), now, None)
+        return self._ranked(query, self.eligibility.allowed(query, now, in_force(query.placement.rules, query.audience, now)), now, None)
 
     def _ranked(self, query: Query, allowed: npt.NDArray[np.bool_], now: datetime, deadline: float | None) -> Ranking:
         pool = self.pools.pool(query, allowed, now, deadline)
@@ -350,113 +363,6 @@ class Recommender:
             now=to_micros(now),
         )
 
-    def composer(self, query: Query, now: datetime) -> Composer:
-        """What the slate of `query` is composed by."""
-        placement = query.placement
-        rules = in_force(placement.rules, query.audience, now)
-        whole, given = query.is_for_a_feed, query.candidates is not None
-        return Composer(
-            rules=rules if whole else replace(rules, pins=(), factors=(), quotas=()),
-            variety=placement.variety if whole else ALL_MAY_BE_ALIKE if given else placement.variety.near_duplicates_alone,
-            impressions=placement.impressions if whole else NO_IMPRESSIONS,
-            exploration=placement.exploration if whole else NO_EXPLORATION,
-            catalogue=self.catalogue,
-            holding=lambda condition, rows: self.eligibility.holding(condition, now, rows),
-            stories=self._stories,
-            vectors=self._vectors_of,
-            weights=lambda rows: self.facts.popularity[rows],
-        )
-
-    def _vectors_of(self, rows: Rows) -> Floats:
-        content = self.sources[CONTENT]
-        assert isinstance(content, ContentSource)
-        return content.gather(rows)
-
-    def _slate(
-        self,
-        query: Query,
-        composer: Composer,
-        pool: Pool,
-        order: npt.NDArray[np.int64],
-        scores: Floats,
-        allowed: npt.NDArray[np.bool_],
-        now: datetime,
-    ) -> tuple[Rows, Floats, Floats, Rows, Slate]:
-        """The rows of a slate from the pool's places in `order`, filled up and composed, with their scores, sources' parts of these, ranks
-        and what put them where they are."""
-        floor = query.placement.score_floor
-        if floor > 0:
-            scores = scores[scores >= floor]
-            order = order[: len(scores)]
-        collapsing = composer.collapses_new(pool.rows[order])
-        if collapsing and len(pool.past) and (query.seeds_are_items or query.placement.repeat == "never"):
-            # Who has read one agency's report has read the other's.
-            new = ~self._stories.told_again(pool.rows[order], pool.past.rows)
-            order, scores = order[new], scores[new]
-        arranging = collapsing or not composer.is_idle or composer.discounts(query.seen)
-        rows = pool.rows[order] if arranging else pool.rows[order[: query.size]]
-        more, backing = self._asked_for(query, composer.rules, rows, allowed, now) if arranging else (rows[:0], rows[:0])
-        # What is held back for what stands above it is not to come back for want of others.
-        size = query.size + (composer.held_back(rows) if arranging else 0)
-        if len(rows) + len(more) < size:
-            filled, of = self._fill(query, np.concatenate([rows, more]), size, allowed, now)
-            more, backing = np.concatenate([more, filled]), np.concatenate([backing, of])
-        added = np.zeros((len(more), len(self.sources)), dtype=np.float32)
-        worst = float(scores[-1]) if len(scores) else 1.0
-        added[np.arange(len(more)), backing] = worst / (2 + np.arange(len(more), dtype=np.float32))
-        if arranging:
-            every = np.concatenate([rows, more]), np.concatenate([scores, added.sum(axis=1)])
-            slate = composer.composed(*every, query.size, query.seen, to_micros(now), query.seed)
-        else:
-            slate = Slate.as_ranked(min(query.size, len(rows) + len(more)))
-        inner = slate.places[slate.places < len(rows)]
-        parts = cut(order[inner], scores[inner], pool.totals, pool.added, pool.source_ranks, len(inner))
-        if len(inner) == len(slate.places):
-            return rows[inner], *parts, slate
-        both = np.concatenate([parts[0], added.sum(axis=1)]), np.concatenate([parts[1], added])
-        ranks = np.concatenate([parts[2], np.zeros((len(more), len(self.sources)), dtype=np.int32)])
-        # Of these arrays what was ranked has the first places, in the order of the slate.
-        at = np.where(slate.places < len(rows), np.cumsum(slate.places < len(rows)) - 1, slate.places - len(rows) + len(inner))
-        return np.concatenate([rows[inner], more])[at], both[0][at], both[1][at], ranks[at], slate
-
-    def _asked_for(self, query: Query, rules: InForce, rows: Rows, allowed: npt.NDArray[np.bool_], now: datetime) -> tuple[Rows, Rows]:
-        """More allowed rows that rules ask for and that are too few among the candidates `rows`, the most popular first.
-
-        Returns the rows and the place of the source that each comes from.
-        """
-        wanted = [(rule.filter, 1) for rule in rules.pins]
-        wanted += [(rule.filter, rule.at_least * -(-query.size // rule.within)) for rule in rules.quotas if isinstance(rule, Ensure)]
-        found = rows[:0]
-        for condition, count in wanted:
-            taken = np.concatenate([rows, found])
-            missing = count - int(np.count_nonzero(self.eligibility.holding(condition, now, taken)))
-            if missing > 0:
-                left = allowed & self.eligibility.holding(condition, now)
-                left[taken] = False
-                found = np.concatenate([found, self._popular.first(left, missing)])
-        return found, np.full(len(found), POPULAR, dtype=np.int32)
-
-    def _fill(self, query: Query, taken: Rows, size: int, allowed: npt.NDArray[np.bool_], now: datetime) -> tuple[Rows, Rows]:
-        """More allowed rows after `taken` by the placement's fallback, up to `size` in all, so that no slate is short while anything may be
-        shown.
-
-        Returns the rows and the place of the source that each comes from. What has no date follows by popularity.
-        """
-        fallback = query.placement.fallback
-        if fallback == "none" and query.candidates is None:
-            return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32)
-        left = allowed.copy()
-        left[taken] = False
-        fresh = self.sources[FRESH]
-        assert isinstance(fresh, FreshSource)
-        wanted = size - len(taken)
-        dated = fresh.published_by(to_micros(now)) if fallback == "fresh" else np.zeros(0, dtype=np.int32)
-        newest = first_allowed(dated, left, wanted)
-        left[newest] = False
-        others = self._popular.first(left, wanted - len(newest))
-        backing = np.repeat([FRESH, POPULAR], [len(newest), len(others)])
-        return np.concatenate([newest, others]), backing.astype(np.int32)
-
     def reasons(self, query: Query, numbers: Numbers, sources: npt.NDArray[np.uint8], *, now: datetime) -> Reasons:
         """Why items of a slate made earlier are in it: `numbers` and the `sources` that moved them most, both shape (r,)."""
         past = self.pools.pasts.of(query)
@@ -481,9 +387,7 @@ class Recommender:
         if not breaking.filter or not len(rows):
             return np.zeros(0, dtype=np.uint32)
         allowed = self.eligibility.allowed(query, now, in_force(query.placement.rules, query.audience, now))
-        fresh = self.sources[FRESH]
-        assert isinstance(fresh, FreshSource)
-        at, moment = fresh.published_at[rows], to_micros(now)
+        at, moment = self.fresh.published_at[rows], to_micros(now)
         kept = allowed[rows] & (at <= moment) & (at > moment - breaking.within_hours * 3_600e6)
         rows, at = rows[kept], at[kept]
         holds = self.eligibility.holding(breaking.filter, now, rows)

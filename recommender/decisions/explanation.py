@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommender.composing.composition import NEAR_DUPLICATES, Composer, forgiven
+from recommender.composing.in_force import in_force
 from recommender.composing.rules import Ensure, Limit
 from recommender.decisions.rebuilding import Rebuilt
 from recommender.decisions.why_not import Stop, stopped
 from recommender.engine import Ranking
 from recommender.feeds import Feed, Placing, Reason, SourceName
 from recommender.ranking import FEATURES
+from recommender.slates import composer_of
 from recommender.times import to_micros
 
 
@@ -70,7 +72,10 @@ def explained(rebuilt: Rebuilt, number: int) -> Explanation:
     """How the item of `number` fared in a decision."""
     engine, query, now = rebuilt.engine, rebuilt.query, rebuilt.now
     [feed] = engine.feeds([query], now=now)
-    ranking, composer = engine.ranking(query, now=now), engine.composer(query, now)
+    ranking, composer = (
+        engine.ranking(query, now=now),
+        composer_of(engine, query, in_force(query.placement.rules, query.audience, now), now),
+    )
     shown = np.flatnonzero(feed.numbers == number)
     place = int(shown[0]) + 1 if len(shown) else 0
     row = int(engine.catalogue.rows_of(number))

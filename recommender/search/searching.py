@@ -50,8 +50,7 @@ def searched(engine: Recommender, query: Query, allowed: Mask, now: datetime, de
 
     Near the `deadline`, a `time.monotonic()` value, words alone answer, and the feed says so.
     """
-    content = engine.sources[CONTENT]
-    assert isinstance(content, ContentSource)
+    content = engine.content
     meaning = _meaning(engine, content, query.text, allowed, deadline)
     reached("meaning of the query")
     found = candidates(query.text, _parts(engine, allowed, meaning.rows))

@@ -1,0 +1,144 @@
+"""From a ranking to a slate: what is too low or told already falls out, rules and the fallback ask for more, and the rest is composed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.composing.composition import Composer, Slate
+from recommender.composing.in_force import InForce
+from recommender.composing.rules import Ensure
+from recommender.composing.variety import ALL_MAY_BE_ALIKE, NO_EXPLORATION, NO_IMPRESSIONS
+from recommender.feeds import Query
+from recommender.fusion import cut
+from recommender.pools import FRESH, POPULAR
+from recommender.ranking import Pool
+from recommender.sources import first_allowed
+from recommender.times import to_micros
+
+if TYPE_CHECKING:
+    from recommender.engine import Recommender
+
+Rows = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+
+class Made(NamedTuple):
+    """A slate of s items: their `rows`, `scores`, sources' parts of these, `added`, shape (s, sources), each source's rank of each, and
+    what put each at its place."""
+
+    rows: Rows
+    scores: Floats
+    added: Floats
+    source_ranks: Rows
+    slate: Slate
+
+
+def composer_of(engine: Recommender, query: Query, rules: InForce, now: datetime) -> Composer:
+    """What the slate of `query` is composed by, where these `rules` hold."""
+    placement = query.placement
+    whole, given = query.is_for_a_feed, query.candidates is not None
+    if not whole and rules.arranges:
+        rules = replace(rules, pins=(), factors=(), quotas=())
+    return Composer(
+        rules=rules,
+        variety=placement.variety if whole else ALL_MAY_BE_ALIKE if given else placement.variety.near_duplicates_alone,
+        impressions=placement.impressions if whole else NO_IMPRESSIONS,
+        exploration=placement.exploration if whole else NO_EXPLORATION,
+        catalogue=engine.catalogue,
+        holding=lambda condition, rows: engine.eligibility.holding(condition, now, rows),
+        stories=engine.stories,
+        vectors=engine.content.gather,
+        weights=lambda rows: engine.facts.popularity[rows],
+    )
+
+
+def made_of(
+    engine: Recommender,
+    query: Query,
+    composer: Composer,
+    pool: Pool,
+    order: npt.NDArray[np.int64],
+    scores: Floats,
+    allowed: Mask,
+    now: datetime,
+) -> Made:
+    """The slate of `query` from the places of a pool in `order`, shape (c,), with their `scores`, descending; filled up from the `allowed`
+    rows, shape (n,)."""
+    floor = query.placement.score_floor
+    if floor > 0:
+        scores = scores[scores >= floor]
+        order = order[: len(scores)]
+    collapsing = composer.collapses_new(pool.rows[order])
+    if collapsing and len(pool.past) and (query.seeds_are_items or query.placement.repeat == "never"):
+        # Who has read one agency's report has read the other's.
+        new = ~engine.stories.told_again(pool.rows[order], pool.past.rows)
+        order, scores = order[new], scores[new]
+    arranging = collapsing or not composer.is_idle or composer.discounts(query.seen)
+    rows = pool.rows[order] if arranging else pool.rows[order[: query.size]]
+    more, backing = _asked_for(engine, query, composer.rules, rows, allowed, now) if arranging else (rows[:0], rows[:0])
+    # What is held back for what stands above it is not to come back for want of others.
+    size = query.size + (composer.held_back(rows) if arranging else 0)
+    if len(rows) + len(more) < size:
+        filled, of = _filling(engine, query, np.concatenate([rows, more]), size, allowed, now)
+        more, backing = np.concatenate([more, filled]), np.concatenate([backing, of])
+    added = np.zeros((len(more), len(engine.sources)), dtype=np.float32)
+    worst = float(scores[-1]) if len(scores) else 1.0
+    added[np.arange(len(more)), backing] = worst / (2 + np.arange(len(more), dtype=np.float32))
+    if arranging:
+        every = np.concatenate([rows, more]), np.concatenate([scores, added.sum(axis=1)])
+        slate = composer.composed(*every, query.size, query.seen, to_micros(now), query.seed)
+    else:
+        slate = Slate.as_ranked(min(query.size, len(rows) + len(more)))
+    inner = slate.places[slate.places < len(rows)]
+    parts = cut(order[inner], scores[inner], pool.totals, pool.added, pool.source_ranks, len(inner))
+    if len(inner) == len(slate.places):
+        return Made(rows[inner], *parts, slate)
+    both = np.concatenate([parts[0], added.sum(axis=1)]), np.concatenate([parts[1], added])
+    ranks = np.concatenate([parts[2], np.zeros((len(more), len(engine.sources)), dtype=np.int32)])
+    # Of these arrays what was ranked has the first places, in the order of the slate.
+    at = np.where(slate.places < len(rows), np.cumsum(slate.places < len(rows)) - 1, slate.places - len(rows) + len(inner))
+    return Made(np.concatenate([rows[inner], more])[at], both[0][at], both[1][at], ranks[at], slate)
+
+
+def _asked_for(engine: Recommender, query: Query, rules: InForce, rows: Rows, allowed: Mask, now: datetime) -> tuple[Rows, Rows]:
+    """More allowed rows that rules ask for and that are too few among the candidates `rows`, the most popular first.
+
+    Returns the rows and the place of the source that each comes from.
+    """
+    wanted = [(rule.filter, 1) for rule in rules.pins]
+    wanted += [(rule.filter, rule.at_least * -(-query.size // rule.within)) for rule in rules.quotas if isinstance(rule, Ensure)]
+    found = rows[:0]
+    for condition, count in wanted:
+        taken = np.concatenate([rows, found])
+        missing = count - int(np.count_nonzero(engine.eligibility.holding(condition, now, taken)))
+        if missing > 0:
+            left = allowed & engine.eligibility.holding(condition, now)
+            left[taken] = False
+            found = np.concatenate([found, engine.popular.first(left, missing)])
+    return found, np.full(len(found), POPULAR, dtype=np.int32)
+
+
+def _filling(engine: Recommender, query: Query, taken: Rows, size: int, allowed: Mask, now: datetime) -> tuple[Rows, Rows]:
+    """More allowed rows after `taken` by the placement's fallback, up to `size` in all, so that no slate is short while anything may be
+    shown.
+
+    Returns the rows and the place of the source that each comes from. What has no date follows by popularity.
+    """
+    fallback = query.placement.fallback
+    if fallback == "none" and query.candidates is None:
+        return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32)
+    left = allowed.copy()
+    left[taken] = False
+    wanted = size - len(taken)
+    dated = engine.fresh.published_by(to_micros(now)) if fallback == "fresh" else np.zeros(0, dtype=np.int32)
+    newest = first_allowed(dated, left, wanted)
+    left[newest] = False
+    others = engine.popular.first(left, wanted - len(newest))
+    backing = np.repeat([FRESH, POPULAR], [len(newest), len(others)])
+    return np.concatenate([newest, others]), backing.astype(np.int32)

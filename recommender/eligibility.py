@@ -16,8 +16,9 @@ from pyroaring import BitMap
 from recommender.columns import Columns, StringColumn
 from recommender.compiling import compiled
 from recommender.composing.in_force import NOTHING, InForce
+from recommender.composing.labels import has_labels
+from recommender.composing.rules import Limit, Rule
 from recommender.conditions import Condition
-from recommender.errors import InvalidCondition
 from recommender.feeds import Query
 from recommender.generation.catalogue import Catalogue
 from recommender.items import ItemKind, ItemState
@@ -155,26 +156,28 @@ class Eligibility:
         none_left = bool(query.placement.kinds and query.kinds) and not kinds
         overlaid = self.catalogue if isinstance(self.catalogue, OverlaidCatalogue) else None
         base = self.catalogue if isinstance(self.catalogue, Catalogue) else self.catalogue.base
-        conditions: list[tuple[Condition | None, bool]] = [(self.cache.condition(query.filter, base), True)] if query.filter else []
-        conditions += [(condition, True) for condition in map(self._of_rule, rules.required)]
-        conditions += [(condition, False) for condition in map(self._of_rule, rules.excluded)]
+        given: list[tuple[Condition | None, bool]] = [(self.cache.condition(query.filter, base), True)] if query.filter else []
+        asked = [*((rule, True) for rule in rules.required), *((rule, False) for rule in rules.excluded)]
+        conditions = [*given, *((self._of_base(rule), holds) for rule, holds in asked)]
+        of_changed = conditions if overlaid is None else [*given, *((_of_changed(overlaid, rule), holds) for rule, holds in asked)]
         # A condition's `now` is the begun minute, so that answers do not depend on who asked earlier within it.
-        minute = _begun(now) if any(condition is not None and condition.uses_now for condition, _ in conditions) else None
+        minute = _begun(now) if any(each is not None and each.uses_now for each, _ in (*conditions, *of_changed)) else None
         region = query.region.lower()
         key = (kinds, none_left, query.language.lower(), region, query.category, query.filter, rules.required, rules.excluded, minute)
 
-        def limits(catalogue: Catalogue, columns: Columns) -> Mask:
+        def limits(catalogue: Catalogue, columns: Columns, conditions: Sequence[tuple[Condition | None, bool]]) -> Mask:
             return _limits_of(catalogue, columns, kinds, none_left, query, conditions, minute or now)
 
         mask = np.empty(self.catalogue.n, dtype=np.bool_)
-        known = self.cache.mask(key, lambda: limits(base, base.columns))
+        known = self.cache.mask(key, lambda: limits(base, base.columns, conditions))
         np.logical_and(known, self.live[: base.n], out=mask[: base.n])
         unwanted = _unwanted(query)
         _leave_out_labelled(mask[: base.n], base, unwanted)
         for text in query.muted.words:
             mask[self.words.holding(text)] = False
         if overlaid is not None:
-            changed = overlaid.masks.mask(key, lambda: limits(overlaid.overlay.delta.catalogue, overlaid.changed_columns))
+            delta = overlaid.overlay.delta.catalogue
+            changed = overlaid.masks.mask(key, lambda: limits(delta, overlaid.changed_columns, of_changed))
             if unwanted or query.muted.words:
                 changed = changed.copy()
                 _leave_out_labelled(changed, overlaid.overlay.delta.catalogue, unwanted)
@@ -186,31 +189,30 @@ class Eligibility:
     def holding(self, expression: str, now: datetime, rows: Rows | None = None) -> Mask:
         """Which items a rule's condition holds for at `now`, of all, shape (n,), or of `rows`, the same shape.
 
-        None where the catalogue has no such field, or has it in another type: an item without a field meets no condition on it.
+        None where neither the generation nor what is new has such a field in such a type: an item without a field meets no condition on it.
         """
         overlaid = self.catalogue if isinstance(self.catalogue, OverlaidCatalogue) else None
         base = self.catalogue if isinstance(self.catalogue, Catalogue) else self.catalogue.base
-        condition = self._of_rule(expression)
-        if condition is None:
-            return np.zeros(self.catalogue.n if rows is None else len(rows), dtype=np.bool_)
-        minute = _begun(now) if condition.uses_now else None
-        key = ("holding", expression, minute)
-        mask = self.cache.mask(key, lambda: condition.mask(base.columns, minute or now))
+        mask = _held(self.cache, expression, self._of_base(expression), base.columns, now)
         if overlaid is None:
             return mask if rows is None else mask[rows]
-        changed = overlaid.masks.mask(key, lambda: condition.mask(overlaid.changed_columns, minute or now))
+        changed = _held(overlaid.masks, expression, _of_changed(overlaid, expression), overlaid.changed_columns, now)
         looked_at = np.arange(self.catalogue.n, dtype=np.int32) if rows is None else rows
         places = overlaid.overlay.places(looked_at)
         known = mask[np.minimum(looked_at, base.n - 1)] if base.n else np.zeros(len(looked_at), dtype=np.bool_)
         return np.where(places >= 0, changed[places], known)
 
-    def _of_rule(self, expression: str) -> Condition | None:
-        """The condition of a rule; None for one that cannot be asked of this catalogue."""
+    def can_ask(self, rule: Rule) -> bool:
+        """Whether any item may meet the filter of a rule and have what it counts by: there are such fields, of such types."""
+        overlaid = self.catalogue if isinstance(self.catalogue, OverlaidCatalogue) else None
+        if rule.filter and self._of_base(rule.filter) is None and (overlaid is None or _of_changed(overlaid, rule.filter) is None):
+            return False
+        return not isinstance(rule, Limit) or not rule.of or has_labels(self.catalogue, rule.of)
+
+    def _of_base(self, expression: str) -> Condition | None:
+        """The condition of a rule; None for one that cannot be asked of the generation."""
         base = self.catalogue if isinstance(self.catalogue, Catalogue) else self.catalogue.base
-        try:
-            return self.cache.condition(expression, base)
-        except InvalidCondition:
-            return None
+        return self.cache.rule_condition(expression, base.columns)
 
     def _blocked(self, query: Query) -> Iterator[Numbers]:
         """Numbers of what this query's person or caller does not want."""
@@ -222,6 +224,19 @@ class Eligibility:
             yield _numbers(query.consumed)
         if query.seeds_are_items:
             yield np.ascontiguousarray(query.history["item"])
+
+
+def _of_changed(overlaid: OverlaidCatalogue, expression: str) -> Condition | None:
+    """The condition of a rule for what is laid over a generation, which may be the first to have a field."""
+    return overlaid.masks.rule_condition(expression, overlaid.changed_columns)
+
+
+def _held(masks: MaskCache, expression: str, condition: Condition | None, columns: Columns, now: datetime) -> Mask:
+    """Which of the n items of `columns` a rule's `condition` holds for, shape (n,)."""
+    if condition is None:
+        return np.zeros(columns.n, dtype=np.bool_)
+    minute = _begun(now) if condition.uses_now else None
+    return masks.mask(("holding", expression, minute), lambda: condition.mask(columns, minute or now))
 
 
 def _limits_of(

@@ -229,7 +229,7 @@ class Recommender:
 
     def _answered(self, query: Query, now: datetime, deadline: float | None) -> Feed:
         """The feed of `query`, made before where the same was asked for lately."""
-        rules = in_force(query.placement.rules, query.audience, now)
+        rules = self.rules_for(query, now)
         if query.text:
             found = searched(self, query, self.eligibility.allowed(query, now, rules), now, deadline)
             return replace(found, broken=rules.failed)
@@ -243,6 +243,10 @@ class Recommender:
         if key is not None and not feed.degraded and (is_for_anybody(query) or self.pools.pasts.is_of_a_regular(query)):
             self._recent.keep(key, query.placement, feed)
         return feed
+
+    def rules_for(self, query: Query, now: datetime) -> InForce:
+        """Those of its placement's rules that hold for `query` at `now`."""
+        return in_force(query.placement.rules, query.audience, now, self.eligibility.can_ask)
 
     def _by(self, trend: Trend) -> Recommender:
         """This engine with a trend in the place of what is popular, which goes on behind it."""
@@ -278,7 +282,7 @@ class Recommender:
             source_ranks=source_ranks,
             probabilities=slate.chances,
             marks=slate.marks,
-            broken=(*rules.failed, *slate.broken),
+            broken=tuple(dict.fromkeys((*rules.failed, *slate.broken))),
             reasons=reasons,
             eligible=int(np.count_nonzero(allowed)),
             retrieval_mode=content.mode if isinstance(content, Interests) else "none",
@@ -290,7 +294,7 @@ class Recommender:
 
     def ranking(self, query: Query, *, now: datetime) -> Ranking:
         """What the slate of `query` is composed from, whatever lists there are of what is like one item."""
-        return self._ranked(query, self.eligibility.allowed(query, now, in_force(query.placement.rules, query.audience, now)), now, None)
+        return self._ranked(query, self.eligibility.allowed(query, now, self.rules_for(query, now)), now, None)
 
     def _ranked(self, query: Query, allowed: npt.NDArray[np.bool_], now: datetime, deadline: float | None) -> Ranking:
         pool = self.pools.pool(query, allowed, now, deadline)
@@ -376,7 +380,7 @@ class Recommender:
     def eligible(self, query: Query, numbers: Numbers, *, now: datetime) -> npt.NDArray[np.bool_]:
         """Which of `numbers` may be shown now under all limits of `query`, the same shape."""
         rows = self.catalogue.rows_of(numbers)
-        mask = self.eligibility.allowed(query, now, in_force(query.placement.rules, query.audience, now))
+        mask = self.eligibility.allowed(query, now, self.rules_for(query, now))
         return (rows >= 0) & mask[np.maximum(rows, 0)] if len(mask) else np.zeros(len(numbers), dtype=np.bool_)
 
     def breaking(self, query: Query, newest: int, *, now: datetime) -> Numbers:
@@ -386,7 +390,7 @@ class Recommender:
         rows = self.catalogue.rows_above(newest)
         if not breaking.filter or not len(rows):
             return np.zeros(0, dtype=np.uint32)
-        allowed = self.eligibility.allowed(query, now, in_force(query.placement.rules, query.audience, now))
+        allowed = self.eligibility.allowed(query, now, self.rules_for(query, now))
         at, moment = self.fresh.published_at[rows], to_micros(now)
         kept = allowed[rows] & (at <= moment) & (at > moment - breaking.within_hours * 3_600e6)
         rows, at = rows[kept], at[kept]

@@ -9,7 +9,9 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
+from recommender.columns import Columns
 from recommender.conditions import Condition, compile_condition
+from recommender.errors import InvalidCondition
 from recommender.generation.catalogue import Catalogue
 
 Mask = npt.NDArray[np.bool_]
@@ -25,6 +27,7 @@ class MaskCache:
         self._most = max(8, _MASK_BYTES // max(n, 1))
         self._masks: OrderedDict[object, Mask] = OrderedDict()
         self._conditions: OrderedDict[str, Condition] = OrderedDict()
+        self._of_rules: dict[str, Condition | None] = {}
         self._lock = Lock()
 
     def mask(self, key: object, make: Callable[[], Mask]) -> Mask:
@@ -40,6 +43,22 @@ class MaskCache:
             while len(self._masks) > self._most:
                 self._masks.popitem(last=False)
         return made
+
+    def rule_condition(self, expression: str, columns: Columns) -> Condition | None:
+        """The compiled `expression` of a rule; None where these columns, always the same, have no such field or it is of another type."""
+        with self._lock:
+            if expression in self._of_rules:
+                return self._of_rules[expression]
+        try:
+            condition = compile_condition(expression, columns)
+        except InvalidCondition:
+            condition = None
+        with self._lock:
+            # There are no more than placements have rules, until their file changes.
+            if len(self._of_rules) >= _CONDITIONS:
+                self._of_rules.clear()
+            self._of_rules[expression] = condition
+        return condition
 
     def condition(self, expression: str, catalogue: Catalogue) -> Condition:
         """The compiled `expression`. Raises `InvalidCondition`."""

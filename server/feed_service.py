@@ -25,7 +25,7 @@ from recommender.stages import reached
 from recommender.times import to_micros
 from recommender.v1 import feed_pb2, types_pb2
 from server.answering import Decided, Shown, answer_bytes, answer_info, field_bytes, ranked_items
-from server.asking import Moment, meet, numbers_of
+from server.asking import Moment, audience_of, meet, numbers_of
 from server.deadlines import seconds_left
 from server.deciding import Tools, count_answer, decide
 from server.histories import history_answer
@@ -205,6 +205,7 @@ class FeedService:
             muted=wanted.context.muted,
             owner=asker.owner(wanted.placement),
             filter=wanted.filter,
+            audience=audience_of(asker, wanted.context),
             sources=engine.by_likeness,
             reasons=wanted.page_size,
             seeds_are_items=True,
@@ -234,6 +235,7 @@ class FeedService:
             region=wanted.context.region,
             muted=wanted.context.muted,
             filter=wanted.filter,
+            audience=audience_of(Asker.nobody(), wanted.context),
             category=category,
             sources=POPULAR,
             reasons=wanted.page_size,
@@ -269,6 +271,7 @@ class FeedService:
             language=given.language,
             region=given.region,
             muted=given.muted,
+            audience=audience_of(asker, given),
             reasons=len(numbers),
         )
         decided, feed = decide(tools, offered, "Rank", engine, query, asker, moment, context, now)

@@ -111,6 +111,7 @@ class FeedCalls(Connection):
         exclude: Iterable[str] = (),
         language: str = "",
         region: str = "",
+        segments: Iterable[str] = (),
         muted_authors: Iterable[str] = (),
         muted_categories: Iterable[str] = (),
         muted_words: Iterable[str] = (),
@@ -128,7 +129,7 @@ class FeedCalls(Connection):
             filter=filter,
             subject=subject_of(user, session) if user or session else None,
             explain=explain,
-            context=context_message(language, region=region, muted=(muted_authors, muted_categories, muted_words)),
+            context=context_message(language, region=region, segments=segments, muted=(muted_authors, muted_categories, muted_words)),
             consent=consent_message(consent),
         )
         return feed_of(self._call(self._feeds.GetSimilar, request))
@@ -143,6 +144,7 @@ class FeedCalls(Connection):
         kinds: Iterable[ItemKind] = (),
         exclude: Iterable[str] = (),
         language: str = "",
+        segments: Iterable[str] = (),
         muted_authors: Iterable[str] = (),
         muted_categories: Iterable[str] = (),
         muted_words: Iterable[str] = (),
@@ -154,7 +156,7 @@ class FeedCalls(Connection):
         segment_name: str = "",
     ) -> Feed:
         """What is popular, overall or in one category; or what trends: within a `window`, with what is new counting more by a `half_life`,
-        in a `region` or with a `segment`, which reasons call by their names."""
+        in a `region`, which is the reader's as well, or with a `segment`, which reasons call by their names."""
         request = feed_pb2.GetPopularRequest(
             category=category,
             placement=placement,
@@ -162,7 +164,7 @@ class FeedCalls(Connection):
             exclude_item_ids=exclude,
             kinds=kind_numbers(kinds),
             filter=filter,
-            context=context_message(language, muted=(muted_authors, muted_categories, muted_words)),
+            context=context_message(language, region=region, segments=segments, muted=(muted_authors, muted_categories, muted_words)),
             window=duration(window),
             half_life=duration(half_life),
             region=region,
@@ -216,6 +218,7 @@ class FeedCalls(Connection):
         current_item: str = "",
         recent_items: Iterable[str] = (),
         region: str = "",
+        segments: Iterable[str] = (),
         muted_authors: Iterable[str] = (),
         muted_categories: Iterable[str] = (),
         muted_words: Iterable[str] = (),
@@ -227,7 +230,9 @@ class FeedCalls(Connection):
             subject=subject_of(user, session),
             item_ids=items,
             placement=placement,
-            context=context_message(language, current_item, recent_items, region, muted=(muted_authors, muted_categories, muted_words)),
+            context=context_message(
+                language, current_item, recent_items, region, segments, muted=(muted_authors, muted_categories, muted_words)
+            ),
             explain=explain,
             consent=consent_message(consent),
         )
@@ -246,6 +251,7 @@ class FeedCalls(Connection):
         exclude: Iterable[str] = (),
         language: str = "",
         region: str = "",
+        segments: Iterable[str] = (),
         muted_authors: Iterable[str] = (),
         muted_categories: Iterable[str] = (),
         muted_words: Iterable[str] = (),
@@ -262,7 +268,7 @@ class FeedCalls(Connection):
             kinds=kind_numbers(kinds),
             filter=filter,
             exclude_item_ids=exclude,
-            context=context_message(language, region=region, muted=(muted_authors, muted_categories, muted_words)),
+            context=context_message(language, region=region, segments=segments, muted=(muted_authors, muted_categories, muted_words)),
             consent=consent_message(consent),
             explain=explain,
         )

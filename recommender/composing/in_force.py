@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +19,7 @@ class InForce:
     """Rules that hold, each kind in the order of the file, where what comes first is the weightier.
 
     `names`: those of all of them. `required` and `excluded` are conditions on items, which all and none of what is shown must meet.
-    `failed`: names of rules that cannot be asked, for their audience's condition is none.
+    `failed`: names of rules that cannot be asked, for their audience's condition is none or items have nothing that they go by.
     """
 
     pins: tuple[Pin, ...] = ()
@@ -39,12 +39,13 @@ class InForce:
 NOTHING = InForce()
 
 
-def in_force(rules: Sequence[Rule], audience: Audience, now: datetime) -> InForce:
-    """Those of `rules` that hold for `audience` at `now`, aware."""
+def in_force(rules: Sequence[Rule], audience: Audience, now: datetime, can_ask: Callable[[Rule], bool]) -> InForce:
+    """Those of `rules` that hold for `audience` at `now`, aware. `can_ask`: whether there are items that a rule may speak of."""
     if not rules:
         return NOTHING
     failed: list[str] = []
     holding = [rule for rule in rules if rule.holds_at(now) and _meant_for(rule, audience, now, failed)]
+    failed += [rule.name for rule in holding if not can_ask(rule)]
     if not holding and not failed:
         return NOTHING
     return InForce(
@@ -53,7 +54,7 @@ def in_force(rules: Sequence[Rule], audience: Audience, now: datetime) -> InForc
         quotas=tuple(rule for rule in holding if isinstance(rule, Limit | Ensure)),
         required=tuple(rule.filter for rule in holding if isinstance(rule, Require)),
         excluded=tuple(rule.filter for rule in holding if isinstance(rule, Exclude)),
-        failed=tuple(failed),
+        failed=tuple(dict.fromkeys(failed)),
         names=tuple(rule.name for rule in holding),
     )
 

@@ -56,6 +56,12 @@ def labels_of(catalogue: Catalogue | OverlaidCatalogue, field: str, rows: Rows) 
     return Labelled(both.places[order], both.codes[order])
 
 
+def has_labels(catalogue: Catalogue | OverlaidCatalogue, field: str) -> bool:
+    """Whether `field` is one of text or of labels."""
+    every = [catalogue.columns] if isinstance(catalogue, Catalogue) else [catalogue.base.columns, catalogue.changed_columns]
+    return any(isinstance(columns.by_name.get(field), StringColumn | StringListColumn) for columns in every)
+
+
 def label_named(catalogue: Catalogue | OverlaidCatalogue, field: str, code: int) -> str:
     """The label of a code that `labels_of` gave."""
     if isinstance(catalogue, Catalogue):

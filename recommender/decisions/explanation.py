@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommender.composing.composition import NEAR_DUPLICATES, Composer, forgiven
-from recommender.composing.in_force import in_force
 from recommender.composing.rules import Ensure, Limit
 from recommender.decisions.rebuilding import Rebuilt
 from recommender.decisions.why_not import Stop, stopped
@@ -74,7 +73,7 @@ def explained(rebuilt: Rebuilt, number: int) -> Explanation:
     [feed] = engine.feeds([query], now=now)
     ranking, composer = (
         engine.ranking(query, now=now),
-        composer_of(engine, query, in_force(query.placement.rules, query.audience, now), now),
+        composer_of(engine, query, engine.rules_for(query, now), now),
     )
     shown = np.flatnonzero(feed.numbers == number)
     place = int(shown[0]) + 1 if len(shown) else 0

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recommender.composing.in_force import in_force
 from recommender.composing.rules import Exclude, Require
 from recommender.engine import Recommender
 from recommender.feeds import Muted, Query
@@ -76,7 +75,7 @@ def _by_limits(engine: Recommender, query: Query, number: int, row: int, now: da
 
 
 def _by_rules(engine: Recommender, query: Query, row: int, now: datetime) -> Stop | None:
-    names = in_force(query.placement.rules, query.audience, now).names
+    names = engine.rules_for(query, now).names
     rows = np.array([row], dtype=np.int32)
     for rule in query.placement.rules:
         if rule.name in names and isinstance(rule, Require | Exclude):

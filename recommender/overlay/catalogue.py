@@ -105,8 +105,8 @@ class OverlaidCatalogue:
 
     @cached_property
     def changed_columns(self) -> Columns:
-        """The delta's items as filters see them: every field of the generation, in its type there. A field that only they have can be named
-        once a generation has it too."""
+        """The delta's items as conditions see them: every field of the generation, in its type there, and those that only they have. These
+        rules may name at once, filters once a generation has them too."""
         return _conforming(self.overlay.delta.catalogue.columns, self.base.columns)
 
 
@@ -115,22 +115,25 @@ def _conforming(columns: Columns, like: Columns) -> Columns:
 
 
 class _Conforming(Mapping[str, Column]):
-    """`columns` with the names and types that those of `like` have, empty where they lack one; each is made when it is first used."""
+    """`columns`, and all names of `like` in the types there, empty where they lack one; each is made when it is first used."""
 
     def __init__(self, columns: Columns, like: Columns) -> None:
         self._columns = columns
         self._like = like
+        self._names = tuple(dict.fromkeys([*like.by_name, *columns.by_name]))
 
     def __getitem__(self, name: str) -> Column:
-        wanted = type(self._like.by_name[name])
         column = self._columns.by_name.get(name)
+        if name not in self._like.by_name and column is not None:
+            return column
+        wanted = type(self._like.by_name[name])
         return column if isinstance(column, wanted) else _empty(wanted, self._columns.n)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._like.by_name)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._like.by_name)
+        return len(self._names)
 
 
 def _empty(kind: type[Column], n: int) -> Column:

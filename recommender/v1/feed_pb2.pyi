@@ -406,7 +406,7 @@ class GetSimilarRequest(_message.Message):
 
     @_builtins.property
     def context(self) -> Global___RequestContext:
-        """The moment; language, region and mutes have a meaning here."""
+        """The moment; language, region, segments and mutes have a meaning here."""
 
     @_builtins.property
     def consent(self) -> _types_pb2.Consent:
@@ -517,7 +517,7 @@ class GetPopularRequest(_message.Message):
 
     @_builtins.property
     def context(self) -> Global___RequestContext:
-        """The moment; language, region and mutes have a meaning here."""
+        """The moment; language, region, segments and mutes have a meaning here."""
 
     @_builtins.property
     def window(self) -> _duration_pb2.Duration:
@@ -705,7 +705,7 @@ class GetHistoryRequest(_message.Message):
 
     @_builtins.property
     def context(self) -> Global___RequestContext:
-        """The moment; language, region and segments have a meaning here."""
+        """The moment; language, region, segments and mutes have a meaning here."""
 
     @_builtins.property
     def consent(self) -> _types_pb2.Consent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,9 +18,10 @@ from recommender.composing.audience import Audience
 from recommender.composing.slate_kernels import ENSURED, EXPLORED, PINNED
 from recommender.engine import Recommender
 from recommender.feeds import Query, ReasonKind, SourceName
-from recommender.items import ItemKind
+from recommender.items import Item, ItemKind, ItemState
 from recommender.people import SEEN_DTYPE
 from recommender.placements import Placement
+from recommender.segments import Delta
 from recommender.times import to_micros
 
 N = 60
@@ -39,6 +41,15 @@ def newsroom(n: int = N) -> Recommender:
         for row, item in enumerate(some_items(n))
     ]
     return engine_of(checkerboard(n, items))
+
+
+def laid_over(engine: Recommender, items: Sequence[Item], vectors: np.ndarray | None = None) -> Recommender:
+    """The engine with more `items`, of rows N and on, of these `vectors`, shape (m, d), or of random ones."""
+    d = engine.content.vectors.dimension
+    given = np.random.default_rng(1).normal(size=(len(items), d)) if vectors is None else vectors
+    unit = (given / np.linalg.norm(given, axis=1, keepdims=True)).astype(np.float32)
+    numbered = [(number_of(engine.contents.catalogue.n + place), ItemState.LIVE, item) for place, item in enumerate(items)]
+    return engine.with_overlay(Delta.of(numbered, unit, dimension=d), 1, [])
 
 
 ENGINE = newsroom()
@@ -143,9 +154,37 @@ def test_what_is_required_or_excluded_holds_for_every_answer() -> None:
         assert set(np.flatnonzero(eligible)) == right - {0, 2, 4}
 
 
-def test_a_condition_on_what_no_item_has_holds_for_none() -> None:
-    assert not len(feed_of(ENGINE, asked(home({"do": "require", "filter": "attributes.unheard == true"}))).numbers)
-    assert len(feed_of(ENGINE, asked(home({"do": "exclude", "filter": "attributes.unheard == true"}))).numbers) == 20
+UNASKED = [
+    {"do": "exclude", "filter": "attributes.unheard == true"},
+    {"do": "exclude", "filter": 'attributes.local == "yes"'},
+    {"do": "require", "filter": "attributes.unheard == true"},
+    {"do": "pin", "filter": "attributes.unheard == true", "slot": 1},
+    {"do": "boost", "filter": "attributes.unheard == true", "factor": 2.0},
+    {"do": "bury", "filter": "attributes.unheard == true"},
+    {"do": "limit", "of": "attributes.unheard", "at_most": 1},
+    {"do": "ensure", "filter": "attributes.unheard == true", "within": N + 1},
+]
+
+
+@pytest.mark.parametrize("rule", UNASKED, ids=lambda rule: rule["do"])
+def test_a_condition_on_what_no_item_has_holds_for_none_and_is_told(rule: dict[str, object]) -> None:
+    feed = feed_of(ENGINE, asked(home(rule)))
+    assert len(feed.numbers) == (0 if rule["do"] == "require" else 20)
+    assert feed.broken == ("r0",)
+
+
+@pytest.mark.parametrize("rule", UNASKED[1:], ids=lambda rule: rule["do"])
+def test_a_condition_on_what_items_of_this_minute_have_alone_holds_for_those(rule: dict[str, object]) -> None:
+    heard = {"unheard": "a" if "of" in rule else True}
+    rule = {**rule, "filter": "attributes.unheard == true"} if "filter" in rule else rule
+    added = replace(some_items(N + 1)[N], attributes=heard)
+    engine = laid_over(ENGINE, [added])
+    feed = feed_of(engine, asked(home(rule), N + 1, history=HISTORY[:0], consumed=BitMap()))
+    shown = N in rows_in(feed)
+    assert shown == (rule["do"] != "exclude")
+    assert feed.broken == ()
+    if rule["do"] in ("require", "pin"):
+        assert rows_in(feed)[0] == N
 
 
 def test_rules_hold_from_one_moment_until_before_another() -> None:

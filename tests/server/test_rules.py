@@ -98,6 +98,18 @@ def test_rules_go_by_what_the_request_says_of_the_reader(ruled: Deployment) -> N
     assert "comedy-00" not in ruled.ids(user="ann", page_size=30, segments=["vip"], region="FR")
 
 
+def test_what_is_excluded_for_some_readers_is_in_no_answer_of_theirs(ruled: Deployment) -> None:
+    client, theirs = ruled.client, {"segments": ["vip"]}
+    asked = {
+        "similar": lambda **more: client.get_similar(["comedy-01"], page_size=30, region="FR", **more),
+        "popular": lambda **more: client.get_popular(page_size=30, region="FR", **more),
+        "rank": lambda **more: client.rank(["comedy-00", "comedy-02"], user="ann", region="FR", **more),
+        "search": lambda **more: client.search("comedy", page_size=30, region="FR", **more),
+    }
+    shown = {name: ["comedy-00" in [item.id for item in call(**more).items] for more in ({}, theirs)] for name, call in asked.items()}
+    assert set(map(tuple, shown.values())) == {(True, False)}
+
+
 def test_what_a_reader_muted_is_in_no_answer_and_on_no_page(ruled: Deployment) -> None:
     client = ruled.client
     pages = list(client.get_feed(user="ann", page_size=7, muted_categories=["comedy"]).pages())

@@ -154,6 +154,7 @@ def asks_for_a_list(query: Query, sources: frozenset[SourceName]) -> bool:
         and query.candidates is None
         and query.placement.blend == "learned"
         and query.placement.fallback == "none"
+        and not query.placement.score_floor
         and query.placement.variety.near_duplicates == "collapse"
         and query.placement.candidates == CANDIDATES
         and bool(query.history["type"][0] == EventType.LIKE)

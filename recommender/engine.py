@@ -312,6 +312,9 @@ class Recommender:
         if found is None:
             return None
         found = self.pools.with_newer(found, query, allowed)
+        if self.stories.told_by_new(found.rows):
+            # A list knows what tells the very same in its generation alone.
+            return None
         return found.feed(query, self.catalogue.numbers_at(found.rows), int(np.count_nonzero(allowed)))
 
     def alike_lists(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +12,8 @@ import numpy.typing as npt
 
 from recommender.composing.composition import Composer, Slate
 from recommender.composing.in_force import InForce
-from recommender.composing.rules import Ensure
+from recommender.composing.labels import Labelled
+from recommender.composing.rules import Ensure, Limit
 from recommender.composing.variety import ALL_MAY_BE_ALIKE, NO_EXPLORATION, NO_IMPRESSIONS
 from recommender.feeds import Query
 from recommender.fusion import cut
@@ -75,17 +77,19 @@ def made_of(
         scores = scores[scores >= floor]
         order = order[: len(scores)]
     collapsing = composer.collapses_new(pool.rows[order])
-    if collapsing and len(pool.past) and (query.seeds_are_items or query.placement.repeat == "never"):
-        # Who has read one agency's report has read the other's.
+    # Who has read one agency's report has read the other's.
+    again = len(pool.past) > 0 and (query.seeds_are_items or query.placement.repeat == "never")
+    if collapsing and again:
         new = ~engine.stories.told_again(pool.rows[order], pool.past.rows)
         order, scores = order[new], scores[new]
     arranging = collapsing or not composer.is_idle or composer.discounts(query.seen)
     rows = pool.rows[order] if arranging else pool.rows[order[: query.size]]
-    more, backing = _asked_for(engine, query, composer.rules, rows, allowed, now) if arranging else (rows[:0], rows[:0])
+    more, backing = _asked_for(engine, query, composer, rows, allowed) if arranging else (rows[:0], rows[:0])
     # What is held back for what stands above it is not to come back for want of others.
     size = query.size + (composer.held_back(rows) if arranging else 0)
     if len(rows) + len(more) < size:
-        filled, of = _filling(engine, query, np.concatenate([rows, more]), size, allowed, now)
+        told = (pool.past.rows if again else pool.past.rows[:0]) if composer.may_collapse else None
+        filled, of = _filling(engine, query, np.concatenate([rows, more]), size, allowed, told, now)
         more, backing = np.concatenate([more, filled]), np.concatenate([backing, of])
     added = np.zeros((len(more), len(engine.sources)), dtype=np.float32)
     worst = float(scores[-1]) if len(scores) else 1.0
@@ -106,27 +110,80 @@ def made_of(
     return Made(np.concatenate([rows[inner], more])[at], both[0][at], both[1][at], ranks[at], slate)
 
 
-def _asked_for(engine: Recommender, query: Query, rules: InForce, rows: Rows, allowed: Mask, now: datetime) -> tuple[Rows, Rows]:
+def _asked_for(engine: Recommender, query: Query, composer: Composer, rows: Rows, allowed: Mask) -> tuple[Rows, Rows]:
     """More allowed rows that rules ask for and that are too few among the candidates `rows`, the most popular first.
 
     Returns the rows and the place of the source that each comes from.
     """
-    wanted = [(rule.filter, 1) for rule in rules.pins]
-    wanted += [(rule.filter, rule.at_least * -(-query.size // rule.within)) for rule in rules.quotas if isinstance(rule, Ensure)]
-    found = rows[:0]
-    for condition, count in wanted:
+    found, rules = rows[:0], composer.rules
+
+    def fetch(condition: str, count: int) -> None:
+        nonlocal found
         taken = np.concatenate([rows, found])
-        missing = count - int(np.count_nonzero(engine.eligibility.holding(condition, now, taken)))
+        missing = count - int(np.count_nonzero(composer.holding(condition, taken)))
         if missing > 0:
-            left = allowed & engine.eligibility.holding(condition, now)
+            left = allowed & composer.holding(condition, None)
             left[taken] = False
             found = np.concatenate([found, engine.popular.first(left, missing)])
+
+    for pin in rules.pins:
+        fetch(pin.filter, 1)
+    if len(rules.pins) > 1 and composer.pins(np.concatenate([rows, found]), query.size)[1]:
+        # What one may take, another may need.
+        for pin in rules.pins:
+            fetch(pin.filter, len(rules.pins))
+    for floor in (rule for rule in rules.quotas if isinstance(rule, Ensure)):
+        fetch(floor.filter, floor.at_least * -(-query.size // floor.within))
+    if query.placement.fallback != "none":
+        for limit in (rule for rule in rules.quotas if isinstance(rule, Limit)):
+            further = _uncrowded(engine, composer, limit, query.size, np.concatenate([rows, found]), allowed)
+            found = np.concatenate([found, further])
     return found, np.full(len(found), POPULAR, dtype=np.int32)
 
 
-def _filling(engine: Recommender, query: Query, taken: Rows, size: int, allowed: Mask, now: datetime) -> tuple[Rows, Rows]:
+def _uncrowded(engine: Recommender, composer: Composer, limit: Limit, size: int, taken: Rows, allowed: Mask) -> Rows:
+    """More allowed rows after `taken`, as many as it takes to fill a slate of `size` without more of any label than a `limit` lets stand
+    there."""
+    most = limit.at_most * (size // limit.within) + min(limit.at_most, size % limit.within)
+    counts: Counter[int] = Counter()
+
+    def with_room(rows: Rows, labels: Labelled) -> Rows:
+        """Those of `rows` that find room, in their order, all of them counted."""
+        of_row = np.split(labels.codes, np.searchsorted(labels.places, np.arange(1, len(rows))))
+        finds = np.zeros(len(rows), dtype=np.bool_)
+        for place, codes in enumerate(of_row[: len(rows)]):
+            finds[place] = all(counts[code] < most for code in codes.tolist())
+            if finds[place]:
+                counts.update(codes.tolist())
+        return rows[finds]
+
+    missing = size - len(with_room(taken, composer.labelled(limit, taken)))
+    found = taken[:0]
+    if missing <= 0:
+        return found
+    left = allowed.copy()
+    left[taken] = False
+    every = np.flatnonzero(left).astype(np.int32)
+    labels = composer.labelled(limit, every)
+    while missing > 0:
+        crowded = np.array([code for code, count in counts.items() if count >= most], dtype=np.int64)
+        left[every[labels.places[np.isin(labels.codes, crowded)]]] = False
+        further = engine.popular.first(left, missing)
+        if not len(further):
+            break
+        left[further] = False
+        fitting = with_room(further, composer.labelled(limit, further))
+        found = np.concatenate([found, fitting])
+        missing -= len(fitting)
+    return found
+
+
+def _filling(
+    engine: Recommender, query: Query, taken: Rows, size: int, allowed: Mask, told: Rows | None, now: datetime
+) -> tuple[Rows, Rows]:
     """More allowed rows after `taken` by the placement's fallback, up to `size` in all, so that no slate is short while anything may be
-    shown.
+    shown. What tells the very same as another one, or as those `told` already, comes last and only as long as the slate is short; None
+    where nothing is held against another.
 
     Returns the rows and the place of the source that each comes from. What has no date follows by popularity.
     """
@@ -135,10 +192,25 @@ def _filling(engine: Recommender, query: Query, taken: Rows, size: int, allowed:
         return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32)
     left = allowed.copy()
     left[taken] = False
-    wanted = size - len(taken)
     dated = engine.fresh.published_by(to_micros(now)) if fallback == "fresh" else np.zeros(0, dtype=np.int32)
-    newest = first_allowed(dated, left, wanted)
-    left[newest] = False
-    others = engine.popular.first(left, wanted - len(newest))
-    backing = np.repeat([FRESH, POPULAR], [len(newest), len(others)])
-    return np.concatenate([newest, others]), backing.astype(np.int32)
+
+    def following(wanted: int) -> tuple[Rows, Rows]:
+        newest = first_allowed(dated, left, wanted)
+        left[newest] = False
+        others = engine.popular.first(left, wanted - len(newest))
+        left[others] = False
+        return np.concatenate([newest, others]), np.repeat([FRESH, POPULAR], [len(newest), len(others)]).astype(np.int32)
+
+    if told is None:
+        return following(size - len(taken))
+    known = np.concatenate([taken, told]).astype(np.int32)
+    found, of, again, of_again = taken[:0], taken[:0], taken[:0], taken[:0]
+    while len(taken) + len(found) < size:
+        rows, backing = following(size - len(taken) - len(found))
+        if not len(rows):
+            break
+        new = ~engine.stories.told_again(rows, np.concatenate([known, found])) & engine.stories.first_of_theirs(rows)
+        found, of = np.concatenate([found, rows[new]]), np.concatenate([of, backing[new]])
+        again, of_again = np.concatenate([again, rows[~new]]), np.concatenate([of_again, backing[~new]])
+    short = max(query.size - len(taken) - len(found), 0)
+    return np.concatenate([found, again[:short]]), np.concatenate([of, of_again[:short]])

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from recommender.composing.in_force import InForce
 from recommender.composing.labels import Labelled, labels_of
-from recommender.composing.rules import Limit
+from recommender.composing.rules import Limit, Pin
 from recommender.composing.slate_kernels import Floors, Limits, Taste, Trials, compose_slate
 from recommender.composing.stories import Stories
 from recommender.composing.variety import Exploration, Impressions, Variety
@@ -61,7 +61,7 @@ class Composer:
     impressions: Impressions
     exploration: Exploration
     catalogue: Catalogue | OverlaidCatalogue
-    holding: Callable[[str, Rows], Mask]
+    holding: Callable[[str, Rows | None], Mask]
     stories: Stories
     vectors: Callable[[Rows], Floats]
     weights: Callable[[Rows], Floats]
@@ -71,6 +71,11 @@ class Composer:
         """Whether a slate is the ranking as it stands, whoever asks."""
         moves = self.variety.strength > 0 or self.variety.rotation > 0 or self.exploration.share > 0
         return not (self.rules.arranges or self.collapses or moves)
+
+    @property
+    def may_collapse(self) -> bool:
+        """Whether of what tells the very same one alone is shown, should there be any such thing."""
+        return self.variety.near_duplicates == "collapse" and self.stories.may_be_there
 
     @property
     def collapses(self) -> bool:
@@ -100,11 +105,12 @@ class Composer:
         order = np.argsort(-adjusted, kind="stable").astype(np.int32)
         rows, adjusted = rows[order], adjusted[order]
         n = min(size, len(rows))
+        pins, off = self.pins(rows, n)
         limits, floors, names = self._quotas(rows, n)
         places, chances, marks, broken = compose_slate(
-            adjusted, self._pins(rows, n), limits, floors, self._taste(rows), self._trials(rows, n, seed), np.uint64(seed)
+            adjusted, pins, limits, floors, self._taste(rows), self._trials(rows, n, seed), np.uint64(seed)
         )
-        return Slate(order[places], chances, marks, tuple(name for name, bit in names if int(broken) & bit))
+        return Slate(order[places], chances, marks, (*off, *(name for name, bit in names if int(broken) & bit)))
 
     def _adjusted(self, rows: Rows, scores: Floats, seen: npt.NDArray[np.void], now: int) -> Floats:
         """Scores after boosts, burials and what was passed over."""
@@ -115,16 +121,37 @@ class Composer:
             adjusted *= forgiven(self.catalogue.rows_of(seen["item"]), seen, rows, self.impressions, now)
         return adjusted
 
-    def _pins(self, rows: Rows, n: int) -> Rows:
-        """Which candidate stands at each of n places beforehand, -1 for none. The first of two pins to one place has it."""
-        pins, left = np.full(n, -1, dtype=np.int32), np.ones(len(rows), dtype=np.bool_)
+    def pins(self, rows: Rows, n: int) -> tuple[Rows, list[str]]:
+        """Which candidate stands at each of n places beforehand, -1 for none, and the names of the pins that hold none.
+
+        The first of two pins to one place has it. Each takes its best candidate; one of which all are taken has an earlier one make do with
+        another, where it can (augmenting paths; Kuhn 1955), so that an earlier pin never loses its place.
+        """
+        pins, pinned, off = np.full(n, -1, dtype=np.int32), dict[int, Pin](), list[str]()
+        fitting: dict[str, list[int]] = {}
+
+        def placed(rule: Pin, barred: set[int]) -> bool:
+            for candidate in fitting[rule.name]:
+                if candidate not in pinned:
+                    pinned[candidate] = rule
+                    return True
+            for candidate in fitting[rule.name]:
+                if candidate not in barred:
+                    barred.add(candidate)
+                    if placed(pinned[candidate], barred):
+                        pinned[candidate] = rule
+                        return True
+            return False
+
         for rule in self.rules.pins:
-            if rule.slot <= n and pins[rule.slot - 1] < 0:
-                found = np.flatnonzero(left & self.holding(rule.filter, rows))
-                if len(found):
-                    pins[rule.slot - 1] = found[0]
-                    left[found[0]] = False
-        return pins
+            there = rule.slot <= n and all(rule.slot != other.slot for other in pinned.values())
+            if there:
+                fitting[rule.name] = np.flatnonzero(self.holding(rule.filter, rows)).tolist()
+            if not there or not placed(rule, set()):
+                off.append(rule.name)
+        for candidate, rule in pinned.items():
+            pins[rule.slot - 1] = candidate
+        return pins, off
 
     def _quotas(self, rows: Rows, n: int) -> tuple[Limits, Floors, list[tuple[str, int]]]:
         """Limits, floors, and the bit that stands for each by name: the higher the weightier."""
@@ -133,13 +160,12 @@ class Composer:
         floors: list[tuple[Mask, int, int, int]] = []
         names, bit = list[tuple[str, int]](), 1 << len(self.rules.quotas)
         for rule in self.rules.quotas:
-            holds = self.holding(rule.filter, rows) if rule.filter else np.ones(len(rows), dtype=np.bool_)
             if isinstance(rule, Limit):
-                all_alike = Labelled.of_all(np.arange(len(rows)))
-                labelled.append((labels_of(self.catalogue, rule.of, rows) if rule.of else all_alike).among(holds))
+                labelled.append(self.labelled(rule, rows))
                 limits.append((rule.at_most, rule.within, bit))
             else:
-                floors.append((holds, rule.at_least, rule.within, bit))
+                # A short slate is one window.
+                floors.append((self.holding(rule.filter, rows), min(rule.at_least, n), min(rule.within, n), bit))
             names.append((rule.name, bit))
             bit >>= 1
         if self.collapses_new(rows):
@@ -150,6 +176,11 @@ class Composer:
             names.append((NEAR_DUPLICATES, 1))
         return _limits(labelled, limits, len(rows)), _floors(floors, len(rows)), names
 
+    def labelled(self, limit: Limit, rows: Rows) -> Labelled:
+        """By which labels a `limit` counts each of `rows`, shape (r,)."""
+        labels = labels_of(self.catalogue, limit.of, rows) if limit.of else Labelled.of_all(np.arange(len(rows)))
+        return labels.among(self.holding(limit.filter, rows)) if limit.filter else labels
+
     def _taste(self, rows: Rows) -> Taste:
         variety = self.variety
         varied = rows[: variety.depth + variety.choice] if variety.strength > 0 else rows[:0]
@@ -158,14 +189,12 @@ class Composer:
 
     def _trials(self, rows: Rows, n: int, seed: int) -> Trials:
         exploration = self.exploration
-        exploring = np.zeros(n, dtype=np.bool_)
         if not exploration.share:
-            return Trials(exploring, np.zeros(0, dtype=np.int32), 1, 0.0)
-        every = max(round(1 / exploration.share), 1)
-        drawn = np.random.default_rng(seed).integers(every, size=-(-n // every)) + np.arange(0, n, every)
-        exploring[drawn[drawn < n]] = True
+            return Trials(np.zeros(n, dtype=np.bool_), np.zeros(0, dtype=np.int32), 1, 0.0)
+        # Each place by itself, so that the chance of what stands there is the same whatever stands before it.
+        exploring = np.random.default_rng(seed).random(n) < exploration.share
         uncertain = np.flatnonzero(self.weights(rows) < exploration.uncertain_below).astype(np.int32)
-        return Trials(exploring, uncertain, exploration.choice, 1 / every)
+        return Trials(exploring, uncertain, exploration.choice, exploration.share)
 
 
 def forgiven(seen_rows: Rows, seen: npt.NDArray[np.void], rows: Rows, impressions: Impressions, now: int) -> Floats:

@@ -196,29 +196,66 @@ def _take(place: int, taken: Mask, totals: Counts, limits: Limits) -> None:
         totals[limits.labels[at]] += 1
 
 
+class Due(NamedTuple):
+    """What the slot must serve of floors, each of shape (e,): `each` of some, and `one` at least of others, as all of these cannot wait
+    longer, since otherwise some window could not be served any more; whether there is any of either."""
+
+    each: Mask
+    one: Mask
+    any_each: bool
+    any_one: bool
+
+
 @compiled
-def _due(slot: int, chosen: Places, floors: Floors) -> Mask:
-    """Which floors the slot must serve, since otherwise some window of theirs could not be served any more, shape (e,)."""
-    due, n = np.zeros(len(floors.at_least), dtype=np.bool_), len(chosen)
-    for floor in range(len(due)):
+def _due(slot: int, chosen: Places, floors: Floors) -> Due:
+    """What a slot must serve, as late as it may be: no window lacks more than the places ahead in it that nothing stands at yet, nor do
+    all floors together, by the places up to any of their windows' ends."""
+    e, n = len(floors.at_least), len(chosen)
+    each, one = np.zeros(e, dtype=np.bool_), np.zeros(e, dtype=np.bool_)
+    if e == 0:
+        return Due(each, one, False, False)
+    widest = min(max(floors.within), n - slot)
+    # Places ahead that nothing stands at yet, and how many each floor lacks, up to each of them.
+    free, lacking = np.zeros(widest, dtype=np.int32), np.zeros((e, widest), dtype=np.int32)
+    for ahead in range(1, widest):
+        free[ahead] = free[ahead - 1] + int(chosen[slot + ahead] < 0)
+    any_each = False
+    for floor in range(e):
         width = floors.within[floor]
-        for start in range(max(0, slot - width + 1), min(slot, n - width) + 1):
-            possible = 0
-            for place in range(start, start + width):
-                # Places that nothing stands at yet may all serve it.
-                possible += int(place != slot and (chosen[place] < 0 or floors.holds[floor, chosen[place]]))
-            if possible < floors.at_least[floor]:
-                due[floor] = True
-                break
-    return due
+        begin = max(0, slot - width + 1)
+        has = 0
+        for place in range(begin, min(begin + width, n)):
+            has += int(place != slot and chosen[place] >= 0 and floors.holds[floor, chosen[place]])
+        for start in range(begin, min(slot, n - width) + 1):
+            ahead = start + width - 1 - slot
+            lacking[floor, ahead] = max(floors.at_least[floor] - has, 0)
+            if lacking[floor, ahead] > free[ahead]:
+                each[floor], any_each = True, True
+            has -= int(start != slot and chosen[start] >= 0 and floors.holds[floor, chosen[start]])
+            if start + width < n:
+                entering = chosen[start + width]
+                has += int(entering >= 0 and floors.holds[floor, entering])
+        for ahead in range(1, widest):
+            lacking[floor, ahead] = max(lacking[floor, ahead], lacking[floor, ahead - 1])
+    if any_each or e == 1:
+        return Due(each, one, any_each, False)
+    for ahead in range(widest):
+        total = 0
+        for floor in range(e):
+            total += lacking[floor, ahead]
+        if total > free[ahead]:
+            for floor in range(e):
+                one[floor] = lacking[floor, ahead] > 0
+            return Due(each, one, False, True)
+    return Due(each, one, False, False)
 
 
 @compiled
-def _serves(place: int, due: Mask, holds: Mask) -> bool:
+def _serves(place: int, due: Due, holds: Mask) -> bool:
     # Compiled loops know no generators.
     serves = False
-    for floor in range(len(due)):
-        serves |= due[floor] and holds[floor, place]
+    for floor in range(len(due.each)):
+        serves |= (due.each[floor] or due.one[floor]) and holds[floor, place]
     return serves
 
 
@@ -232,7 +269,7 @@ def _offers(
     standing: Standing,
     limits: Limits,
     floors: Floors,
-    due: Mask,
+    due: Due,
     offered: Places,
 ) -> tuple[int, int, np.uint64]:
     """Write the first `most` candidates that nothing speaks against at the slot to `offered`; how many there are.
@@ -255,12 +292,20 @@ def _offers(
 
 
 @compiled
-def _breaks(place: int, slot: int, chosen: Places, standing: Standing, limits: Limits, floors: Floors, due: Mask) -> np.uint64:
+def _breaks(place: int, slot: int, chosen: Places, standing: Standing, limits: Limits, floors: Floors, due: Due) -> np.uint64:
     """The bits of limits and floors that a candidate would break at a slot."""
     broken, n = np.uint64(0), len(chosen)
-    for floor in range(len(due)):
-        if due[floor] and not floors.holds[floor, place]:
-            broken |= floors.bits[floor]
+    if due.any_each:
+        for floor in range(len(due.each)):
+            if due.each[floor] and not floors.holds[floor, place]:
+                broken |= floors.bits[floor]
+    if due.any_one and not _serves(place, due, floors.holds):
+        # The one that comes last in the file is let go then.
+        least = np.uint64(0)
+        for floor in range(len(due.one)):
+            if due.one[floor] and (least == 0 or floors.bits[floor] < least):
+                least = floors.bits[floor]
+        broken |= least
     for at in range(limits.ends[place], limits.ends[place + 1]):
         label = limits.labels[at]
         limit = limits.limit_of[label]
@@ -334,7 +379,7 @@ def _drawn_by(weights: Weights, left: float) -> int:
 
 @compiled
 def _uncertain(
-    slot: int, chosen: Places, taken: Mask, standing: Standing, limits: Limits, floors: Floors, due: Mask, uncertain: Places, lots: Places
+    slot: int, chosen: Places, taken: Mask, standing: Standing, limits: Limits, floors: Floors, due: Due, uncertain: Places, lots: Places
 ) -> int:
     """Write the first uncertain candidates that nothing speaks against at the slot to `lots`; how many there are."""
     found = 0

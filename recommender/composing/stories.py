@@ -31,6 +31,11 @@ class Stories:
         """Whether anything is told twice."""
         return len(self.told) > 0
 
+    @property
+    def may_be_there(self) -> bool:
+        """Whether anything is, or may be found to be, told twice."""
+        return self.there
+
     def of(self, rows: Rows) -> Labels:
         """The story of each of `rows`, shape (r,), all ≥ 0: -1 for what nothing else tells."""
         return self.told[rows] if len(self.told) else np.full(len(rows), -1, dtype=np.int32)
@@ -38,6 +43,11 @@ class Stories:
     def told_by_new(self, rows: Rows) -> bool:
         """Whether any of `rows` that is newer than the generation tells what something else does: none is."""
         return False
+
+    def first_of_theirs(self, rows: Rows) -> Mask:
+        """Which of `rows`, shape (any,), are the first there to tell what they do."""
+        stories = self.of(rows)
+        return (stories < 0) | np.isin(np.arange(len(rows)), np.unique(stories, return_index=True)[1])
 
     def told_again(self, rows: Rows, told: Rows) -> Mask:
         """Which of `rows` tell the very same as any of those `told`, both of shape (any,), -1 for what nothing is known of."""

@@ -58,7 +58,7 @@ class Exploration(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     share: float = Field(default=0.0, ge=0, le=0.5)
-    """Share of the places that go to them: one place, drawn at random, of every 1 / share."""
+    """Chance by which each place goes to one of them."""
     uncertain_below: float = Field(default=20.0, gt=0, le=1_000_000)
     """Weight of people's events below which an item counts as uncertain."""
     choice: int = Field(default=10, ge=1, le=100)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 import numpy as np
 import numpy.typing as npt
 
-from recommender.composing.stories import Labels, Rows, Stories, numbers_named
+from recommender.composing.stories import Labels, Mask, Rows, Stories, numbers_named
 from recommender.halves import products
 from recommender.overlay.catalogue import OverlaidCatalogue
 from recommender.overlay.content import NearLists, OverlaidContent
@@ -35,21 +37,35 @@ class OverlaidStories(Stories):
         self._catalogue, self._content, self._lists, self._settings = catalogue, content, lists, settings
         self._published_at = published_at
         self._new = np.full(catalogue.overlay.m, _NOT_MET, dtype=np.int32)
-        # Rows of the generation that tell what a new item does, and nothing else there.
-        self._joined = np.zeros(0, dtype=np.int32)
+        # What begins a story that new items alone go on with: it tells that story as soon as one of these is met.
+        self._begun = np.zeros(catalogue.n, dtype=np.bool_)
+        self._meeting = Lock()
+
+    @property
+    def may_be_there(self) -> bool:
+        """See `Stories`."""
+        return True
 
     def of(self, rows: Rows) -> Labels:
         """See `Stories`."""
         n = self._catalogue.base.n
         new = rows >= n
         for row in rows[new][self._new[rows[new] - n] == _NOT_MET].tolist():
-            self._meet(row)
+            with self._meeting:
+                if self._new[row - n] == _NOT_MET:
+                    self._meet(row)
         labels = np.full(len(rows), -1, dtype=np.int32)
         labels[~new] = super().of(rows[~new])
         labels[new] = self._new[rows[new] - n]
-        alone = np.isin(rows, self._joined)
-        labels[alone] = rows[alone]
+        begun = self._begun[rows]
+        labels[begun] = rows[begun]
         return labels
+
+    def told_again(self, rows: Rows, told: Rows) -> Mask:
+        """See `Stories`."""
+        # What begins a story that a new item among the told goes on with is known only when that was met.
+        self.of(told[told >= 0])
+        return super().told_again(rows, told)
 
     def told_by_new(self, rows: Rows) -> bool:
         """See `Stories`."""
@@ -57,20 +73,29 @@ class OverlaidStories(Stories):
         return bool(len(new)) and bool((self.of(new) >= 0).any())
 
     def _meet(self, row: int) -> None:
-        """Find the story of a new item."""
+        """Find the story of a new item, as a build would: that of an earlier item which is the first of its own.
+
+        Which one does not depend on what was met before: earlier new items that are near are met first.
+        """
+        n, near = self._catalogue.base.n, dict[int, list[int]]()
+        waiting = [row]
+        while waiting:
+            at = waiting.pop()
+            if at not in near:
+                near[at] = [other for other in self._near(at) if other < at]
+                waiting += [other for other in near[at] if other >= n and self._new[other - n] == _NOT_MET]
+        for at in sorted(near):
+            told = next((other for other in near[at] if self._is_first(other) and self._tell_the_same(at, other)), -1)
+            if told >= 0:
+                self._begun[told] = True
+            self._new[at - n] = told
+
+    def _is_first(self, row: int) -> bool:
+        """Whether the item at `row`, which was met, tells no story that an earlier one began."""
         n = self._catalogue.base.n
-        for other in self._near(row):
-            if self._tell_the_same(row, other):
-                told = int(self.told[other]) if other < n and len(self.told) else int(self._new[other - n]) if other >= n else -1
-                if told < 0:
-                    told = other
-                    if other < n:
-                        self._joined = np.append(self._joined, np.int32(other))
-                    else:
-                        self._new[other - n] = other
-                self._new[row - n] = told
-                return
-        self._new[row - n] = -1
+        if row >= n:
+            return bool(self._new[row - n] < 0)
+        return not len(self.told) or int(self.told[row]) in (-1, row)
 
     def _near(self, row: int) -> list[int]:
         """Rows of what is near enough to a new item in meaning, the nearest first."""

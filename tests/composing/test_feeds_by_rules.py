@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -127,6 +128,64 @@ def test_so_many_as_a_rule_ensures_are_there_though_no_source_proposes_them() ->
     assert all(any(local[start : start + 5]) for start in range(16))
     assert ENSURED in feed.marks
     assert feed.broken == ()
+
+
+def test_floors_of_one_window_are_both_kept() -> None:
+    rules = [{"do": "ensure", "filter": f'id in ["item-{row}", "item-{row + 2}", "item-{row + 4}"]', "within": 5} for row in (31, 41)]
+    feed = feed_of(ENGINE, asked(home(*rules), 10))
+    assert feed.broken == ()
+    for first in (31, 41):
+        there = [row in (first, first + 2, first + 4) for row in rows_in(feed)]
+        assert any(there[:5])
+        assert any(there[5:])
+
+
+def test_a_slate_below_the_window_is_one_window() -> None:
+    feed = feed_of(ENGINE, asked(home({"do": "ensure", "filter": 'author == "author-3"', "at_least": 4, "within": 10}), 6))
+    assert sum(row % 5 == 3 for row in rows_in(feed)) >= 4
+    assert feed.broken == ()
+    feed = feed_of(ENGINE, asked(home({"do": "ensure", "filter": 'author == "nobody"', "within": 10}), 6))
+    assert feed.broken == ("r0",)
+
+
+def test_of_pins_that_one_item_fits_the_earlier_makes_do_with_another() -> None:
+    both, one = 'id in ["item-53", "item-55"]', 'id == "item-53"'
+    for filters in ((both, one), (one, both)):
+        pins = [{"do": "pin", "filter": each, "slot": slot} for slot, each in enumerate(filters, start=1)]
+        for candidates in (10, 200):
+            feed = feed_of(ENGINE, asked(home(*pins, candidates=candidates), 20))
+            assert rows_in(feed)[filters.index(one)] == 53
+            assert rows_in(feed)[filters.index(both)] == 55
+            assert feed.broken == ()
+
+
+def test_one_condition_pins_as_many_as_there_are_slots_for_it() -> None:
+    pins = [{"do": "pin", "filter": 'id in ["item-53", "item-55", "item-57"]', "slot": slot} for slot in (1, 3, 5, 7)]
+    feed = feed_of(ENGINE, asked(home(*pins, candidates=10), 20))
+    assert {rows_in(feed)[place] for place in (0, 2, 4)} == {53, 55, 57}
+    assert feed.broken == ("r3",)
+
+
+def test_pins_without_a_place_are_told() -> None:
+    pins = [{"do": "pin", "filter": 'id == "item-33"', "slot": 2}, {"do": "pin", "filter": 'id == "item-35"', "slot": 2}]
+    assert feed_of(ENGINE, asked(home(*pins, {"do": "pin", "filter": 'id == "item-37"', "slot": 30}), 20)).broken == ("r1", "r2")
+    assert feed_of(ENGINE, asked(home(pins[0]), 20, exclude=(number_of(33),))).broken == ("r0",)
+
+
+def test_a_limit_is_kept_by_what_is_fetched_where_the_most_popular_are_all_of_a_kind() -> None:
+    count = 200
+    authors = ["crowd" if row < 120 else f"author-{row}" for row in range(count)]
+    items = [replace(item, author=author) for item, author in zip(some_items(count), authors, strict=True)]
+    engine = engine_of(checkerboard(count, items))
+    limit = {"do": "limit", "of": "author", "at_most": 2, "within": 10}
+    for history in (HISTORY[:0], HISTORY):
+        feed = feed_of(engine, asked(home(limit, candidates=30), 40, history=history, consumed=BitMap()))
+        crowd = [authors[row] == "crowd" for row in rows_in(feed)]
+        assert max(sum(crowd[start : start + 10]) for start in range(31)) == 2
+        assert len(crowd) == 40
+        assert feed.broken == ()
+    # Where the catalogue has no others, it is told.
+    assert feed_of(engine, asked(home(limit), 120, filter='author == "crowd"')).broken == ("r0",)
 
 
 def test_a_rule_that_nothing_can_keep_is_told() -> None:
@@ -266,17 +325,35 @@ def test_rotation_changes_the_list_but_not_with_the_same_seed() -> None:
     assert (feed_of(ENGINE, asked(placement, seed=1)).probabilities < 1).any()
 
 
-def test_one_place_in_ten_goes_to_what_is_uncertain() -> None:
-    placement = home(exploration={"share": 0.1, "uncertain_below": 0.05, "choice": 3})
+def test_each_place_goes_to_what_is_uncertain_by_a_chance_of_its_own() -> None:
+    placement = home(exploration={"share": 0.15, "uncertain_below": 0.05, "choice": 3})
     uncertain = {row for row in range(N) if 1 / (1 + row) < 0.05}
-    for seed in range(40):
-        feed = feed_of(ENGINE, asked(placement, 30, seed=seed))
-        tried = np.flatnonzero(feed.marks == EXPLORED)
-        assert [place // 10 for place in tried] == [0, 1, 2]
-        assert {rows_in(feed)[place] for place in tried} <= uncertain
+    tried = np.zeros((400, 20), dtype=np.bool_)
+    for seed in range(len(tried)):
+        feed = feed_of(ENGINE, asked(placement, 20, seed=seed))
+        tried[seed] = feed.marks == EXPLORED
+        assert {rows_in(feed)[place] for place in np.flatnonzero(tried[seed])} <= uncertain
         # Each of three is as likely; what would have stood there in any case is so much likelier.
-        chances = feed.probabilities[tried]
-        assert (np.isclose(chances, 0.1 / 3) | (chances > 0.9)).all()
+        chances = feed.probabilities[tried[seed]]
+        assert (np.isclose(chances, 0.15 / 3) | (chances > 0.8)).all()
+    assert np.abs(tried.mean(axis=0) - 0.15).max() < 4 * np.sqrt(0.15 * 0.85 / len(tried))
+
+
+def test_chances_are_those_given_what_stands_before() -> None:
+    placement = home(exploration={"share": 0.4, "uncertain_below": 0.05, "choice": 2})
+    told: dict[tuple[int, ...], float] = {}
+    drawn: Counter[tuple[int, ...]] = Counter()
+    for seed in range(1_500):
+        feed = feed_of(ENGINE, asked(placement, 2, seed=seed))
+        rows = rows_in(feed)
+        for length in (1, 2):
+            drawn[tuple(rows[:length])] += 1
+            told.setdefault(tuple(rows[:length]), float(feed.probabilities[length - 1]))
+            assert told[tuple(rows[:length])] == pytest.approx(float(feed.probabilities[length - 1]))
+    assert len(drawn) > 5
+    for rows, count in drawn.items():
+        tries_of, chance = (drawn[rows[:1]], told[rows]) if len(rows) == 2 else (1_500, told[rows])
+        assert abs(count - tries_of * chance) < 4.5 * np.sqrt(max(tries_of * chance * (1 - chance), 1))
 
 
 def test_scores_below_the_floor_are_filled_up_with_what_is_popular() -> None:
@@ -296,6 +373,52 @@ def test_each_kind_may_have_a_half_life_of_its_own() -> None:
     changed = {row for row, before, after in zip(range(N), by_row(usual), by_row(articles), strict=True) if before != after}
     assert changed
     assert all(row % 2 for row in changed)
+
+
+def copies(of: np.ndarray, count: int) -> np.ndarray:
+    """Vectors that are very near to one, each a little further from it."""
+    return np.stack([of + 0.02 * (place + 1) * np.array([0, 0, 0, 1.0]) for place in range(count)])
+
+
+def test_what_fills_a_slate_up_tells_nothing_again_while_there_is_anything_else() -> None:
+    story = [6, 8, 10, 12, 14]
+    told = np.full(N, -1, dtype=np.int32)
+    told[story] = 6
+    engine = engine_of(replace(ENGINE.contents, stories=told))
+    for placement in (home(candidates=10), home(candidates=10, fallback="fresh")):
+        for history in (HISTORY[:0], history_of(8, 1)):
+            read = set(engine.catalogue.rows_of(history["item"]).tolist())
+            # One of the story; none where one of them was read.
+            others = N - 5 - (1 if 1 in read else 0) + (0 if 8 in read else 1)
+            query = asked(placement, others, history=history, consumed=BitMap(history["item"]))
+            rows = rows_in(feed_of(engine, query))
+            assert len(rows) == others
+            assert len(set(rows) & set(story)) == (0 if 8 in read else 1)
+            full = feed_of(engine, asked(placement, N, history=history, consumed=BitMap(history["item"])))
+            assert len(full.numbers) == N - len(read)
+            # None of the first places is a copy's.
+            assert len(set(rows_in(full)[:others]) & set(story)) == (0 if 8 in read else 1)
+
+
+@pytest.mark.parametrize("met", [(), (N,), (N + 1,), (N + 1, N)])
+def test_new_copies_tell_the_story_of_the_first_whatever_was_asked_before(met: tuple[int, ...]) -> None:
+    first = 6
+    vector = ENGINE.content.gather(np.array([first], dtype=np.int32))[0]
+    title = ENGINE.cards(np.array([number_of(first)], dtype=np.uint32))[0].title
+    titles = [replace(item, title=title, author=f"agency-{item.id}") for item in some_items(N + 3)[N:]]
+    engine = laid_over(ENGINE, titles, copies(vector, 3)[::-1])
+    likeness = engine.content.gather(np.array([first, N, N + 1, N + 2], dtype=np.int32))
+    assert (likeness @ likeness.T).min() > engine.settings.near_duplicates.likeness
+    for row in met:
+        engine.stories.of(np.array([row], dtype=np.int32))
+    assert set(engine.stories.of(np.array([N + 2, N + 1, N, first], dtype=np.int32)).tolist()) == {first}
+    rows = rows_in(feed_of(engine, asked(home(), 30, history=HISTORY[:0], consumed=BitMap())))
+    assert len({N, N + 1, N + 2, first} & set(rows)) == 1
+    # Who had it from one agency is not told by another, whichever was the first.
+    for read in (first, N, N + 2):
+        history = history_of(read, 1)
+        rows = rows_in(feed_of(engine, asked(home(), 30, history=history, consumed=BitMap(history["item"]))))
+        assert not {N, N + 1, N + 2, first} & set(rows)
 
 
 def by_row(feed) -> list[float]:  # type: ignore[no-untyped-def]
@@ -347,7 +470,7 @@ def test_no_item_twice_no_ineligible_one_and_no_place_empty_whatever_the_rules(
     assert len(set(rows_in(feed))) == len(feed.numbers)
     assert set(rows_in(feed)) <= set(np.flatnonzero(allowed))
     assert not set(rows_in(feed)) & consumed
-    # What tells again what was read is let go even where nothing else is left.
+    # What tells again what was read comes where nothing else is left.
     assert len(feed.numbers) == min(size, int(allowed.sum()))
     assert feed.eligible == allowed.sum()
     assert ((feed.probabilities > 0) & (feed.probabilities <= 1)).all()

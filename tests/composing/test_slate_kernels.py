@@ -203,6 +203,26 @@ def test_at_least_one_local_story_in_three_comes_as_late_as_it_may() -> None:
     assert made.marks == [RANKED, RANKED, ENSURED, RANKED, RANKED, ENSURED]
 
 
+def test_floors_that_fall_due_together_are_served_one_after_the_other() -> None:
+    # Two in every five, of different candidates: nothing else may stand at the last two places.
+    holds = [[place in (10, 11, 12) for place in range(20)], [place in (15, 16, 17) for place in range(20)]]
+    made = filled([20.0 - place for place in range(20)], 10, floors=floors_of(holds, [1, 1], [5, 5], 20))
+    assert made.broken == 0
+    for floor in holds:
+        assert all(any(floor[place] for place in made.places[start : start + 5]) for start in range(6))
+    assert made.places[:3] == [0, 1, 2]
+    assert made.places[3:5] == [10, 15]
+    assert made.marks[3:5] == [ENSURED] * 2
+
+
+def test_of_floors_that_do_not_fit_together_the_weightier_is_kept() -> None:
+    # The second has the higher bit.
+    holds = [[4 <= place < 8 for place in range(20)], [place >= 10 for place in range(20)]]
+    made = filled([20.0 - place for place in range(20)], 6, floors=floors_of(holds, [1, 2], [2, 2], 20))
+    assert all(place >= 10 for place in made.places)
+    assert made.broken == 1 << 20
+
+
 def test_of_two_rules_that_cannot_both_be_kept_the_weightier_is() -> None:
     # The floor has the higher bit: the third place goes to what is due, though its author stands there twice already.
     limits = limits_of([[(0, 0)], [(0, 0)], [], [(0, 0)]], [2], [4])

@@ -134,6 +134,12 @@ class Eligibility:
         """How many validities have begun or ended by `now`: between two moments of the same number none begins or ends."""
         return bisect_right(self._turns, to_micros(now)) if len(self.windowed) else 0
 
+    def owns_any(self, owner: str) -> bool:
+        """Whether any item is of this `owner`; few people who read have any."""
+        if isinstance(self.catalogue, Catalogue):
+            return owner in self.catalogue.codes_of("owner")
+        return owner in self.catalogue.base.codes_of("owner") or owner in self.catalogue.overlay.delta.catalogue.codes_of("owner")
+
     def allowed(self, query: Query, now: datetime, rules: InForce = NOTHING) -> Mask:
         """What `query` may show at `now` under `rules`, shape (n,). Raises `InvalidCondition` for a bad filter."""
         mask = self._within_limits(query, now, rules)

@@ -233,7 +233,8 @@ class Recommender:
         if query.text:
             found = searched(self, query, self.eligibility.allowed(query, now, rules), now, deadline)
             return replace(found, broken=rules.failed)
-        key = key_of(query, now, self.eligibility.validities_passed(now), rules.names)
+        owner = query.owner if query.owner and self.eligibility.owns_any(query.owner) else ""
+        key = key_of(query, now, self.eligibility.validities_passed(now), rules.names, owner)
         kept = None if key is None else self._recent.get(key)
         if kept is not None:
             return kept
@@ -386,16 +387,17 @@ class Recommender:
         mask = self.eligibility.allowed(query, now, self.rules_for(query, now))
         return (rows >= 0) & mask[np.maximum(rows, 0)] if len(mask) else np.zeros(len(numbers), dtype=np.bool_)
 
-    def breaking(self, query: Query, newest: int, *, now: datetime) -> Numbers:
-        """What has come since an item had the number `newest` and `query` may show by its placement's condition of what is breaking, the
-        last published first: as many as there are slots for it."""
+    def breaking(self, query: Query, newest: int, taken_in: Sequence[int], *, now: datetime) -> Numbers:
+        """What has come since an item had the number `newest`, less what was `taken_in`, and `query` may show by its placement's condition
+        of what is breaking, the last published first: as many as there are slots for it."""
         breaking = query.placement.breaking
         rows = self.catalogue.rows_above(newest)
         if not breaking.filter or not len(rows):
             return np.zeros(0, dtype=np.uint32)
         allowed = self.eligibility.allowed(query, now, self.rules_for(query, now))
         at, moment = self.fresh.published_at[rows], to_micros(now)
-        kept = allowed[rows] & (at <= moment) & (at > moment - breaking.within_hours * 3_600e6)
+        new = ~np.isin(rows, self.catalogue.rows_of(taken_in)) if taken_in else np.ones(len(rows), dtype=np.bool_)
+        kept = new & allowed[rows] & (at <= moment) & (at > moment - breaking.within_hours * 3_600e6)
         rows, at = rows[kept], at[kept]
         holds = self.eligibility.holding(breaking.filter, now, rows)
         rows, at = rows[holds], at[holds]

@@ -28,6 +28,10 @@ NAME_BYTES_LIMIT = 100
 
 OFFSET_LIMIT = 65_535
 
+TAKEN_IN_LIMIT = 100
+"""Items that came after a feed was begun and that its pages remember to have taken in; where there are more, nothing older than the first
+of them is taken in any more."""
+
 _ARRAYS = (
     ("numbers", np.dtype(np.uint32)),
     ("sources", np.dtype(np.uint8)),
@@ -45,7 +49,7 @@ class Page:
     `offset`: how many items were handed out before, 0 to 65,535. `numbers`: item numbers, shape (n,), uint32, all
     different, 1 ≤ n ≤ 500. `sources`: shape (n,), uint8, `SourceName`. `probabilities`: shape (n,), float32, in [0, 1]. `marks`: shape
     (n,), uint8, below `MARKS`: what put each there. `newest`: the highest number that any item had; whatever has a higher one came later.
-    Raises `InvalidInput` naming the field.
+    `taken_in`: at most `TAKEN_IN_LIMIT` numbers of what came later and was handed out already. Raises `InvalidInput` naming the field.
     """
 
     decision_id: bytes
@@ -60,6 +64,7 @@ class Page:
     probabilities: npt.NDArray[np.float32]
     marks: npt.NDArray[np.uint8]
     newest: int = 2**32 - 1
+    taken_in: tuple[int, ...] = ()
 
     @classmethod
     def of_feed(
@@ -90,6 +95,7 @@ class Page:
             probabilities=feed.probabilities[offset:],
             marks=feed.marks[offset:],
             newest=newest,
+            taken_in=(),
         )
         return made
 
@@ -122,8 +128,11 @@ class Page:
             raise InvalidInput("probabilities", "values outside of 0 to 1", "numbers from 0 to 1")
         if self.marks.max() >= MARKS:
             raise InvalidInput("marks", int(self.marks.max()), f"0 to {MARKS - 1}")
-        if not 0 <= self.newest < 2**32:
-            raise InvalidInput("newest", self.newest, "0 to 4294967295")
+        for name, numbers in (("newest", (self.newest,)), ("taken_in", self.taken_in)):
+            if not all(0 <= number < 2**32 for number in numbers):
+                raise InvalidInput(name, numbers, "0 to 4294967295")
+        if len(self.taken_in) > TAKEN_IN_LIMIT:
+            raise InvalidInput("taken_in", f"{len(self.taken_in)} items", f"at most {TAKEN_IN_LIMIT}")
 
 
 def check_name(value: str, field: str) -> None:
@@ -155,12 +164,11 @@ class Taken:
 
 @dataclass(frozen=True, eq=False)
 class TakenIn:
-    """Items that came after a feed was begun: their `numbers`, shape (b,), uint32, which the page does not have, and the `slots` where they
-    may stand, from 1, rising. `newest`: the highest number that any item has now."""
+    """Items that came after a feed was begun: their `numbers`, shape (b,), uint32, which no page has had, and the `slots` where they may
+    stand, from 1, rising. What finds no slot waits for the next page."""
 
     numbers: npt.NDArray[np.uint32]
     slots: tuple[int, ...]
-    newest: int
 
 
 def take_page(page: Page, eligible: npt.NDArray[np.bool_], size: int, taken_in: TakenIn | None = None) -> Taken:
@@ -180,10 +188,13 @@ def take_page(page: Page, eligible: npt.NDArray[np.bool_], size: int, taken_in: 
     rest: Page | None = None
     if len(places) > len(taken):
         left = slice(int(taken[-1]) + 1, None)
+        handed_out = sorted((*page.taken_in, *(() if taken_in is None else taken_in.numbers[: len(slots)].tolist())))
+        kept = handed_out[max(len(handed_out) - TAKEN_IN_LIMIT, 0) :]
         rest = replace(
             page,
             offset=page.offset + len(taken) + len(slots),
-            newest=page.newest if taken_in is None else max(page.newest, taken_in.newest),
+            newest=max([page.newest, *handed_out[: len(handed_out) - len(kept)]]),
+            taken_in=tuple(kept),
             numbers=page.numbers[left],
             sources=page.sources[left],
             probabilities=page.probabilities[left],

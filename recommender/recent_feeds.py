@@ -54,8 +54,9 @@ def is_for_anybody(query: Query) -> bool:
     return query.seeds_are_items or not len(query.history)
 
 
-def key_of(query: Query, now: datetime, validities_passed: int, rules: tuple[str, ...]) -> Key | None:
-    """By what the feed of a query is kept, at a moment before which so many validities had begun or ended, by `rules` of these names.
+def key_of(query: Query, now: datetime, validities_passed: int, rules: tuple[str, ...], owner: str) -> Key | None:
+    """By what the feed of a query is kept, at a moment before which so many validities had begun or ended, by `rules` of these names, less
+    what is of an `owner`, "" where nothing is.
 
     None for a query that names the items to rank, for one without a history that is somebody's all the same, as few ask those again, and
     where chance has a say.
@@ -73,7 +74,7 @@ def key_of(query: Query, now: datetime, validities_passed: int, rules: tuple[str
         whose = (query.history["item"].tobytes(), query.history["type"].tobytes())
     minute = now.replace(second=0, microsecond=0)
     trend = None if query.trend is None else (query.trend.key, query.trend.asked)
-    limits = (query.kinds, query.language, query.region, query.filter, query.category, query.muted, query.owner)
+    limits = (query.kinds, query.language, query.region, query.filter, query.category, query.muted, owner)
     wanted = (query.size, query.sources, query.reasons, trend, limits)
     seen = query.seen.tobytes() if whole and query.placement.impressions.discount else b""
     return (id(query.placement), whose, query.seeds_are_items, wanted, rules, seen, minute, validities_passed)

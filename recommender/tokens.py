@@ -36,7 +36,7 @@ KEY_ID_LIMIT = 32
 ITEM_TOKEN_LIMIT = 644
 """Characters of an item token at the most; some 130 with names of usual length."""
 
-PAGE_TOKEN_LIMIT = 6_436
+PAGE_TOKEN_LIMIT = 6_939
 """Characters of a page token at the most; a usual one of 180 items has some 1,100."""
 
 _ITEM_KIND, _PAGE_KIND = 0x69, 0x70
@@ -236,7 +236,7 @@ class TokenSigner:
             raise InvalidToken("token", "a token with unknown content", _ITEM_FORM) from error
 
     def sign_page(self, page: Page) -> str:
-        """The text of a page token (base64url without padding), at most 6,436 characters.
+        """The text of a page token (base64url without padding), at most 6,939 characters.
 
         Usual ones, whose items come from a catalogue of 100,000 and whose probabilities are 1, have some 1,100 characters for
         180 items and 2,700 for 480. To compress them would cost more than to send them.
@@ -257,6 +257,8 @@ class TokenSigner:
                 numbers,
                 (page.sources | page.marks << _MARK).tobytes(),
                 chances,
+                bytes((len(page.taken_in),)),
+                np.array(page.taken_in, dtype="<u4").tobytes(),
             )
         )
         code = self._code.copy()
@@ -350,6 +352,7 @@ def _page(content: bytes) -> Page:
     numbers[:, :width] = np.frombuffer(reader.take(width * n), dtype=np.uint8).reshape(n, width)
     both = np.frombuffer(reader.take(n), dtype=np.uint8)
     probabilities = np.ones(n, dtype=np.float32) if given & _CERTAIN else np.frombuffer(reader.take(4 * n), dtype="<f4")
+    taken_in = np.frombuffer(reader.take(4 * reader.take(1)[0]), dtype="<u4")
     reader.close()
     return Page(
         decision_id=decision_id,
@@ -364,6 +367,7 @@ def _page(content: bytes) -> Page:
         probabilities=probabilities,
         marks=both >> np.uint8(_MARK),
         newest=newest,
+        taken_in=tuple(taken_in.tolist()),
     )
 
 

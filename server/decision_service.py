@@ -16,7 +16,7 @@ from recommender.errors import InvalidInput, NotFound
 from recommender.items import check_id
 from recommender.reasons import reason_text
 from recommender.store import Decision, Store
-from recommender.tokens import TokenSigner
+from recommender.tokens import ItemToken, TokenSigner
 from recommender.v1 import decision_pb2, decision_pb2_grpc, types_pb2
 
 Asked = decision_pb2.ExplainDecisionRequest | decision_pb2.ReplayDecisionRequest
@@ -34,14 +34,17 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
         self, request: decision_pb2.ExplainDecisionRequest, context: grpc.ServicerContext
     ) -> decision_pb2.ExplainDecisionResponse:
         """How one item fared in a decision."""
-        decision, number = self._asked(request)
+        decision, token = self._asked(request)
         if request.item_id:
             check_id(request.item_id, "item_id")
             number = self._number_of(request.item_id)
-        elif number is None:
+        elif token is not None:
+            number = token.number
+        else:
             raise InvalidInput("item_id", "nothing", "the id of an item, or an item's token in place of the decision's id")
         rebuilt = self._rebuilder.rebuilt(decision)
-        return self._message(decision, number, explained(rebuilt, number))
+        position = token.position if token is not None and token.number == number else None
+        return self._message(decision, number, explained(rebuilt, number, position))
 
     def ReplayDecision(
         self, request: decision_pb2.ReplayDecisionRequest, context: grpc.ServicerContext
@@ -97,25 +100,30 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
                     because_item_ids=[stored.item.id for stored in named],
                     share=reason.share,
                     category=reason.category,
+                    author=reason.author,
+                    region=reason.trending.region if reason.trending else "",
+                    segment=reason.trending.segment if reason.trending else "",
                 )
             )
+            if reason.trending and reason.trending.window_us:
+                message.reason.window.FromMicroseconds(reason.trending.window_us)
         return message
 
-    def _asked(self, request: Asked) -> tuple[Decision, int | None]:
-        """The decision asked about, and the number of the item whose token names it."""
-        number = None
+    def _asked(self, request: Asked) -> tuple[Decision, ItemToken | None]:
+        """The decision asked about, and the item's token that names it."""
+        token = None
         given = request.WhichOneof("decision")
         if given is None:
             raise InvalidInput("decision", "nothing", "token or decision_id")
         if given == "token":
             token = self._signer.read_item(request.token)
-            decision_id, number = token.decision_id, token.number
+            decision_id = token.decision_id
         else:
             decision_id = _id_of(request.decision_id)
         decision = self._store.get_decision(decision_id)
         if decision is None:
             raise NotFound("record of the decision", decision_id.hex(), "it may not be written yet, or have expired")
-        return decision, number
+        return decision, token
 
     def _number_of(self, item_id: str) -> int:
         numbers = self._store.item_numbers([item_id])

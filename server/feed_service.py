@@ -150,8 +150,8 @@ class FeedService:
     ) -> bytes:
         """The next items of a slate that was decided before, less those that may not be shown any more."""
         eligible = engine.eligible(query, page.numbers, now=now)
-        since = engine.breaking(query, page.newest, now=now)
-        taken_in = TakenIn(since, query.placement.breaking.slots, engine.catalogue.newest) if len(since) else None
+        since = engine.breaking(query, page.newest, page.taken_in, now=now)
+        taken_in = TakenIn(since, query.placement.breaking.slots) if len(since) else None
         taken = take_page(page, eligible, query.reasons, taken_in)
         decided = Decided(page.decision_id, query.placement.name, page.placement_version, page.generation_id, page.basis)
         degraded = []

@@ -67,8 +67,8 @@ class Explanation:
     inexact: tuple[str, ...]
 
 
-def explained(rebuilt: Rebuilt, number: int) -> Explanation:
-    """How the item of `number` fared in a decision."""
+def explained(rebuilt: Rebuilt, number: int, position: int | None = None) -> Explanation:
+    """How the item of `number` fared in a decision. `position`: the one that its token tells, from 0, where it was handed out."""
     engine, query, now = rebuilt.engine, rebuilt.query, rebuilt.now
     [feed] = engine.feeds([query], now=now)
     ranking, composer = (
@@ -80,7 +80,12 @@ def explained(rebuilt: Rebuilt, number: int) -> Explanation:
     row = int(engine.catalogue.rows_of(number))
     at = np.flatnonzero(ranking.pool.rows == row) if row >= 0 else np.zeros(0, dtype=np.int64)
     rank = _rank(ranking, at)
-    stop = None if place else stopped(engine, query, number, now) or _left_behind(rebuilt, composer, ranking, feed, row, at, rank)
+    if place:
+        stop = None
+    elif position is not None:
+        stop = Stop("taken in", f"it came after the slate was made, and was shown on a later page, at place {position + 1}, as breaking")
+    else:
+        stop = stopped(engine, query, number, now) or _left_behind(rebuilt, composer, ranking, feed, row, at, rank)
     rules = _touched(composer, row) if row >= 0 else ()
     return Explanation(
         place=place,

@@ -65,7 +65,7 @@ class Rebuilder:
     def rebuilt(self, decision: Decision) -> Rebuilt:
         """Raises `Gone` where the record holds no query, or its generation is kept no longer or cannot be read."""
         if not decision.query:
-            why = "the person did not allow to be counted or was erased, or it is a list of what they did"
+            why = "the person did not allow to be counted, or it is a list of what they did"
             raise Gone(f"the record of the decision does not say what was asked: {why}")
         query, made = decode_served(decision.query)
         inexact: list[str] = []

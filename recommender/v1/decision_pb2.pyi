@@ -211,8 +211,8 @@ class Stop(_message.Message):
     STAGE_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     stage: _builtins.str
-    """The stage: "generation", "deleted", "hidden", "validity", "kind", "language", "region", "category", "filter", "candidates", "excluded",
-    "dismissed", "consumed", "given", "muted", "own", "rule"; then "search", "near-duplicates", "proposed", "score", "score floor", "rank", "quota"
+    """The stage: "taken in" for what came later and was shown on a later page; "generation", "deleted", "hidden", "validity", "kind",
+    "language", "region", "category", "filter", "candidates", "excluded", "dismissed", "consumed", "given", "muted", "own", "rule"; then "search", "near-duplicates", "proposed", "score", "score floor", "rank", "quota"
     or "slate".
     """
     detail: _builtins.str

@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class DecisionServiceStub:
-    """Looks into served records. FAILED_PRECONDITION says what is not kept any more: the query of somebody who was erased or did not allow
-    to be counted, or the generation that decided. Every method is safe to retry.
+    """Looks into served records. FAILED_PRECONDITION says what is not kept any more: the query of somebody who did not allow to be
+    counted, or the generation that decided. Every method is safe to retry.
     """
 
     def __init__(self, channel):
@@ -49,8 +49,8 @@ class DecisionServiceStub:
 
 
 class DecisionServiceServicer:
-    """Looks into served records. FAILED_PRECONDITION says what is not kept any more: the query of somebody who was erased or did not allow
-    to be counted, or the generation that decided. Every method is safe to retry.
+    """Looks into served records. FAILED_PRECONDITION says what is not kept any more: the query of somebody who did not allow to be
+    counted, or the generation that decided. Every method is safe to retry.
     """
 
     def ExplainDecision(self, request, context):
@@ -89,8 +89,8 @@ def add_DecisionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DecisionService:
-    """Looks into served records. FAILED_PRECONDITION says what is not kept any more: the query of somebody who was erased or did not allow
-    to be counted, or the generation that decided. Every method is safe to retry.
+    """Looks into served records. FAILED_PRECONDITION says what is not kept any more: the query of somebody who did not allow to be
+    counted, or the generation that decided. Every method is safe to retry.
     """
 
     @staticmethod

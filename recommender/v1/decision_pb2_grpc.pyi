@@ -27,8 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class DecisionServiceStub:
-    """Looks into served records. FAILED_PRECONDITION says what is not kept any more: the query of somebody who was erased or did not allow
-    to be counted, or the generation that decided. Every method is safe to retry.
+    """Looks into served records. FAILED_PRECONDITION says what is not kept any more: the query of somebody who did not allow to be
+    counted, or the generation that decided. Every method is safe to retry.
     """
 
     @_typing.overload
@@ -42,8 +42,8 @@ class DecisionServiceStub:
 
 @_typing.type_check_only
 class DecisionServiceAsyncStub(DecisionServiceStub):
-    """Looks into served records. FAILED_PRECONDITION says what is not kept any more: the query of somebody who was erased or did not allow
-    to be counted, or the generation that decided. Every method is safe to retry.
+    """Looks into served records. FAILED_PRECONDITION says what is not kept any more: the query of somebody who did not allow to be
+    counted, or the generation that decided. Every method is safe to retry.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -53,8 +53,8 @@ class DecisionServiceAsyncStub(DecisionServiceStub):
     """Makes an answer again from its record, and holds it against that."""
 
 class DecisionServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Looks into served records. FAILED_PRECONDITION says what is not kept any more: the query of somebody who was erased or did not allow
-    to be counted, or the generation that decided. Every method is safe to retry.
+    """Looks into served records. FAILED_PRECONDITION says what is not kept any more: the query of somebody who did not allow to be
+    counted, or the generation that decided. Every method is safe to retry.
     """
 
     @_abc_1.abstractmethod

@@ -16,6 +16,7 @@ from recommender.engine import Recommender
 from recommender.feeds import Feed, Query, ReasonKind, SourceName
 from recommender.generation import Contents
 from recommender.items import ItemState
+from recommender.segments import Delta
 from recommender.store import Change
 from recommender.times import MISSING_TIME, to_micros
 
@@ -174,3 +175,21 @@ def test_lists_are_read_back_as_they_were_written(tmp_path: Path) -> None:
 def test_lists_of_another_number_of_items_are_refused() -> None:
     with pytest.raises(ValueError, match="alike rows has 3 rows, the catalogue has 120"):
         replace(BARE.contents, alike=AlikeLists.none(3))
+
+
+def test_a_floor_of_scores_and_new_copies_are_heeded_as_without_lists() -> None:
+    scores = feed_of(BARE, like(3)).scores
+    floored = LOOKING.model_copy(update={"score_floor": float(scores[4])})
+    for engine in (BARE, LISTED):
+        assert len(feed_of(engine, like(3, placement=floored)).numbers) == 5
+    # A copy of the given item, laid over: all of a blend by content sees it first of all.
+    engines = [engine_of(replace(BARE.contents, blend=blend_by(content=1.0, item_item=0.1)))]
+    engines.append(listed(engines[0]))
+    copy = replace(some_items(4)[3], id="copy", published_at=some_items(4)[3].published_at)
+    vector = BARE.content.gather(np.array([3], dtype=np.int32))
+    delta = Delta.of([(number_of(N), ItemState.LIVE, copy)], vector, dimension=vector.shape[1])
+    for row in (3, 5):
+        shown = [set(rows_in(feed_of(engine.with_overlay(delta, 1, []), like(row, 30, engine)))) for engine in engines]
+        # Scores of lists are rounded, so that the last places may differ.
+        assert len(shown[0] & shown[1]) >= 28
+        assert (N in shown[0], N in shown[1]) == (False, False)

@@ -34,6 +34,15 @@ def test_whoever_asks_the_same_in_the_same_minute_gets_the_same_feed(query: Quer
     assert rows_in(next_minute) == rows_in(first)
 
 
+def test_newcomers_who_own_nothing_get_the_same_feed_and_those_who_do_their_own() -> None:
+    items = [replace(item, owner="ann" if row == 0 else "") for row, item in enumerate(some_items(40))]
+    engine = engine_of(checkerboard(40, items))
+    first = feed_of(engine, NEWCOMER)
+    assert feed_of(engine, replace(NEWCOMER, owner="ben")) is first
+    assert 0 in rows_in(first)
+    assert 0 not in rows_in(feed_of(engine, replace(NEWCOMER, owner="ann")))
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pytest
 from waiting import soon
@@ -88,8 +89,8 @@ def test_a_limit_holds_across_pages(ruled: Deployment) -> None:
 
 
 def test_what_cannot_be_kept_throughout_is_told(ruled: Deployment) -> None:
-    assert ruled.client.get_feed(user="ann", filter='"comedy" in categories').broken_rules == ("mixed",)
-    assert ruled.client.get_feed(user="ann", page_size=3, filter='kind == "article"', kinds=()).broken_rules == ("mixed",)
+    assert ruled.client.get_feed(user="ann", filter='"comedy" in categories').broken_rules == ("top", "further-down", "mixed")
+    assert ruled.client.get_feed(user="ann", page_size=3, filter='kind == "article"', kinds=()).broken_rules == ("further-down", "mixed")
 
 
 def test_rules_go_by_what_the_request_says_of_the_reader(ruled: Deployment) -> None:
@@ -214,7 +215,21 @@ def test_what_breaks_while_somebody_reads_is_on_their_next_page_once(world: Worl
     assert [second.items[0].id, second.items[2].id] == ["newest", "later"]
     assert [item.placing for item in second.items] == [Placing.BREAKING, Placing.RANKED, Placing.BREAKING, Placing.RANKED]
     assert second.items[0].reason == "New"
+    # What comes now finds no slot where others do, and waits for the third page.
+    more = [news(f"more-{place}", published_at=now + timedelta(milliseconds=2 + place)) for place in range(3)]
+    live.client.upsert_items(more)
+    assert soon(lambda: "more-2" in live.ids(user="ben", page_size=100))
+    again = first.next_page()
+    assert again is not None
+    third = again.next_page()
+    assert third is not None
+    assert [again.items[0].id, again.items[2].id, third.items[0].id, third.items[2].id] == ["more-2", "more-1", "more-0", "newest"]
     shown = [item.id for page in first.pages() for item in page.items]
-    assert len(shown) == len(set(shown)) == 32
+    assert len(shown) == len(set(shown)) == 35
     assert {"old", "other"}.isdisjoint(shown)
     live.client.record([Event("click", EventType.CLICK, Subject.user("ann"), "newest", token=second.items[0].token)])
+    with world.open() as store:
+        assert soon(lambda: store.get_decision(UUID(first.decision_id).bytes) is not None)
+    found = live.client.explain_decision(token=second.items[0].token)
+    assert (found.place, found.stop.stage) == (0, "taken in")
+    assert "at place 5" in found.stop.detail

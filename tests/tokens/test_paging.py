@@ -17,7 +17,7 @@ from recommender.errors import InvalidInput
 from recommender.events import Consent, Subject, SubjectKind
 from recommender.feeds import Basis, SourceName
 from recommender.items import ItemKind
-from recommender.paging import Page, TakenIn, binding, take_page
+from recommender.paging import TAKEN_IN_LIMIT, Page, TakenIn, binding, take_page
 
 NOW = datetime(2026, 1, 31, 8, tzinfo=UTC)
 
@@ -39,7 +39,7 @@ def page(numbers: list[int], offset: int = 0) -> Page:
     )
 
 
-TAKEN_IN = TakenIn(np.array([70, 80], np.uint32), (1, 4, 9), 90)
+TAKEN_IN = TakenIn(np.array([70, 80], np.uint32), (1, 4, 9))
 
 
 def test_what_came_later_stands_at_its_slots_and_nothing_is_lost_for_it() -> None:
@@ -50,7 +50,8 @@ def test_what_came_later_stands_at_its_slots_and_nothing_is_lost_for_it() -> Non
     assert taken.sources.tolist() == [SourceName.FRESH, 1, 2, SourceName.FRESH, 3]
     assert taken.positions.tolist() == [10, 11, 12, 13, 14]
     assert taken.rest is not None
-    assert (taken.rest.numbers.tolist(), taken.rest.offset, taken.rest.newest) == ([1, 5, 6], 15, 90)
+    assert (taken.rest.numbers.tolist(), taken.rest.offset) == ([1, 5, 6], 15)
+    assert (taken.rest.newest, taken.rest.taken_in) == (60, (70, 80))
 
 
 def test_of_what_came_later_no_more_is_taken_in_than_leaves_place_for_the_feed_itself() -> None:
@@ -60,6 +61,28 @@ def test_of_what_came_later_no_more_is_taken_in_than_leaves_place_for_the_feed_i
     last = take_page(whole, np.array([True, False]), 3, TAKEN_IN)
     assert last.numbers.tolist() == [70, 7, 80]
     assert last.rest is None
+
+
+def test_what_finds_no_slot_waits_for_a_later_page() -> None:
+    whole = replace(page([7, 3, 9, 1, 5, 6]), newest=60)
+    everything = np.ones(6, dtype=np.bool_)
+    first = take_page(whole, everything, 1, TAKEN_IN)
+    assert first.rest is not None
+    assert (first.rest.newest, first.rest.taken_in) == (60, ())
+    second = take_page(first.rest, everything[:5], 2, TAKEN_IN)
+    assert second.rest is not None
+    assert second.numbers.tolist() == [70, 3]
+    assert (second.rest.newest, second.rest.taken_in) == (60, (70,))
+
+
+def test_of_very_much_that_came_later_nothing_is_handed_out_twice() -> None:
+    left = replace(page([7, 3, 9]), newest=60, taken_in=tuple(range(200, 200 + TAKEN_IN_LIMIT)))
+    rest = take_page(left, mask(1, 1, 1), 2, TakenIn(np.array([150], np.uint32), (1,))).rest
+    assert rest is not None
+    # What has a number up to this one came before, as far as this feed goes.
+    assert (rest.newest, rest.taken_in) == (150, left.taken_in)
+    with pytest.raises(InvalidInput, match="taken_in: given '101 items', allowed: at most 100"):
+        replace(left, taken_in=(*left.taken_in, 1))
 
 
 def mask(*flags: int) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from recommender.errors import InvalidInput, InvalidToken
 from recommender.events import TOKEN_LIMIT
 from recommender.feeds import Basis, SourceName
-from recommender.paging import Page
+from recommender.paging import TAKEN_IN_LIMIT, Page
 from recommender.tokens import ITEM_TOKEN_LIMIT, PAGE_TOKEN_LIMIT, ItemToken, TokenSigner
 
 NOW = datetime(2026, 1, 31, 8, 0, 0, 123456, tzinfo=UTC)
@@ -106,7 +106,7 @@ def page_before(page: Page) -> bytes:
 
 
 def same_page(one: Page, other: Page) -> bool:
-    plain = ("decision_id", "binding", "issued_at", "generation_id", "placement_version", "offset", "basis", "newest")
+    plain = ("decision_id", "binding", "issued_at", "generation_id", "placement_version", "offset", "basis", "newest", "taken_in")
     arrays = ("numbers", "sources", "probabilities", "marks")
     return all(getattr(one, name) == getattr(other, name) for name in plain) and all(
         np.array_equal(getattr(one, name), getattr(other, name)) and getattr(one, name).dtype == getattr(other, name).dtype
@@ -146,6 +146,8 @@ def pages(draw: st.DrawFn) -> Page:
         sources=np.array(draw(st.lists(st.integers(1, len(SourceName)), min_size=n, max_size=n)), np.uint8),
         probabilities=np.array(draw(st.lists(probabilities, min_size=n, max_size=n)), np.float32),
         marks=np.array(draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)), np.uint8),
+        newest=draw(st.integers(0, 2**32 - 1)),
+        taken_in=tuple(draw(st.lists(st.integers(0, 2**32 - 1), max_size=3))),
     )
 
 
@@ -164,7 +166,7 @@ def test_a_page_comes_back_as_it_was(page: Page) -> None:
     assert same_page(SIGNER.read_page(text, binding=page.binding, now=page.issued_at, max_age=DAY), page)
     assert len(text) <= PAGE_TOKEN_LIMIT
     before = signed(b"p\x01\x03new" + zlib.compress(page_before(page)))
-    unmarked = replace(page, marks=np.zeros(len(page.numbers), np.uint8))
+    unmarked = replace(page, marks=np.zeros(len(page.numbers), np.uint8), newest=2**32 - 1, taken_in=())
     assert same_page(SIGNER.read_page(before, binding=page.binding, now=page.issued_at, max_age=DAY), unmarked)
 
 
@@ -206,9 +208,10 @@ def test_the_largest_tokens_keep_their_bounds_and_fit_into_an_event() -> None:
         sources=rng.integers(1, 6, 500).astype(np.uint8),
         probabilities=rng.random(500, dtype=np.float32),
         marks=np.zeros(500, np.uint8),
+        taken_in=tuple(range(2**31, 2**31 + TAKEN_IN_LIMIT)),
     )
     text = signer.sign_page(page)
-    assert len(text) <= PAGE_TOKEN_LIMIT
+    assert len(text) == PAGE_TOKEN_LIMIT
     assert same_page(read_page(text, signer), page)
     # Of format 1: what zlib adds to content that does not compress at all is 11 bytes; the bound must hold even then.
     content = 45 + 2 * 101 + 500 * 9 + 11

@@ -183,7 +183,7 @@ def test_a_floor_of_scores_and_new_copies_are_heeded_as_without_lists() -> None:
     for engine in (BARE, LISTED):
         assert len(feed_of(engine, like(3, placement=floored)).numbers) == 5
     # A copy of the given item, laid over: all of a blend by content sees it first of all.
-    engines = [engine_of(replace(BARE.contents, blend=blend_by(content=1.0, item_item=0.1)))]
+    engines = [engine_of(replace(BARE.contents, blend=blend_by(content=1.0, item_item=1e-4)))]
     engines.append(listed(engines[0]))
     copy = replace(some_items(4)[3], id="copy", published_at=some_items(4)[3].published_at)
     vector = BARE.content.gather(np.array([3], dtype=np.int32))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,7 +11,6 @@ import numpy.typing as npt
 
 from recommender.composing.composition import Composer, Slate
 from recommender.composing.in_force import InForce
-from recommender.composing.labels import Labelled
 from recommender.composing.rules import Ensure, Limit
 from recommender.composing.variety import ALL_MAY_BE_ALIKE, NO_EXPLORATION, NO_IMPRESSIONS
 from recommender.feeds import Query
@@ -145,37 +143,24 @@ def _uncrowded(engine: Recommender, composer: Composer, limit: Limit, size: int,
     """More allowed rows after `taken`, as many as it takes to fill a slate of `size` without more of any label than a `limit` lets stand
     there."""
     most = limit.at_most * (size // limit.within) + min(limit.at_most, size % limit.within)
-    counts: Counter[int] = Counter()
-
-    def with_room(rows: Rows, labels: Labelled) -> Rows:
-        """Those of `rows` that find room, in their order, all of them counted."""
-        of_row = np.split(labels.codes, np.searchsorted(labels.places, np.arange(1, len(rows))))
-        finds = np.zeros(len(rows), dtype=np.bool_)
-        for place, codes in enumerate(of_row[: len(rows)]):
-            finds[place] = all(counts[code] < most for code in codes.tolist())
-            if finds[place]:
-                counts.update(codes.tolist())
-        return rows[finds]
-
-    missing = size - len(with_room(taken, composer.labelled(limit, taken)))
-    found = taken[:0]
-    if missing <= 0:
+    found, labels = taken[:0], composer.labelled(limit, taken)
+    fitting, crowded = labels.fitting(len(taken), most)
+    if np.count_nonzero(fitting) >= size:
         return found
     left = allowed.copy()
     left[taken] = False
     every = np.flatnonzero(left).astype(np.int32)
-    labels = composer.labelled(limit, every)
-    while missing > 0:
-        crowded = np.array([code for code, count in counts.items() if count >= most], dtype=np.int64)
-        left[every[labels.places[np.isin(labels.codes, crowded)]]] = False
-        further = engine.popular.first(left, missing)
+    of_every = composer.labelled(limit, every)
+    while (missing := size - np.count_nonzero(fitting)) > 0:
+        left[every[of_every.places[np.isin(of_every.codes, crowded)]]] = False
+        further = engine.popular.first(left, int(missing))
         if not len(further):
             break
         left[further] = False
-        fitting = with_room(further, composer.labelled(limit, further))
-        found = np.concatenate([found, fitting])
-        missing -= len(fitting)
-    return found
+        found = np.concatenate([found, further])
+        both = np.concatenate([taken, found])
+        fitting, crowded = composer.labelled(limit, both).fitting(len(both), most)
+    return found[fitting[len(taken) :]] if len(found) else found
 
 
 def _filling(

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.columns import Columns, StringColumn, StringListColumn
+from recommender.compiling import compiled
 from recommender.generation.catalogue import Catalogue
 from recommender.overlay.catalogue import OverlaidCatalogue
 
@@ -30,6 +31,25 @@ class Labelled(NamedTuple):
         """Those of the items that `holds`, by place, is true for."""
         kept = holds[self.places]
         return Labelled(self.places[kept], self.codes[kept])
+
+    def fitting(self, r: int, most: int) -> tuple[npt.NDArray[np.bool_], Codes]:
+        """Which of the r items find room, one after the other, where no label is given to more than `most`, and the codes without room."""
+        different, numbers = np.unique(self.codes, return_inverse=True)
+        fits, counts = _fitting(np.searchsorted(self.places, np.arange(r + 1)), numbers, np.zeros(len(different), dtype=np.int64), most)
+        return fits, different[counts >= most]
+
+
+@compiled
+def _fitting(ends: Codes, labels: Codes, counts: Codes, most: int) -> tuple[npt.NDArray[np.bool_], Codes]:
+    """Which items, whose labels lie between their `ends`, find room, and how many have each label, in `counts`."""
+    fits = np.ones(len(ends) - 1, dtype=np.bool_)
+    for item in range(len(fits)):
+        for at in range(ends[item], ends[item + 1]):
+            fits[item] &= counts[labels[at]] < most
+        if fits[item]:
+            for at in range(ends[item], ends[item + 1]):
+                counts[labels[at]] += 1
+    return fits, counts
 
 
 NONE = Labelled.of_all(np.zeros(0, dtype=np.int64))

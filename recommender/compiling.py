@@ -33,6 +33,12 @@ def compiled(function: Function) -> Function:
     return _kept(function)
 
 
+def inlined(function: Function) -> Function:
+    """As `compiled`, for what compiled loops call in their innermost: it becomes part of them, since a call that hands over arrays counts
+    the hands that they are in."""
+    return _kept(function, forceinline=True)
+
+
 def reordered(function: Function) -> Function:
     """The same, but that sums may be added up in whatever order the processor likes best, as in products of matrices: it is the same order
     every time, and a quarter of the time."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from recommender.composing.in_force import InForce
 from recommender.composing.labels import Labelled, labels_of
 from recommender.composing.rules import Limit, Pin
-from recommender.composing.slate_kernels import Floors, Limits, Taste, Trials, compose_slate
+from recommender.composing.slate_kernels import Floors, Limits, Taste, Trials, compose_slate, drawn_places
 from recommender.composing.stories import Stories
 from recommender.composing.variety import Exploration, Impressions, Variety
 from recommender.generation.catalogue import Catalogue
@@ -101,19 +101,24 @@ class Composer:
 
     def composed(self, rows: Rows, scores: Floats, size: int, seen: npt.NDArray[np.void], now: int, seed: int) -> Slate:
         """`size` ≥ 1 places, or as many as there are candidates, filled from `rows`, shape (c,), by their `scores`, ≥ 0, descending."""
-        adjusted = self._adjusted(rows, scores, seen, now)
-        order = np.argsort(-adjusted, kind="stable").astype(np.int32)
-        rows, adjusted = rows[order], adjusted[order]
-        n = min(size, len(rows))
+        n, adjusted = min(size, len(rows)), self._adjusted(rows, scores, seen, now)
+        order: Rows | None = None
+        if adjusted is not scores:
+            order = np.argsort(-adjusted, kind="stable").astype(np.int32)
+            rows, adjusted = rows[order], adjusted[order]
         pins, off = self.pins(rows, n)
         limits, floors, names = self._quotas(rows, n)
         places, chances, marks, broken = compose_slate(
             adjusted, pins, limits, floors, self._taste(rows), self._trials(rows, n, seed), np.uint64(seed)
         )
-        return Slate(order[places], chances, marks, (*off, *(name for name, bit in names if int(broken) & bit)))
+        return Slate(
+            places if order is None else order[places], chances, marks, (*off, *(name for name, bit in names if int(broken) & bit))
+        )
 
     def _adjusted(self, rows: Rows, scores: Floats, seen: npt.NDArray[np.void], now: int) -> Floats:
-        """Scores after boosts, burials and what was passed over."""
+        """Scores after boosts, burials and what was passed over; the very same where there is nothing of these."""
+        if not self.rules.factors and not self.discounts(seen):
+            return scores
         adjusted = scores.copy()
         for rule in self.rules.factors:
             adjusted[self.holding(rule.filter, rows)] *= np.float32(rule.factor)
@@ -192,8 +197,12 @@ class Composer:
         if not exploration.share:
             return Trials(np.zeros(n, dtype=np.bool_), np.zeros(0, dtype=np.int32), 1, 0.0)
         # Each place by itself, so that the chance of what stands there is the same whatever stands before it.
-        exploring = np.random.default_rng(seed).random(n) < exploration.share
-        uncertain = np.flatnonzero(self.weights(rows) < exploration.uncertain_below).astype(np.int32)
+        exploring = drawn_places(n, exploration.share, np.uint64(seed))
+        weights = self.weights(rows)
+        uncertain = np.flatnonzero(weights < exploration.uncertain_below).astype(np.int32)
+        # What least is known of comes first, and of what about as little is known of what fits best: 0, 1, 3, 7, 15 people's events and so on.
+        known = np.log2(1 + np.maximum(weights[uncertain], 0)).astype(np.int8)
+        uncertain = uncertain[np.argsort(known, kind="stable")]
         return Trials(exploring, uncertain, exploration.choice, exploration.share)
 
 
@@ -219,12 +228,14 @@ def _limits(labelled: Sequence[Labelled], limits: Sequence[tuple[int, int, int]]
     of = np.concatenate(numbers) if labelled else np.zeros(0, dtype=np.int64)
     # One number for each label of each limit.
     different, labels = np.unique((of << 32) | codes, return_inverse=True)
-    order = np.argsort(places, kind="stable")
-    ends = np.searchsorted(places[order], np.arange(c + 1)).astype(np.int32)
+    if len(labelled) > 1:
+        order = np.argsort(places, kind="stable")
+        places, labels = places[order], labels[order]
+    ends = np.searchsorted(places, np.arange(c + 1)).astype(np.int32)
     whole = np.int32
     return Limits(
         ends,
-        labels[order].astype(whole),
+        labels.astype(whole),
         (different >> 32).astype(whole),
         at_most.astype(whole),
         within.astype(whole),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from recommender.compiling import compiled
+from recommender.compiling import compiled, inlined
 from recommender.vector_kernels import product
 
 Floats = npt.NDArray[np.float32]
@@ -155,6 +155,18 @@ def compose_slate(
     return chosen, chances, marks, broken
 
 
+@compiled
+def drawn_places(n: int, share: float, seed: np.uint64) -> Mask:
+    """Which of n places are drawn, each by itself with a chance of `share`, shape (n,)."""
+    drawn = np.empty(n, dtype=np.bool_)
+    # Other draws from the same seed are not to go with these.
+    state = np.uint64(seed ^ np.uint64(0xD6E8FEB86659FD93))
+    for place in range(n):
+        state, draw = _drawn(state)
+        drawn[place] = draw < share
+    return drawn
+
+
 class Standing(NamedTuple):
     """What stands in the slate so far, by label, shape (g,): `recent` within the limit's window before the slot, `totals` anywhere; and
     whether anything stands `ahead` within the widest window, being pinned there."""
@@ -164,7 +176,7 @@ class Standing(NamedTuple):
     ahead: bool
 
 
-@compiled
+@inlined
 def _advance(slot: int, chosen: Places, limits: Limits, recent: Counts) -> None:
     """Count what the windows before a slot have more, and have no more, than those before the slot above it."""
     if slot == 0:
@@ -180,7 +192,7 @@ def _advance(slot: int, chosen: Places, limits: Limits, recent: Counts) -> None:
                     recent[limits.labels[at]] -= 1
 
 
-@compiled
+@inlined
 def _any_ahead(slot: int, widest: int, pins: Places) -> bool:
     """Whether anything is pinned within the `widest` window that begins with a slot."""
     ahead = False
@@ -189,7 +201,7 @@ def _any_ahead(slot: int, widest: int, pins: Places) -> bool:
     return ahead
 
 
-@compiled
+@inlined
 def _take(place: int, taken: Mask, totals: Counts, limits: Limits) -> None:
     taken[place] = True
     for at in range(limits.ends[place], limits.ends[place + 1]):
@@ -206,7 +218,7 @@ class Due(NamedTuple):
     any_one: bool
 
 
-@compiled
+@inlined
 def _due(slot: int, chosen: Places, floors: Floors) -> Due:
     """What a slot must serve, as late as it may be: no window lacks more than the places ahead in it that nothing stands at yet, nor do
     all floors together, by the places up to any of their windows' ends."""
@@ -250,7 +262,7 @@ def _due(slot: int, chosen: Places, floors: Floors) -> Due:
     return Due(each, one, False, False)
 
 
-@compiled
+@inlined
 def _serves(place: int, due: Due, holds: Mask) -> bool:
     # Compiled loops know no generators.
     serves = False
@@ -259,7 +271,7 @@ def _serves(place: int, due: Due, holds: Mask) -> bool:
     return serves
 
 
-@compiled
+@inlined
 def _offers(
     first: int,
     slot: int,
@@ -291,7 +303,7 @@ def _offers(
     return count, least, fewest
 
 
-@compiled
+@inlined
 def _breaks(place: int, slot: int, chosen: Places, standing: Standing, limits: Limits, floors: Floors, due: Due) -> np.uint64:
     """The bits of limits and floors that a candidate would break at a slot."""
     broken, n = np.uint64(0), len(chosen)
@@ -333,7 +345,7 @@ def _breaks(place: int, slot: int, chosen: Places, standing: Standing, limits: L
     return broken
 
 
-@compiled
+@inlined
 def _has(place: int, label: int, limits: Limits) -> bool:
     if place >= 0:
         for at in range(limits.ends[place], limits.ends[place + 1]):
@@ -342,7 +354,7 @@ def _has(place: int, label: int, limits: Limits) -> bool:
     return False
 
 
-@compiled
+@inlined
 def _likeness(place: int, slot: int, chosen: Places, vectors: Floats, alike: Floats, compared: Counts) -> float:
     """How like a candidate is to what of the last places is most like it, in [0, 1]; compares it with what it was not compared with yet."""
     window = alike.shape[1]
@@ -377,7 +389,7 @@ def _drawn_by(weights: Weights, left: float) -> int:
     return at
 
 
-@compiled
+@inlined
 def _uncertain(
     slot: int, chosen: Places, taken: Mask, standing: Standing, limits: Limits, floors: Floors, due: Due, uncertain: Places, lots: Places
 ) -> int:

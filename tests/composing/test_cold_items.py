@@ -63,7 +63,7 @@ class World:
             own = self.rng.permutation(np.flatnonzero((person % TASTES == TASTE_OF) & (np.arange(N) != COLD)))[:16].tolist()
             self.pasts.append(history_of(*own[:3]))
             self.log.entries += [(person, row, EventType.READ, START - DAY_US * (2 + place)) for place, row in enumerate(own)]
-        exploration = Exploration(share=self.share, uncertain_below=6, choice=5)
+        exploration = Exploration(share=self.share, uncertain_below=20, choice=5)
         settings = {**HOME.model_dump(exclude={"exploration"}), "repeat": "allowed", "exploration": exploration}
         self.placement = Placement.model_validate(settings)
 
@@ -99,17 +99,19 @@ class World:
 
 
 def test_a_good_cold_item_finds_its_audience_at_a_small_cost() -> None:
-    clicks = np.zeros(2)
+    clicks, ranks = np.zeros(2), []
     for seed in (1, 2, 3):
         tried, without = World(0.1, np.random.default_rng(seed)), World(0.0, np.random.default_rng(seed))
         assert tried.rank() == without.rank() == N - 1
-        for number in range(2):
+        for number in range(3):
             tried.day(number)
             without.day(number)
-        # A third of all items are of its taste: it has come from behind all of them to their midst.
-        assert tried.rank() < 20
-        assert 0 < tried.impressions < 150
+        ranks.append(tried.rank())
+        assert 0 < tried.impressions <= 100
         assert without.rank() == N - 1
         assert without.impressions == 0
         clicks += tried.clicks, without.clicks
+    # A third of all items are of its taste: it has come from behind all of them to their midst.
+    assert np.mean(ranks) < 25
+    assert max(ranks) < 40
     assert clicks[0] >= 0.95 * clicks[1]

@@ -200,7 +200,7 @@ class Composer:
         exploring = drawn_places(n, exploration.share, np.uint64(seed))
         weights = self.weights(rows)
         uncertain = np.flatnonzero(weights < exploration.uncertain_below).astype(np.int32)
-        # What least is known of comes first, and of what about as little is known of what fits best: 0, 1, 3, 7, 15 people's events and so on.
+        # What least is known of comes first, by doublings of it; of what as little is known of, what fits best.
         known = np.log2(1 + np.maximum(weights[uncertain], 0)).astype(np.int8)
         uncertain = uncertain[np.argsort(known, kind="stable")]
         return Trials(exploring, uncertain, exploration.choice, exploration.share)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from recommender.composing.in_force import InForce
 from recommender.composing.labels import Labelled, labels_of
 from recommender.composing.rules import Limit, Pin
-from recommender.composing.slate_kernels import Floors, Limits, Taste, Trials, compose_slate, drawn_places
+from recommender.composing.slate_kernels import Floors, Limits, Taste, Trials, by_turns, compose_slate, drawn_places
 from recommender.composing.stories import Stories
 from recommender.composing.variety import Exploration, Impressions, Variety
 from recommender.generation.catalogue import Catalogue
@@ -200,9 +200,10 @@ class Composer:
         exploring = drawn_places(n, exploration.share, np.uint64(seed))
         weights = self.weights(rows)
         uncertain = np.flatnonzero(weights < exploration.uncertain_below).astype(np.int32)
-        # What least is known of comes first, by doublings of it; of what as little is known of, what fits best.
+        # By turns what ranks first, and what least is known of, by doublings of it: by rank alone, what nobody knows is never tried where
+        # enough others are uncertain, and by the other alone trials go to what fits nobody.
         known = np.log2(1 + np.maximum(weights[uncertain], 0)).astype(np.int8)
-        uncertain = uncertain[np.argsort(known, kind="stable")]
+        uncertain = by_turns(uncertain, uncertain[np.argsort(known, kind="stable")], len(rows))
         return Trials(exploring, uncertain, exploration.choice, exploration.share)
 
 

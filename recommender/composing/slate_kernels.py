@@ -68,7 +68,7 @@ class Taste(NamedTuple):
 
 
 class Trials(NamedTuple):
-    """Which places, shape (n,), bool, go to one of the first `choice` of the `uncertain` candidates, shape (u,), int32, ascending.
+    """Which places, shape (n,), bool, go to one of the first `choice` of the `uncertain` candidates, shape (u,), int32.
 
     `share`: the chance that any place had to be such a one. See `Exploration`.
     """
@@ -165,6 +165,19 @@ def drawn_places(n: int, share: float, seed: np.uint64) -> Mask:
         state, draw = _drawn(state)
         drawn[place] = draw < share
     return drawn
+
+
+@compiled
+def by_turns(one: Places, other: Places, c: int) -> Places:
+    """The same candidates, of c, in two orders: by turns the next of `one` and of the `other`, each once, shape as theirs."""
+    joined, taken, count = np.empty_like(one), np.zeros(c, dtype=np.bool_), 0
+    for at in range(len(one)):
+        for place in (one[at], other[at]):
+            if not taken[place]:
+                taken[place] = True
+                joined[count] = place
+                count += 1
+    return joined
 
 
 class Standing(NamedTuple):

@@ -62,7 +62,7 @@ class Exploration(BaseModel):
     uncertain_below: float = Field(default=20.0, gt=0, le=1_000_000)
     """Weight of people's events below which an item counts as uncertain."""
     choice: int = Field(default=10, ge=1, le=100)
-    """Uncertain items that are drawn from, each as likely as the others: those that least is known of, and of these what ranks first."""
+    """Uncertain items that are drawn from, each as likely as the others: by turns what ranks first and what least is known of."""
 
 
 class Breaking(BaseModel):

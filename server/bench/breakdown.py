@@ -27,7 +27,7 @@ class _Call:
         return True
 
 
-def stages_of_a_feed(data: Path, traffic: Traffic, feeds: int, *, placements: Path | None = None) -> dict[str, float]:
+def stages_of_a_feed(data: Path, traffic: Traffic, feeds: int, placements: Path | None = None) -> dict[str, float]:
     """Microseconds of processor time by stage of a feed for a known person who is no regular, the mean of `feeds`; of the handler in this
     very process, from the bytes of the request to those of the reply. `placements`: a file of them, the first of which is asked for."""
     settings = load_settings(data=data, listen=FREE, admin_listen=FREE, metrics_listen=FREE, placements=placements)

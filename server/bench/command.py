@@ -27,6 +27,11 @@ _file = click.Path(dir_okay=False, path_type=Path)
 @click.option("--connections", type=click.IntRange(1, 256), default=8, show_default=True, help="Connections to the server.")
 @click.option("--runs", type=click.IntRange(1, 20), default=3, show_default=True, help="Servers started, one after the other.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same seed, same calls.")
+@click.option(
+    "--placements",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File of placements to serve, the first of which is asked for; the default one without it.",
+)
 @click.option("--profile", is_flag=True, help="Also tell where the time of one feed goes, stage by stage.")
 @click.option("--json", "json_file", type=_file, help="Also write all figures to this file.")
 @click.option("--markdown", "markdown_file", type=_file, help="Also write the tables to this file.")
@@ -37,6 +42,7 @@ def bench_serve(
     connections: int,
     runs: int,
     seed: int,
+    placements: Path | None,
     profile: bool,
     json_file: Path | None,
     markdown_file: Path | None,
@@ -53,7 +59,15 @@ def bench_serve(
     from server.bench.run import Plan, measure
 
     console = Console(highlight=False)
-    plan = Plan.with_processors(seconds=seconds, swap_seconds=swap_seconds, connections=connections, runs=runs, seed=seed, profile=profile)
+    plan = Plan.with_processors(
+        seconds=seconds,
+        swap_seconds=swap_seconds,
+        connections=connections,
+        runs=runs,
+        seed=seed,
+        profile=profile,
+        placements=placements,
+    )
     figures = measure(data, plan, lambda sentence: click.echo(sentence, err=True))
     show(figures, console)
     if json_file is not None:

@@ -40,7 +40,7 @@ def costs_of_composing(data: Path, traffic: Traffic, feeds: int) -> dict[str, di
     made = {}
     for name, settings in WAYS.items():
         file.write_text("\n".join(["[placements.home]", *settings, ""]), encoding="utf-8")
-        stages = stages_of_a_feed(data, traffic, feeds, placements=file)
+        stages = stages_of_a_feed(data, traffic, feeds, file)
         made[name] = {"µs": sum(stages.values()), "slate µs": stages["slate"]}
     plain = made["as ranked"]["µs"]
     return {name: {**costs, "more µs": costs["µs"] - plain} for name, costs in made.items()}

@@ -20,7 +20,7 @@ from recommender.client import Client
 from recommender.errors import InvalidInput
 from recommender.generation import Generations
 from recommender.generation.folder import CURRENT
-from recommender.placements import Placements
+from recommender.placements import Placements, load_placements
 from recommender.served_profile import served_profile
 from recommender.settings import load_settings
 from recommender.store import open_store
@@ -53,6 +53,7 @@ SINGLE = {
     **{f"GetFeed, {asker}": Wanted("GetFeed", asker) for asker in (*FEEDS, RARE)},
     "GetSimilar": Wanted("GetSimilar"),
     "GetPopular": Wanted("GetPopular"),
+    "Search": Wanted("Search"),
     "RecordEvents": Wanted("RecordEvents"),
 }
 """What is measured by itself."""
@@ -76,6 +77,8 @@ class Plan:
     client_processor: int | None = None
     profile: bool = False
     """Whether the stages of a feed are told apart as well."""
+    placements: Path | None = None
+    """File of the placements that are served, the first of which is asked for; the default one without it."""
 
     @classmethod
     def with_processors(cls, **given: Any) -> Plan:
@@ -99,7 +102,7 @@ def measure(data: Path, plan: Plan, told: Callable[[str], None] = lambda sentenc
         with open_store(copy / "store.sqlite") as store:
             counts = store.counts()
             traffic = Traffic.of(store, generation, datetime.now(UTC), plan.seed)
-        manifest, placement = generation.manifest, Placements.default().get("")
+        manifest, placement = generation.manifest, (load_placements(plan.placements) if plan.placements else Placements.default()).get("")
         inputs = {
             "data": data.name,
             "items": manifest.items,
@@ -108,6 +111,7 @@ def measure(data: Path, plan: Plan, told: Callable[[str], None] = lambda sentenc
             "generation": current,
             "megabytes on disk": round(sum(entry.size for entry in manifest.files.values()) / 1e6),
             "served profile": served_profile(generation.settings, placement),
+            "placements": "the default one" if plan.placements is None else plan.placements.name,
             "build settings": generation.settings.hash,
             "connections": plan.connections,
             "server processes": f"1, with all {plan.connections} connections",
@@ -138,7 +142,7 @@ def measure(data: Path, plan: Plan, told: Callable[[str], None] = lambda sentenc
 def _profile(copy: Path, plan: Plan, traffic: Traffic, whole: float) -> Figures:
     """The stages of a feed for a known person who is no regular, and what gRPC and threads around the handler take of the `whole`, in
     µs."""
-    stages = _pinned(plan, stages_of_a_feed, copy, traffic, PROFILED)
+    stages = _pinned(plan, stages_of_a_feed, copy, traffic, PROFILED, plan.placements)
     stages["gRPC, threads, and work beside it"] = whole - sum(stages.values())
     return {stage: {"µs": each, "share": each / whole} for stage, each in stages.items()} | {"whole": {"µs": whole, "share": 1.0}}
 
@@ -152,7 +156,10 @@ def _pinned(plan: Plan, work: Callable[..., Made], *given: object) -> Made:
 
 def _run(copy: Path, plan: Plan, traffic: Traffic, pool: ProcessPoolExecutor, number: int, told: Callable[[str], None]) -> Figures:
     log = copy / "server.log"
-    with serving(copy, "--floor", listen=FREE, admin_listen=FREE, metrics_listen=FREE, log=log, processor=plan.server_processor) as server:
+    offered = () if plan.placements is None else ("--placements", str(plan.placements.resolve()))
+    with serving(
+        copy, "--floor", *offered, listen=FREE, admin_listen=FREE, metrics_listen=FREE, log=log, processor=plan.server_processor
+    ) as server:
         started = time.monotonic()
         with Client(server.addresses["listen"]) as client:
             client.wait_until_serving()

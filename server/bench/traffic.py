@@ -45,6 +45,7 @@ METHODS = MappingProxyType(
         "GetFeed": FEED + "GetFeed",
         "GetSimilar": FEED + "GetSimilar",
         "GetPopular": FEED + "GetPopular",
+        "Search": FEED + "Search",
         "RecordEvents": EVENTS + "RecordEvents",
     }
 )
@@ -61,10 +62,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Traffic:
-    """An endless supply of requests: `known` users and `items` by their ids, and `filters` in CEL. Same `seed`, same requests."""
+    """An endless supply of requests: `known` users and `items` by their ids, `titles` to search for, and `filters` in CEL. Same `seed`,
+    same requests."""
 
     known: Sequence[str]
     items: Sequence[str]
+    titles: Sequence[str]
     filters: Sequence[str]
     seed: int
 
@@ -86,7 +89,8 @@ class Traffic:
             raise InvalidInput("data", "a store without people or items", "one with both, such as a world that was imported and built")
         rng = np.random.default_rng(seed)
         chosen = rng.choice(catalogue.n, min(catalogue.n, 5_000), replace=False)
-        return cls(known, [card.item_id for card in catalogue.cards(chosen)], filters_of(generation, now), seed)
+        cards = catalogue.cards(chosen)
+        return cls(known, [card.item_id for card in cards], [card.title for card in cards], filters_of(generation, now), seed)
 
     def mixed(self, part: int = 0) -> Iterator[Call]:
         """Calls of all methods by their shares; another `part`, other calls."""
@@ -112,6 +116,8 @@ class Traffic:
                 return Call(method, feed_pb2.GetSimilarRequest(item_ids=[self._item(rng)], page_size=PAGE).SerializeToString())
             case "GetPopular":
                 return Call(method, feed_pb2.GetPopularRequest(page_size=PAGE, filter=self._filter(rng)).SerializeToString())
+            case "Search":
+                return Call(method, feed_pb2.SearchRequest(query=self._typed(rng), page_size=PAGE).SerializeToString())
             case "RecordEvents":
                 made = [self._event(rng) for _ in range(events)]
                 return Call(method, event_pb2.RecordEventsRequest(events=made).SerializeToString())
@@ -146,6 +152,13 @@ class Traffic:
 
     def _item(self, rng: np.random.Generator) -> str:
         return self.items[int(rng.integers(len(self.items)))]
+
+    def _typed(self, rng: np.random.Generator) -> str:
+        """The first words of a title, two of three times with a letter left out."""
+        words = self.titles[int(rng.integers(len(self.titles)))].split()[:3]
+        text = " ".join(words) or "nothing"
+        at = int(rng.integers(len(text)))
+        return text[:at] + text[at + 1 :] if rng.random() < 2 / 3 and len(text) > 3 else text
 
     def _filter(self, rng: np.random.Generator) -> str:
         return self.filters[int(rng.integers(len(self.filters)))] if self.filters else ""

@@ -16,14 +16,14 @@ from worlds import NOW, World, build_world
 
 from recommender.errors import InvalidInput
 from recommender.generation import Generations
-from recommender.placements import Placements
+from recommender.placements import load_placements
 from recommender.served_profile import served_profile
 from recommender.store import open_store
 from recommender.v1 import event_pb2, feed_pb2
 from server.bench import breakdown
 from server.bench.clocks import memory_of, processor_seconds
 from server.bench.command import bench_serve
-from server.bench.composing import WAYS, costs_of_composing
+from server.bench.composing import EVERYTHING, WAYS, costs_of_composing
 from server.bench.driver import Outcomes
 from server.bench.run import SINGLE
 from server.bench.traffic import METHODS, MIX, RARE, REGULARS, Traffic
@@ -45,6 +45,9 @@ def test_a_run_tells_every_figure_of_answered_calls_and_leaves_the_store_alone(b
     with open_store(built.settings.store_path) as store:
         before = store.counts()
     arguments = ["--data", str(built.data), "--seconds", "0.3", "--swap-seconds", "10", "--runs", "1", "--connections", "2"]
+    placements = tmp_path / "everything.toml"
+    placements.write_text("\n".join(["[placements.home]", *EVERYTHING]), encoding="utf-8")
+    arguments += ["--placements", str(placements)]
     result = CliRunner().invoke(
         bench_serve, [*arguments, "--json", str(tmp_path / "f.json"), "--markdown", str(tmp_path / "f.md")], catch_exceptions=False
     )
@@ -76,7 +79,7 @@ def test_a_run_tells_every_figure_of_answered_calls_and_leaves_the_store_alone(b
         assert figures["worst run"][f"failed or slow {when}"] >= of_medians["failed"] + of_medians["over twice the usual p99"] - 0.5
     assert figures["swapped"]["seconds to the first feed"] > 0, "the new generation answered while the load went on"
     assert figures["memory"]["private MB"] + figures["memory"]["shared MB"] == pytest.approx(figures["memory"]["resident MB"])
-    assert figures["inputs"]["served profile"] == served_profile(built.build, Placements.default().get(""))
+    assert figures["inputs"]["served profile"] == served_profile(built.build, load_placements(placements).get(""))
     assert "One method at a time" in result.stdout
     assert "| GetFeed |" in (tmp_path / "f.md").read_text()
     with open_store(built.settings.store_path) as store:

@@ -61,7 +61,8 @@ class QueryEncoder:
         self.folder = folder
         self._loading = threading.Lock()
         self._loaded: _Loaded | None = None
-        self._failure: tuple[float, RecommenderError] | None = None
+        # What was said of it, and not the exception, which would keep alive what every search held that met it.
+        self._failure: tuple[float, str] | None = None
         self._kept: OrderedDict[str, Vector] = OrderedDict()
 
     @classmethod
@@ -107,12 +108,13 @@ class QueryEncoder:
     def _load(self) -> _Loaded:
         """Load the model, unless that has failed a moment ago: each try takes a while, and every one is told in the log."""
         if self._failure is not None and time.monotonic() < self._failure[0] + RETRY_S:
-            raise self._failure[1]
+            raise RecommenderError(self._failure[1]) from None
         try:
             return _loaded(self.folder)
         except RecommenderError as error:
-            self._failure = time.monotonic(), error
-            log.error("queries are searched for without their meaning: %s", error)
+            message = str(error)
+            self._failure = time.monotonic(), message
+            log.error("queries are searched for without their meaning: %s", message)
             raise
 
     def write(self, folder: Path) -> None:

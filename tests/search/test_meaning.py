@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +111,25 @@ def test_a_damaged_encoder_leaves_words_to_answer(world: World, tmp_path: Path, 
     damaged = Recommender.unpublished(replace(engine.contents, encoder=broken), engine.settings)
     [feed] = damaged.feeds([Query(placement=PLACEMENT, size=5, text="robot")], now=world.outcome.manifest.created_at)
     assert [(entry.what, entry.why) for entry in feed.degraded] == [("meaning", "failed")]
+
+
+def test_a_model_that_cannot_be_loaded_keeps_nothing_of_the_searches_that_met_it(tmp_path: Path) -> None:
+    for name in ENCODER_FILES:
+        (tmp_path / name).write_bytes(b"not what it should be")
+    broken = QueryEncoder(tmp_path)
+
+    class Request:
+        """What a search holds while it runs."""
+
+    def search() -> weakref.ref[Request]:
+        request = Request()
+        with pytest.raises(RecommenderError, match="query encoder cannot be read"):
+            broken.vector("robot")
+        return weakref.ref(request)
+
+    met = [search() for _ in range(3)]
+    gc.collect()
+    assert [request() for request in met] == [None] * 3
 
 
 def test_what_changed_is_found_by_its_new_meaning_and_words_alone(world: World) -> None:

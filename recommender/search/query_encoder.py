@@ -55,10 +55,15 @@ class About(BaseModel):
 
 
 class QueryEncoder:
-    """The encoder in the `ENCODER_FILES` of `folder`; of no files at all without one. Safe for many threads."""
+    """The encoder in the `ENCODER_FILES` of `folder`; of no files at all without one. Safe for many threads.
+
+    `there`: whether there is a model. Making one raises OSError where the folder does not hold what says so.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
+        # Once: every search asks, and the files may be gone by then, with a generation that was pruned.
+        self.there = folder is not None and (folder / ABOUT_FILE).stat().st_size > len(NONE)
         self._loading = threading.Lock()
         self._loaded: _Loaded | None = None
         # What was said of it, and not the exception, which would keep alive what every search held that met it.
@@ -80,11 +85,6 @@ class QueryEncoder:
         if made.there:
             About.model_validate_json((folder / ABOUT_FILE).read_bytes())
         return made
-
-    @property
-    def there(self) -> bool:
-        """Whether there is a model."""
-        return self.folder is not None and (self.folder / ABOUT_FILE).stat().st_size > len(NONE)
 
     def vector(self, text: str) -> Vector:
         """The unit vector of `text`, shape (d,), float32, read-only; zeros for a text of which nothing is a token.

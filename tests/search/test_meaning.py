@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import subprocess
 import sys
 import weakref
@@ -130,6 +131,16 @@ def test_a_model_that_cannot_be_loaded_keeps_nothing_of_the_searches_that_met_it
     met = [search() for _ in range(3)]
     gc.collect()
     assert [request() for request in met] == [None] * 3
+
+
+def test_once_its_generation_was_pruned_words_answer(world: World, tmp_path: Path) -> None:
+    engine, folder = engine_of(world), tmp_path / "pruned"
+    folder.mkdir()
+    engine.contents.encoder.write(folder)
+    pruned = Recommender.unpublished(replace(engine.contents, encoder=QueryEncoder.read(folder)), engine.settings)
+    shutil.rmtree(folder)
+    [feed] = pruned.feeds([Query(placement=PLACEMENT, size=5, text="robot")], now=world.outcome.manifest.created_at)
+    assert [(entry.what, entry.why) for entry in feed.degraded] == [("meaning", "failed")]
 
 
 def test_what_changed_is_found_by_its_new_meaning_and_words_alone(world: World) -> None:

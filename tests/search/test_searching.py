@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from recommender.engine import Recommender
 from recommender.errors import InvalidCondition
-from recommender.feeds import Feed, Query, ReasonKind
+from recommender.feeds import Feed, Muted, Query, ReasonKind
 from recommender.items import Item, ItemKind, ItemState
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
@@ -157,6 +157,17 @@ def test_any_text_is_answered(found: Recommender, text: str) -> None:
     assert len(set(feed.numbers.tolist())) == len(feed.numbers) <= 10
     assert np.all(np.diff(feed.scores) <= 1e-6)
     assert np.allclose(feed.contributions.sum(axis=1), feed.scores)
+
+
+def test_a_muted_sign_hides_no_other_sign_that_is_shown_in_colours_too() -> None:
+    titles = ["\u2600\ufe0f Weather", "\u2764\ufe0f", "I \u2764\ufe0f NY"]
+    items = [Item(id=f"s{row}", kind=ItemKind.MEDIA, title=title, text="-") for row, title in enumerate(titles)]
+    recommender = Recommender.unpublished(contents_of(items, popularity=np.arange(3)), BuildSettings())
+    assert set(rows_in(ask(recommender, "weather", muted=Muted(words=("\u2764\ufe0f",))))) == {0}
+    assert rows_in(ask(recommender, "\u2764"))[0] == 1
+    assert 1 not in rows_in(ask(recommender, "\u2764", muted=Muted(words=("\u2764\ufe0f",))))
+    assert rows_in(ask(recommender, "I \u2764 NY"))[0] == 2
+    assert ask(recommender, "I \u2764 NY").scores[0] > 1
 
 
 def test_rules_that_leave_out_hold_for_searches(found: Recommender) -> None:

@@ -1,4 +1,8 @@
-"""What somebody may have meant: each word that was typed, and the terms of an index that it may stand for."""
+"""What somebody may have meant: each word that was typed, and the terms that it may stand for among the words of all that is searched.
+
+What is searched may lie in several parts with an index each: a generation's, and what is laid over it. A word means the same in all of
+them, so that an item is worth as much whichever part it is in.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ SPLIT = 0.9
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """Places of t terms in a vocabulary that the words of a query may stand for.
+    """Places of t terms in the vocabulary of one part that the words of a query may stand for.
 
     `groups`: shape (t,), int32: by which word of the query each is there, those of one next to each other, the words in few items first.
     `weights`: shape (t,), float32, what each term counts. `whole`: what all words would count that stand as they are typed.
@@ -50,43 +54,76 @@ def query_terms(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(term for word in words_of(text) for term in terms_of(word)))[:MOST_WORDS]
 
 
-class Rarity:
-    """What a term says, more the fewer of the `n` items of an `index` hold it: inverse document frequency as in BM25 (Robertson and
-    Zaragoza 2009, section 3.1)."""
+class _Words:
+    """The terms of all parts together, by their `indexes`, at least one. What a term says is more the fewer of the `n` items of the first
+    part hold it: inverse document frequency as in BM25 (Robertson and Zaragoza 2009, section 3.1)."""
 
-    def __init__(self, index: WordIndex, n: int) -> None:
-        self._index, self._n = index, n
+    def __init__(self, indexes: Sequence[WordIndex], n: int) -> None:
+        self._indexes, self._n = indexes, n
+        self._places: dict[str, tuple[int, ...]] = {}
 
-    def of(self, term: str) -> float:
-        """That of a `term`, which need not be in the index."""
-        place = self._index.vocabulary.place(term)
-        return self._of_count(self._index.count(place) if place >= 0 else 0)
+    def places(self, term: str) -> tuple[int, ...]:
+        """Where `term` is in each part; -1 where it is not."""
+        found = self._places.get(term)
+        if found is None:
+            found = self._places[term] = tuple(index.vocabulary.place(term) for index in self._indexes)
+        return found
 
-    def at(self, place: int, index: WordIndex) -> float:
-        """That of the term at a `place` of any `index`."""
-        if index is self._index:
-            return self._of_count(index.count(place))
-        return self.of(index.vocabulary.term(place))
+    def has(self, term: str) -> bool:
+        """Whether `term` is in any part."""
+        return max(self.places(term)) >= 0
 
-    def _of_count(self, count: int) -> float:
+    def count(self, term: str) -> int:
+        """How many items of all parts hold `term`."""
+        return sum(index.count(place) for index, place in zip(self._indexes, self.places(term), strict=True) if place >= 0)
+
+    def rarity(self, term: str) -> float:
+        """What `term` says, which need not be in any part."""
+        place = self.places(term)[0]
+        count = self._indexes[0].count(place) if place >= 0 else 0
         return math.log(1 + (self._n - count + 0.5) / (count + 0.5))
 
+    def alike(self, term: str) -> set[str]:
+        """Terms that are one slip away from `term`."""
+        return {index.vocabulary.term(place) for index in self._indexes for place in index.vocabulary.alike(term)}
 
-def read(terms: Sequence[str], index: WordIndex, rarity: Rarity) -> Reading:
-    """What `terms`, as `query_terms` gives them, may stand for in `index`."""
-    meant = [_variants(terms, at, index) for at in range(len(terms))]
-    groups: list[tuple[int, list[tuple[int, float]]]] = []
+    def beginning(self, start: str) -> list[str]:
+        """The most common of the terms that begin with `start`; none of too many."""
+        ranges = [index.vocabulary.beginning(start) for index in self._indexes]
+        if sum(map(len, ranges)) > RANGE:
+            return []
+        begun: set[str] = set()
+        for index, places in zip(self._indexes, ranges, strict=True):
+            common = sorted(places, key=lambda place: (-index.count(place), place))[:BEGINNINGS]
+            begun.update(map(index.vocabulary.term, common))
+        return sorted(begun, key=lambda term: (-self.count(term), term))[:BEGINNINGS]
+
+
+def read(terms: Sequence[str], indexes: Sequence[WordIndex], n: int) -> list[Reading]:
+    """What `terms`, as `query_terms` gives them, may stand for in each of `indexes`, at least one. The first of them, of `n` items, tells
+    words common from rare."""
+    words = _Words(indexes, n)
+    groups: list[list[tuple[int, list[tuple[int, float]]]]] = [[] for _ in indexes]
     whole = 0.0
-    for term, variants in zip(terms, meant, strict=True):
-        own = index.vocabulary.place(term)
-        says = {place: rarity.at(place, index) for place in variants}
+    for at, term in enumerate(terms):
+        variants = _variants(terms, at, words)
+        says = {variant: words.rarity(variant) for variant in variants}
         # What a common word may be misspelt for does not say more than the word.
-        most = says[own] if own >= 0 else max(says.values(), default=rarity.of(term))
+        most = says[term] if term in variants else max(says.values(), default=words.rarity(term))
         whole += most
-        weighted = [(place, alike * min(says[place], most)) for place, alike in variants.items()]
-        groups.append((sum(index.count(place) for place in variants), sorted(weighted, key=lambda each: (-each[1], each[0]))))
+        for part, index in enumerate(indexes):
+            there = [(words.places(variant)[part], alike * min(says[variant], most)) for variant, alike in variants.items()]
+            there = [(place, weight) for place, weight in there if place >= 0]
+            if there:
+                count = sum(index.count(place) for place, _ in there)
+                groups[part].append((count, sorted(there, key=lambda each: (-each[1], each[0]))))
+    return [_reading(each, whole) for each in groups]
+
+
+def _reading(groups: list[tuple[int, list[tuple[int, float]]]], whole: float) -> Reading:
+    """That of one part, of places and their weights by word, with how many items hold any of these."""
     groups.sort(key=lambda group: group[0])
-    flat = [(place, at, weight) for at, (_, variants) in enumerate(group for group in groups if group[1]) for place, weight in variants]
+    flat = [(place, at, weight) for at, (_, variants) in enumerate(groups) for place, weight in variants]
     return Reading(
         np.array([place for place, _, _ in flat], dtype=np.int32),
         np.array([at for _, at, _ in flat], dtype=np.int32),
@@ -95,38 +132,36 @@ def read(terms: Sequence[str], index: WordIndex, rarity: Rarity) -> Reading:
     )
 
 
-def _variants(terms: Sequence[str], at: int, index: WordIndex) -> dict[int, float]:
-    """Places of what the term `at` a place of the query may stand for, and how like each is to it, in (0, 1]."""
-    term, vocabulary = terms[at], index.vocabulary
-    found: dict[int, float] = {}
+def _variants(terms: Sequence[str], at: int, words: _Words) -> dict[str, float]:
+    """What the term `at` a place of the query may stand for, and how like each is to it, in (0, 1]."""
+    term = terms[at]
+    found: dict[str, float] = {}
 
-    def add(place: int, alike: float) -> None:
-        if place >= 0:
-            found[place] = max(alike, found.get(place, 0.0))
+    def add(variant: str, alike: float) -> None:
+        found[variant] = max(alike, found.get(variant, 0.0))
 
-    add(vocabulary.place(term), 1.0)
+    if words.has(term):
+        add(term, 1.0)
     if not is_spelt(term) or len(term) > LONGEST:
         return found
-    for near in vocabulary.alike(term):
-        longest = max(len(term), len(vocabulary.term(near)))
-        add(near, max(1 - 1 / longest, 0.1))
+    for near in words.alike(term):
+        add(near, max(1 - 1 / max(len(term), len(near)), 0.1))
     for neighbours in (terms[at : at + 2], terms[max(at - 1, 0) : at + 1]):
         if len(neighbours) == 2 and len(both := "".join(neighbours)) <= LONGEST:
-            joined = vocabulary.place(both)
-            add(joined, JOINED)
+            if words.has(both):
+                add(both, JOINED)
+                continue
             # Another sign may have come in the place of a space, or a space in the place of a letter.
-            for near in vocabulary.alike(both) if joined < 0 else ():
+            for near in words.alike(both):
                 add(near, JOINED * (1 - 1 / len(both)))
     for cut in range(1, len(term)):
         for rest in (term[cut:], term[cut + 1 :]):
-            parts = [(vocabulary.place(part), len(part)) for part in (term[:cut], rest) if part]
-            if len(parts) == 2 and min(place for place, _ in parts) >= 0:
-                for place, length in parts:
-                    add(place, SPLIT * length / len(term))
+            parts = [part for part in (term[:cut], rest) if part]
+            if len(parts) == 2 and all(map(words.has, parts)):
+                for part in parts:
+                    add(part, SPLIT * len(part) / len(term))
     if at == len(terms) - 1 and len(term) >= SHORTEST_BEGINNING:
-        begun = vocabulary.beginning(term)
-        if len(begun) <= RANGE:
-            for place in sorted(begun, key=lambda place: (-index.count(place), place))[:BEGINNINGS]:
-                add(place, BEGUN * len(term) / len(vocabulary.term(place)))
-    best = sorted(found.items(), key=lambda each: (-each[1], -index.count(each[0]), each[0]))[:VARIANTS]
+        for begun in words.beginning(term):
+            add(begun, BEGUN * len(term) / len(begun))
+    best = sorted(found.items(), key=lambda each: (-each[1], -words.count(each[0]), each[0]))[:VARIANTS]
     return dict(best)

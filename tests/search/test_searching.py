@@ -17,6 +17,7 @@ from recommender.feeds import Feed, Muted, Query, ReasonKind
 from recommender.items import Item, ItemKind, ItemState
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
+from recommender.segments import Delta
 from recommender.store import Change
 
 FILMS = [
@@ -48,7 +49,7 @@ def engine(**given: object) -> Recommender:
 
 
 def ask(recommender: Recommender, text: str, **given: object) -> Feed:
-    query = Query(placement=PLACEMENT, size=10, text=text, reasons=10, **given)  # type: ignore[arg-type]
+    query = Query(**{"placement": PLACEMENT, "size": 10, "text": text, "reasons": 10, **given})  # type: ignore[arg-type]
     [feed] = recommender.feeds([query], now=NOW)
     return feed
 
@@ -168,6 +169,30 @@ def test_a_muted_sign_hides_no_other_sign_that_is_shown_in_colours_too() -> None
     assert 1 not in rows_in(ask(recommender, "\u2764", muted=Muted(words=("\u2764\ufe0f",))))
     assert rows_in(ask(recommender, "I \u2764 NY"))[0] == 2
     assert ask(recommender, "I \u2764 NY").scores[0] > 1
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["the matrix", "then", "teh matrix", "thematrix", "god father", "thegodfather", "matrices the", "the go", "godfathre"],
+)
+def test_new_and_changed_items_are_worth_what_they_are_once_a_build_has_them(typed: str) -> None:
+    old = [f"The Film {row}" for row in range(80)] + ["God and Father", "Go West", "An Apple"]
+    new = ["Then Matrix", "Matrix", "Godfathers", "Godfather", "Goat", "Father Then"]
+    items = [Item(id=f"p{row}", kind=ItemKind.MEDIA, title=title, text="-") for row, title in enumerate([*old, *new])]
+    items[3] = replace(items[3], title="Then There Was Apple")
+    built = Recommender.unpublished(contents_of(items), BuildSettings())
+    earlier = [*items[: len(old)]]
+    earlier[3] = replace(items[3], title="The Film 3")
+    laid_over = [(number_of(row), ItemState.LIVE, items[row]) for row in [3, *range(len(old), len(items))]]
+    delta = Delta.of(laid_over, np.zeros((len(laid_over), 4), dtype=np.float32), dimension=4)
+    laid = Recommender.unpublished(contents_of(earlier), BuildSettings()).with_overlay(delta, 1, [])
+    once, before = ask(built, typed, size=100), ask(laid, typed, size=100)
+    worth, then = (dict(zip(rows_in(feed), feed.scores.tolist(), strict=True)) for feed in (once, before))
+    fresh = {3, *range(len(old), len(items))}
+    assert fresh & set(worth)
+    # All that is left is how rare words are, which are counted by the first of two parts.
+    assert {row: then.get(row) for row in fresh & set(worth)} == pytest.approx({row: worth[row] for row in fresh & set(worth)}, abs=0.02)
+    assert fresh & set(then) == fresh & set(worth)
 
 
 def test_rules_that_leave_out_hold_for_searches(found: Recommender) -> None:

@@ -94,10 +94,10 @@ def _of_part(part: Part, reading: Reading, key: str) -> Candidates:
     found, sums = found[order], sums[order]
     same = index.titled(key) if key else found[:0]
     places = np.unique(np.concatenate([found[best_places(sums, BY_WORDS)], same[part.may[same]], part.near]))
-    by_words, in_title = worth(index.postings, index.offsets, WORTHS, *given, places)
+    by_words, in_title = worth(index.postings, index.offsets, WORTHS, *given, reading.covers, places)
     words = np.minimum(by_words / np.float32(reading.whole), np.float32(1)) if reading.whole > 0 else by_words
     title, exact = _like_titles(key, part.catalogue.titles_at(places))
-    titled = (exact > 0) | ((in_title == reading.words) & (in_title > 0))
+    titled = (exact > 0) | ((in_title == reading.words) & (reading.words > 0))
     return Candidates(places if part.rows is None else part.rows[places], words, title, exact, titled)
 
 

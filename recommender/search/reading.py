@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from recommender.search.word_index import WordIndex
 from recommender.search.words import is_spelt, terms_of, words_of
 
 MOST_WORDS = 32
-"""Terms of a query that are looked for by their letters; all of it is looked for by its meaning."""
+"""Terms of a query that are looked for by their letters, the first ones; all of it is looked for by its meaning."""
 VARIANTS = 60
 """Terms that one word may stand for."""
 BEGINNINGS = 30
@@ -35,23 +36,37 @@ class Reading:
     """Places of t terms in the vocabulary of one part that the words of a query may stand for.
 
     `groups`: shape (t,), int32: by which word of the query each is there, those of one next to each other, the words in few items first.
-    `weights`: shape (t,), float32, what each term counts. `whole`: what all words would count that stand as they are typed.
+    `weights`: shape (t,), float32, what each term counts. `covers`: shape (t,), float32, how much of its word each is, in (0, 1]: less than
+    all of it where it is a half of one that was typed without its space. `whole`: what all words would count that stand as they are typed.
+    `words`: how many the query has, those among them that stand for nothing here, or were not looked for.
     """
 
     terms: Places
     groups: Places
     weights: Floats
+    covers: Floats
     whole: float
+    words: int
 
-    @property
-    def words(self) -> int:
-        """Terms of the query that stand for something."""
-        return int(self.groups[-1]) + 1 if len(self.groups) else 0
+
+class _Meant(NamedTuple):
+    """How like a term is to a word that was typed, and how much of the word it is; both in (0, 1]."""
+
+    alike: float
+    covers: float
+
+
+class _There(NamedTuple):
+    """A term at a `place` of a part's vocabulary, what it counts, and how much of its word it is."""
+
+    place: int
+    weight: float
+    covers: float
 
 
 def query_terms(text: str) -> tuple[str, ...]:
-    """The terms of a query, in their order, each once, at most `MOST_WORDS`."""
-    return tuple(dict.fromkeys(term for word in words_of(text) for term in terms_of(word)))[:MOST_WORDS]
+    """The terms of a query, in their order, each once."""
+    return tuple(dict.fromkeys(term for word in words_of(text) for term in terms_of(word)))
 
 
 class _Words:
@@ -100,45 +115,51 @@ class _Words:
 
 
 def read(terms: Sequence[str], indexes: Sequence[WordIndex], n: int) -> list[Reading]:
-    """What `terms`, as `query_terms` gives them, may stand for in each of `indexes`, at least one. The first of them, of `n` items, tells
-    words common from rare."""
-    words = _Words(indexes, n)
-    groups: list[list[tuple[int, list[tuple[int, float]]]]] = [[] for _ in indexes]
+    """What `terms`, as `query_terms` gives them, may stand for in each of `indexes`, at least one; no more than the first `MOST_WORDS` are
+    looked for. The first index, of `n` items, tells words common from rare."""
+    words, looked_for = _Words(indexes, n), terms[:MOST_WORDS]
+    groups: list[list[tuple[int, list[_There]]]] = [[] for _ in indexes]
     whole = 0.0
-    for at, term in enumerate(terms):
-        variants = _variants(terms, at, words)
+    for at, term in enumerate(looked_for):
+        variants = _variants(looked_for, at, words)
         says = {variant: words.rarity(variant) for variant in variants}
         # What a common word may be misspelt for does not say more than the word.
         most = says[term] if term in variants else max(says.values(), default=words.rarity(term))
         whole += most
         for part, index in enumerate(indexes):
-            there = [(words.places(variant)[part], alike * min(says[variant], most)) for variant, alike in variants.items()]
-            there = [(place, weight) for place, weight in there if place >= 0]
+            all_of = (
+                _There(words.places(variant)[part], meant.alike * min(says[variant], most), meant.covers)
+                for variant, meant in variants.items()
+            )
+            there = [each for each in all_of if each.place >= 0]
             if there:
-                count = sum(index.count(place) for place, _ in there)
-                groups[part].append((count, sorted(there, key=lambda each: (-each[1], each[0]))))
-    return [_reading(each, whole) for each in groups]
+                count = sum(index.count(each.place) for each in there)
+                groups[part].append((count, sorted(there, key=lambda each: (-each.weight, each.place))))
+    return [_reading(each, whole, len(terms)) for each in groups]
 
 
-def _reading(groups: list[tuple[int, list[tuple[int, float]]]], whole: float) -> Reading:
-    """That of one part, of places and their weights by word, with how many items hold any of these."""
+def _reading(groups: list[tuple[int, list[_There]]], whole: float, words: int) -> Reading:
+    """That of one part, of what there is by word, with how many items hold any of it."""
     groups.sort(key=lambda group: group[0])
-    flat = [(place, at, weight) for at, (_, variants) in enumerate(groups) for place, weight in variants]
+    flat = [(at, each) for at, (_, variants) in enumerate(groups) for each in variants]
     return Reading(
-        np.array([place for place, _, _ in flat], dtype=np.int32),
-        np.array([at for _, at, _ in flat], dtype=np.int32),
-        np.array([weight for _, _, weight in flat], dtype=np.float32),
-        whole,
+        terms=np.array([each.place for _, each in flat], dtype=np.int32),
+        groups=np.array([at for at, _ in flat], dtype=np.int32),
+        weights=np.array([each.weight for _, each in flat], dtype=np.float32),
+        covers=np.array([each.covers for _, each in flat], dtype=np.float32),
+        whole=whole,
+        words=words,
     )
 
 
-def _variants(terms: Sequence[str], at: int, words: _Words) -> dict[str, float]:
-    """What the term `at` a place of the query may stand for, and how like each is to it, in (0, 1]."""
+def _variants(terms: Sequence[str], at: int, words: _Words) -> dict[str, _Meant]:
+    """What the term `at` a place of the query may stand for."""
     term = terms[at]
-    found: dict[str, float] = {}
+    found: dict[str, _Meant] = {}
 
-    def add(variant: str, alike: float) -> None:
-        found[variant] = max(alike, found.get(variant, 0.0))
+    def add(variant: str, alike: float, covers: float = 1.0) -> None:
+        known = found.get(variant, _Meant(0.0, 0.0))
+        found[variant] = _Meant(max(alike, known.alike), max(covers, known.covers))
 
     if words.has(term):
         add(term, 1.0)
@@ -159,9 +180,9 @@ def _variants(terms: Sequence[str], at: int, words: _Words) -> dict[str, float]:
             parts = [part for part in (term[:cut], rest) if part]
             if len(parts) == 2 and all(map(words.has, parts)):
                 for part in parts:
-                    add(part, SPLIT * len(part) / len(term))
+                    add(part, SPLIT * len(part) / len(term), len(part) / sum(map(len, parts)))
     if at == len(terms) - 1 and len(term) >= SHORTEST_BEGINNING:
         for begun in words.beginning(term):
             add(begun, BEGUN * len(term) / len(begun))
-    best = sorted(found.items(), key=lambda each: (-each[1], -words.count(each[0]), each[0]))[:VARIANTS]
+    best = sorted(found.items(), key=lambda each: (-each[1].alike, -words.count(each[0]), each[0]))[:VARIANTS]
     return dict(best)

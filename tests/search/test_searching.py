@@ -17,6 +17,7 @@ from recommender.feeds import Feed, Muted, Query, ReasonKind
 from recommender.items import Item, ItemKind, ItemState
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
+from recommender.search.reading import MOST_WORDS
 from recommender.segments import Delta
 from recommender.store import Change
 
@@ -193,6 +194,36 @@ def test_new_and_changed_items_are_worth_what_they_are_once_a_build_has_them(typ
     # All that is left is how rare words are, which are counted by the first of two parts.
     assert {row: then.get(row) for row in fresh & set(worth)} == pytest.approx({row: worth[row] for row in fresh & set(worth)}, abs=0.02)
     assert fresh & set(then) == fresh & set(worth)
+
+
+MANY = " ".join(f"word{chr(97 + at // 26)}{chr(97 + at % 26)}" for at in range(MOST_WORDS + 1))
+
+
+@pytest.mark.parametrize(
+    ("typed", "title", "author", "has_all"),
+    [
+        ("the godfather", "The Godfather (1972)", "", True),
+        ("godfather the", "The Godfather (1972)", "", True),
+        ("godfather xyzzyx", "The Godfather (1972)", "", False),
+        ("godfather coppola", "The Godfather (1972)", "Coppola", False),
+        ("thegodfather", "The Godfather Again", "", True),
+        ("thexgodfather", "The Godfather Again", "", True),
+        ("thegodfather", "The Mother", "Godfather", False),
+        ("thegodfather", "Godfather Again", "The", False),
+        ("god father again", "Godfather Again", "", True),
+        ("teh godfathre", "The Godfather Again", "", True),
+        ("again godf", "The Godfather Again", "", True),
+        (MANY, f"Again {MANY}", "", False),
+        (MANY, MANY, "", True),
+        (MANY.rsplit(" ", 1)[0], f"Again {MANY}", "", True),
+    ],
+)
+def test_a_reason_names_the_title_only_where_it_has_all_that_was_typed(typed: str, title: str, author: str, has_all: bool) -> None:
+    items = [Item(id="one", kind=ItemKind.MEDIA, title=title, text="-", author=author)]
+    recommender = Recommender.unpublished(contents_of(items), BuildSettings())
+    feed = ask(recommender, typed)
+    assert rows_in(feed) == [0]
+    assert feed.reasons[0].kind is (ReasonKind.MATCHES_TITLE if has_all else ReasonKind.MATCHES_QUERY)
 
 
 def test_rules_that_leave_out_hold_for_searches(found: Recommender) -> None:

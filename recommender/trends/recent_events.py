@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from recommender.events import DISMISSING, WITH_PORTION, Consent, EventType
 from recommender.store.event_reading import CONTEXT
-from recommender.times import MISSING_TIME
+from recommender.times import DAY_US, MISSING_TIME
 from recommender.trends.trend_kernels import Codes, Floats, Numbers, Times, Types, places_together
 
 REGION, SEGMENT = "region", "segment"
@@ -43,6 +43,9 @@ class _Columns:
     @classmethod
     def together(cls, parts: Sequence[Self]) -> Self:
         return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+    def __len__(self) -> int:
+        return len(self.item)
 
     def at_places(self, places: npt.NDArray[np.generic]) -> Self:
         return type(self)(*(getattr(self, field.name)[places] for field in fields(self)))
@@ -91,41 +94,37 @@ class RecentEvents:
         return cls(_Columns.none(), ("",), ("",), MISSING_TIME)
 
     def joined(self, batches: Iterable[pa.RecordBatch], *, since: int, limit: int) -> RecentEvents:
-        """These and those of batches as `Store.iter_newest_events` gives them with `ENTRIES`, less all from before `since` (µs), the
-        `limit` newest of them at the most; no more batches are read than that takes, and one."""
+        """These and those of batches as `Store.iter_newest_events` gives them with `ENTRIES`, of one day (UTC) each and the newest days
+        first, less all from before `since` (µs), the `limit` newest of them at the most.
+
+        No more days are read than that takes, and one batch; of new events never many more than twice the `limit` are held.
+        """
         regions, segments = _Names(self.regions), _Names(self.segments)
-        parts, found, complete = [_Columns.none()], 0, max(since, self.since)
+        parts, held, complete = [_Columns.none()], 0, max(since, self.since)
+        last_day: int | None = None
         for batch in batches:
-            if found >= limit:
-                # What is left may be of the same day as the last batch, so that all is there only of what came after that.
-                complete = max(complete, int(parts[-1].at.max(initial=complete)))
+            days = batch.column("at").to_numpy() // DAY_US
+            if last_day is not None and days.max(initial=last_day - 1) < last_day:
+                # Of a day events come as they were reported, not as they happened, so that only now all of the last one are there.
+                complete = max(complete, last_day * DAY_US)
                 break
             parts.append(_counting(batch, regions, segments, since))
-            found += len(parts[-1].item)
+            held += len(parts[-1])
+            if last_day is None and held >= limit:
+                last_day = int(days.min())
+            if held > 2 * limit:
+                newest, complete = _newest(_Columns.together(parts), limit, complete)
+                parts, held = [newest], len(newest)
         old, new = self.columns, _Columns.together(parts)
         if len(old.at) and int(old.at.min()) < since:
             old = old.at_places(old.at >= since)
         new = new.at_places(np.lexsort((new.at, new.person, new.item)))
         order = places_together(old.item, old.person, old.at, new.item, new.person, new.at)
-        columns = _Columns.together([old, new]).at_places(order)
-        return RecentEvents(columns, regions.all, segments.all, complete)._within(limit)._of_names_in_use()
+        columns, complete = _newest(_Columns.together([old, new]).at_places(order), limit, complete)
+        return RecentEvents(columns, regions.all, segments.all, complete)._of_names_in_use()
 
     def __len__(self) -> int:
-        return len(self.columns.item)
-
-    def _within(self, limit: int) -> RecentEvents:
-        """The `limit` newest events at the most."""
-        cut = len(self) - limit
-        if cut <= 0:
-            return self
-        at = self.columns.at
-        # Those of one time are kept in their order, so that it is the same ones every time.
-        oldest = np.partition(at, cut - 1)[cut - 1]
-        spare = np.flatnonzero(at == oldest)[: cut - int(np.count_nonzero(at < oldest))]
-        kept = at >= oldest
-        kept[spare] = False
-        columns = self.columns.at_places(kept)
-        return RecentEvents(columns, self.regions, self.segments, max(self.since, int(oldest) + 1))
+        return len(self.columns)
 
     def _of_names_in_use(self) -> RecentEvents:
         """The same without names that no event has any more, once half of those that there may be are taken."""
@@ -139,6 +138,20 @@ class RecentEvents:
             codes[place] = np.searchsorted(used, codes[place]).astype(np.uint16)
         made = _Columns(columns.item, columns.person, columns.type, columns.portion, columns.at, *codes)
         return RecentEvents(made, named[0], named[1], self.since)
+
+
+def _newest(columns: _Columns, limit: int, since: int) -> tuple[_Columns, int]:
+    """The `limit` newest of `columns` at the most, in their order, and since when (µs) these are all where `columns` are since `since`."""
+    cut = len(columns) - limit
+    if cut <= 0:
+        return columns, since
+    at = columns.at
+    # Those of one time are kept in their order, so that it is the same ones every time.
+    oldest = np.partition(at, cut - 1)[cut - 1]
+    spare = np.flatnonzero(at == oldest)[: cut - int(np.count_nonzero(at < oldest))]
+    kept = at >= oldest
+    kept[spare] = False
+    return columns.at_places(kept), max(since, int(oldest) + 1)
 
 
 def _counting(batch: pa.RecordBatch, regions: _Names, segments: _Names, since: int) -> _Columns:

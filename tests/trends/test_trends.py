@@ -296,6 +296,62 @@ def test_reading_from_the_newest_on_stops_when_there_are_enough() -> None:
     assert (len(whole), whole.since) == (50, NOW - WEEK)
 
 
+def test_what_was_reported_late_does_not_hide_what_happened_later_on_the_day_that_is_read_last() -> None:
+    day = NOW // DAY_US * DAY_US
+    read = 0
+
+    def batches() -> object:
+        """Today, and yesterday from its last report on: events of its morning were uploaded behind those of its evening."""
+        nonlocal read
+        for acts in (
+            [Act(1, 1, day + 5)],
+            [Act(person, 2, day - DAY_US + person) for person in range(1, 5)],
+            [Act(person, 3, day - DAY_US + 100 + person) for person in range(1, 5)],
+            [Act(person, 4, day - 100 + person) for person in range(1, 5)],
+            [Act(1, 5, day - DAY_US - 1)],
+            [Act(1, 6, day - 2 * DAY_US - 1)],
+        ):
+            read += 1
+            yield batch_of(acts)
+
+    events = RecentEvents.none().joined(batches(), since=NOW - WEEK, limit=5)  # type: ignore[arg-type]
+    assert (read, sorted(events.columns.item.tolist())) == (5, [1, 4, 4, 4, 4])
+    assert day - DAY_US + 104 < events.since <= day - 99
+    read = 0
+    more = RecentEvents.none().joined(batches(), since=NOW - WEEK, limit=13)  # type: ignore[arg-type]
+    assert (read, sorted(more.columns.item.tolist())) == (5, [1] + [2] * 4 + [3] * 4 + [4] * 4)
+    assert more.since == day - DAY_US
+
+
+Report = tuple[int, int, int]
+"""An event: how many days back, the hour and the person."""
+reports = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 6), st.integers(1, 4)), max_size=50)
+
+
+@settings(max_examples=300, deadline=None)
+@given(reports, reports, st.integers(1, 25), st.integers(1, 7))
+def test_all_that_happened_since_what_is_told_is_there(before: list[Report], after: list[Report], limit: int, size: int) -> None:
+    day, since = NOW // DAY_US, NOW - WEEK
+
+    def newest_first(made: list[Report]) -> list[pa.RecordBatch]:
+        """In batches as the store reads them."""
+        batches = []
+        for ago in range(4):
+            acts = [Act(person, ago + 1, (day - ago) * DAY_US + hour * HOUR) for back, hour, person in reversed(made) if back == ago]
+            batches += [batch_of(acts[start : start + size]) for start in range(0, len(acts), size)]
+        return batches
+
+    events = RecentEvents.none()
+    for made in (before, after):
+        events = events.joined(newest_first(made), since=since, limit=limit)
+    there = sorted(zip(events.columns.at.tolist(), events.columns.person.tolist(), strict=True))
+    happened = sorted(((day - back) * DAY_US + hour * HOUR, person) for back, hour, person in [*before, *after])
+    assert len(there) <= limit
+    assert [each for each in there if each[0] >= events.since] == [each for each in happened if each[0] >= events.since]
+    if len(happened) <= limit:
+        assert (len(there), events.since) == (len(happened), since)
+
+
 def test_events_grow_old() -> None:
     events = events_of(people(3, 1, at=NOW - 6 * DAY_US) + people(2, 2))
     later = events.joined([], since=NOW - 5 * DAY_US, limit=LARGE)

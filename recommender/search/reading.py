@@ -75,32 +75,39 @@ class _Words:
 
     def __init__(self, indexes: Sequence[WordIndex], n: int) -> None:
         self._indexes, self._n = indexes, n
-        self._places: dict[str, tuple[int, ...]] = {}
+        # What was looked up in each part.
+        self._places: list[dict[str, int]] = [{} for _ in indexes]
 
-    def places(self, term: str) -> tuple[int, ...]:
-        """Where `term` is in each part; -1 where it is not."""
-        found = self._places.get(term)
-        if found is None:
-            found = self._places[term] = tuple(index.vocabulary.place(term) for index in self._indexes)
-        return found
+    def place(self, part: int, term: str) -> int:
+        """Where `term` is in the vocabulary of a `part`; -1 where it is not."""
+        known = self._places[part]
+        place = known.get(term)
+        if place is None:
+            place = known[term] = self._indexes[part].vocabulary.place(term)
+        return place
 
     def has(self, term: str) -> bool:
         """Whether `term` is in any part."""
-        return max(self.places(term)) >= 0
+        return any(self.place(part, term) >= 0 for part in range(len(self._indexes)))
 
     def count(self, term: str) -> int:
         """How many items of all parts hold `term`."""
-        return sum(index.count(place) for index, place in zip(self._indexes, self.places(term), strict=True) if place >= 0)
+        count = 0
+        for part, index in enumerate(self._indexes):
+            place = self.place(part, term)
+            if place >= 0:
+                count += index.count(place)
+        return count
 
     def rarity(self, term: str) -> float:
         """What `term` says, which need not be in any part."""
-        place = self.places(term)[0]
+        place = self.place(0, term)
         count = self._indexes[0].count(place) if place >= 0 else 0
         return math.log(1 + (self._n - count + 0.5) / (count + 0.5))
 
     def alike(self, term: str) -> set[str]:
         """Terms that are one slip away from `term`."""
-        return {index.vocabulary.term(place) for index in self._indexes for place in index.vocabulary.alike(term)}
+        return {self._term(part, place) for part, index in enumerate(self._indexes) for place in index.vocabulary.alike(term)}
 
     def beginning(self, start: str) -> list[str]:
         """The most common of the terms that begin with `start`; none of too many."""
@@ -108,10 +115,15 @@ class _Words:
         if sum(map(len, ranges)) > RANGE:
             return []
         begun: set[str] = set()
-        for index, places in zip(self._indexes, ranges, strict=True):
+        for part, (index, places) in enumerate(zip(self._indexes, ranges, strict=True)):
             common = sorted(places, key=lambda place: (-index.count(place), place))[:BEGINNINGS]
-            begun.update(map(index.vocabulary.term, common))
+            begun.update(self._term(part, place) for place in common)
         return sorted(begun, key=lambda term: (-self.count(term), term))[:BEGINNINGS]
+
+    def _term(self, part: int, place: int) -> str:
+        term = self._indexes[part].vocabulary.term(place)
+        self._places[part][term] = place
+        return term
 
 
 def read(terms: Sequence[str], indexes: Sequence[WordIndex], n: int) -> list[Reading]:
@@ -127,11 +139,11 @@ def read(terms: Sequence[str], indexes: Sequence[WordIndex], n: int) -> list[Rea
         most = says[term] if term in variants else max(says.values(), default=words.rarity(term))
         whole += most
         for part, index in enumerate(indexes):
-            all_of = (
-                _There(words.places(variant)[part], meant.alike * min(says[variant], most), meant.covers)
+            there = [
+                _There(place, meant.alike * min(says[variant], most), meant.covers)
                 for variant, meant in variants.items()
-            )
-            there = [each for each in all_of if each.place >= 0]
+                if (place := words.place(part, variant)) >= 0
+            ]
             if there:
                 count = sum(index.count(each.place) for each in there)
                 groups[part].append((count, sorted(there, key=lambda each: (-each.weight, each.place))))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -13,6 +15,7 @@ import pyarrow as pa
 from recommender.events import DISMISSING, WITH_PORTION, Consent, EventType
 from recommender.store.event_reading import CONTEXT
 from recommender.times import DAY_US, MISSING_TIME
+from recommender.trends.groups import Regions, Segments, in_order
 from recommender.trends.trend_kernels import Codes, Floats, Numbers, Times, Types, places_together
 
 REGION, SEGMENT = "region", "segment"
@@ -20,7 +23,10 @@ ENTRIES = (REGION, SEGMENT)
 """The entries of an event's context that say where it happened, and what segments the person was counted among."""
 
 NAMES_LIMIT = 65_536
-"""Different names of regions, and of segments, that are told apart, "" among them; events of any further one count as of none."""
+"""Different names of regions, and of segments that stand together, that are told apart, "" among them; events of any further one count as
+of none."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,41 +58,48 @@ class _Columns:
 
 
 class _Names:
-    """Gives a code to each different name, 0 to ""."""
+    """Gives a code to each different name, 0 to "". `full`: whether there was one too many."""
 
     def __init__(self, known: Sequence[str]) -> None:
         self._codes = {name: code for code, name in enumerate(known)}
+        self.full = False
 
-    def coded(self, column: pa.DictionaryArray) -> Codes:
-        """The codes of a column of names, shape (m,)."""
-        codes = [self._code(name) for name in column.dictionary.to_pylist()]
+    def coded(self, column: pa.DictionaryArray, spelt: Callable[[str], str] = str) -> Codes:
+        """The codes of a column of names, as each is `spelt` where it may be in several ways, shape (m,)."""
+        codes = [self._code(spelt(name)) for name in column.dictionary.to_pylist()]
         coded: Codes = np.array(codes, dtype=np.uint16)[column.indices.to_numpy()]
         return coded
 
     def _code(self, name: str) -> int:
         code = self._codes.get(name)
-        if code is None:
-            code = self._codes[name] = len(self._codes) if len(self._codes) < NAMES_LIMIT else 0
-        return code
+        if code is not None:
+            return code
+        if len(self._codes) >= NAMES_LIMIT:
+            self.full = True
+            return 0
+        self._codes[name] = len(self._codes)
+        return len(self._codes) - 1
 
     @property
     def all(self) -> tuple[str, ...]:
         """The names by code."""
-        return tuple(name for name, code in self._codes.items() if code or not name)
+        return tuple(self._codes)
 
 
 @dataclass(frozen=True, eq=False)
 class RecentEvents:
     """What people who may be learnt from did lately, less impressions and what dismisses: all of it since `since` (µs); immutable.
 
-    `columns` stand by item, then person, then time. `regions` and `segments`: the names of their codes, "" the first. Of what
-    happened before `since` some may be left out.
+    `columns` stand by item, then person, then time. `regions` and `segments`: the names of their codes, "" the first; in one of segments
+    several may stand, as `in_order` puts them. Of what happened before `since` some may be left out. `crowded`: which of `ENTRIES` once had
+    more names than there may be, as the log was told.
     """
 
     columns: _Columns
     regions: tuple[str, ...]
     segments: tuple[str, ...]
     since: int
+    crowded: frozenset[str] = frozenset()
 
     @classmethod
     def none(cls) -> RecentEvents:
@@ -121,10 +134,25 @@ class RecentEvents:
         new = new.at_places(np.lexsort((new.at, new.person, new.item)))
         order = places_together(old.item, old.person, old.at, new.item, new.person, new.at)
         columns, complete = _newest(_Columns.together([old, new]).at_places(order), limit, complete)
-        return RecentEvents(columns, regions.all, segments.all, complete)._of_names_in_use()
+        crowded = self.crowded | {entry for entry, names in ((REGION, regions), (SEGMENT, segments)) if names.full}
+        for entry in sorted(crowded - self.crowded):
+            log.warning(
+                "no more than %d different values of %s in contexts are told apart: further ones are of no group", NAMES_LIMIT, entry
+            )
+        return RecentEvents(columns, regions.all, segments.all, complete, crowded)._of_names_in_use()
 
     def __len__(self) -> int:
         return len(self.columns)
+
+    @cached_property
+    def by_region(self) -> Regions:
+        """`regions`, by what lies in which."""
+        return Regions(self.regions)
+
+    @cached_property
+    def by_segment(self) -> Segments:
+        """`segments`, by what stands in which."""
+        return Segments(self.segments)
 
     def _of_names_in_use(self) -> RecentEvents:
         """The same without names that no event has any more, once half of those that there may be are taken."""
@@ -137,7 +165,7 @@ class RecentEvents:
             named[place] = tuple(names[code] for code in used.tolist())
             codes[place] = np.searchsorted(used, codes[place]).astype(np.uint16)
         made = _Columns(columns.item, columns.person, columns.type, columns.portion, columns.at, *codes)
-        return RecentEvents(made, named[0], named[1], self.since)
+        return RecentEvents(made, named[0], named[1], self.since, self.crowded)
 
 
 def _newest(columns: _Columns, limit: int, since: int) -> tuple[_Columns, int]:
@@ -166,5 +194,5 @@ def _counting(batch: pa.RecordBatch, regions: _Names, segments: _Names, since: i
         portion=portions.astype(np.float32)[kept],
         at=at[kept],
         region=regions.coded(batch.column(CONTEXT + REGION))[kept],
-        segment=segments.coded(batch.column(CONTEXT + SEGMENT))[kept],
+        segment=segments.coded(batch.column(CONTEXT + SEGMENT), in_order)[kept],
     )

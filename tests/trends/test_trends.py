@@ -18,7 +18,7 @@ from recommender.profile import BuildSettings
 from recommender.times import DAY_US
 from recommender.trends import ENTRIES, OF_ALL, OF_GROUP, Asked, Least, RecentEvents, Trend, trend_of
 from recommender.trends import recent_events as module
-from recommender.trends.groups import groups_to_try, in_region, in_segment, wider
+from recommender.trends.groups import Regions, Segments, groups_to_try, wider
 
 TABLE = BuildSettings().weight_table
 NOW = 20_000 * DAY_US + 40_000_000_000
@@ -178,9 +178,26 @@ def test_a_region_is_its_parts_and_not_what_begins_alike() -> None:
     assert wider("FR-ARA-69") == ["FR-ARA-69", "FR-ARA", "FR", ""]
     assert wider("") == [""]
     names = ["", "FR", "FR-ARA", "FRA", "fr", "FR-ARA-69", "F"]
-    assert in_region(names, "FR").tolist() == [False, True, True, False, False, True, False]
-    assert in_region(names, "").all()
-    assert in_segment(["", "new", "new, loyal", "newer"], "new").tolist() == [False, True, True, False]
+    assert Regions(names).within("FR").tolist() == [False, True, True, False, False, True, False]
+    assert Regions(names).within("").all()
+    assert not Regions(names).within("FR-").any()
+    assert Segments(["", "new", "loyal,new", "newer"]).holding("new").tolist() == [False, True, True, False]
+    assert Segments(["", "new"]).holding("").all()
+    assert not Segments(["", "new"]).holding("old").any()
+
+
+@given(st.lists(st.text("FRA-.,x", max_size=6), unique=True, max_size=30), st.text("FRA-.,x", min_size=1, max_size=4))
+def test_what_lies_in_a_region_or_holds_a_segment_is_what_looking_at_every_name_says(names: list[str], wanted: str) -> None:
+    assert Regions(names).within(wanted).tolist() == [name == wanted or name.startswith(wanted + "-") for name in names]
+    assert Segments(names).holding(wanted).tolist() == [wanted in name.split(",") for name in names]
+
+
+def test_the_same_segments_are_one_name_however_they_are_put() -> None:
+    acts = [Act(place, 1, segment=name) for place, name in enumerate(["new,loyal", "loyal, new", " new ,loyal,new,", " , ", ""], start=1)]
+    events = events_of(acts)
+    assert events.segments == ("", "loyal,new")
+    assert events.columns.segment.tolist() == [1, 1, 1, 0, 0]
+    assert asked_of(events, Asked(segment="new"), people=3).segment == "new"
 
 
 def test_groups_are_tried_from_narrow_to_wide() -> None:
@@ -358,12 +375,20 @@ def test_events_grow_old() -> None:
     assert later.columns.item.tolist() == [2, 2]
 
 
-def test_names_beyond_the_limit_are_of_no_group_and_those_out_of_use_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_beyond_the_limit_are_of_no_group_and_those_out_of_use_make_room(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(module, "NAMES_LIMIT", 6)
     old = [Act(person, 1, NOW - 6 * DAY_US, region=f"old-{person}") for person in range(1, 9)]
     events = events_of(old)
     assert events.regions == ("", "old-1", "old-2", "old-3", "old-4", "old-5")
     assert events.columns.region.tolist() == [1, 2, 3, 4, 5, 0, 0, 0]
+    assert [record.getMessage() for record in caplog.records] == [
+        "no more than 6 different values of region in contexts are told apart: further ones are of no group"
+    ]
+    assert len(events.joined([batch_of(old)], since=NOW - WEEK, limit=LARGE)) == 16
+    # Once: they are looked for every few seconds.
+    assert len(caplog.records) == 1
     later = events.joined([], since=NOW - DAY_US, limit=LARGE)
     assert later.regions == ("",)
     again = later.joined([batch_of(people(2, 3, region="FR"))], since=NOW - DAY_US, limit=LARGE)

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from recommender.cores import cores
 from recommender.errors import RecommenderError
 
 if TYPE_CHECKING:
@@ -33,6 +35,10 @@ NONE = b"none\n"
 """What the files hold where there is no model."""
 KEPT = 512
 """Vectors of texts that were asked for lately: many ask for the same."""
+
+LONG = 32
+"""Tokens from which texts take turns, a core each. What is computed on the way grows with the text: for 256 tokens of a small transformer
+it is ten megabytes, which the C library keeps. Few queries are as long, and more at once would only wait for each other."""
 
 RETRY_S = 60.0
 """How long a model that could not be loaded is left alone."""
@@ -127,6 +133,7 @@ class _Loaded:
     def __init__(self, session: InferenceSession, tokenizer: Tokenizer, about: About) -> None:
         self._session, self._tokenizer, self._about = session, tokenizer, about
         self._inputs = {each.name for each in session.get_inputs()}
+        self._turns = threading.Semaphore(cores())
 
     def vector(self, text: str) -> Vector:
         about = self._about
@@ -136,7 +143,8 @@ class _Loaded:
             return np.zeros(self._about.dimension, dtype=np.float32)
         given = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         try:
-            [made] = self._session.run(None, {name: value for name, value in given.items() if name in self._inputs})
+            with self._turns if ids.size >= LONG else nullcontext():
+                [made] = self._session.run(None, {name: value for name, value in given.items() if name in self._inputs})
         except Exception as error:
             # ONNX Runtime raises classes of its own that share no root.
             raise RecommenderError(f"the query encoder does not answer ({type(error).__name__}: {error})") from error

@@ -6,7 +6,11 @@ import gc
 import shutil
 import subprocess
 import sys
+import threading
+import time
 import weakref
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +20,7 @@ from handmade import unit
 from worlds import World
 
 from indexing.embedding import find_embedder, query_encoder
+from recommender.cores import cores
 from recommender.engine import Recommender
 from recommender.errors import RecommenderError
 from recommender.feeds import Query
@@ -23,7 +28,7 @@ from recommender.generation import Generations
 from recommender.items import Item, ItemKind, ItemState
 from recommender.placements import Placements
 from recommender.profile import BuildSettings
-from recommender.search.query_encoder import ENCODER_FILES, WEIGHTS_FILE, QueryEncoder
+from recommender.search.query_encoder import ENCODER_FILES, LONG, WEIGHTS_FILE, QueryEncoder
 from recommender.segments import Delta
 from recommender.sources import ContentSource
 from recommender.vectors import VectorIndex
@@ -131,6 +136,38 @@ def test_a_model_that_cannot_be_loaded_keeps_nothing_of_the_searches_that_met_it
     met = [search() for _ in range(3)]
     gc.collect()
     assert [request() for request in met] == [None] * 3
+
+
+def test_long_texts_take_turns_and_short_ones_do_not_wait_for_them(world: World) -> None:
+    encoder = engine_of(world).contents.encoder
+    encoder.vector("robot")
+    loaded = encoder._loaded
+    assert loaded is not None
+
+    class Slow:
+        """The session, slow enough that all who may are in it at once."""
+
+        def __init__(self, session: object) -> None:
+            self._session = session
+            self.inside: Counter[bool] = Counter()
+            self.most: Counter[bool] = Counter()
+
+        def run(self, names: None, given: dict[str, np.ndarray]) -> object:
+            is_long = given["input_ids"].size >= LONG
+            with lock:
+                self.inside[is_long] += 1
+                self.most[is_long] = max(self.most[is_long], self.inside[is_long])
+            time.sleep(0.1)
+            with lock:
+                self.inside[is_long] -= 1
+            return self._session.run(names, given)  # type: ignore[attr-defined]
+
+    lock, calls = threading.Lock(), 2 * cores() + 1
+    slow = loaded._session = Slow(loaded._session)  # type: ignore[assignment]
+    with ThreadPoolExecutor(2 * calls) as pool:
+        list(pool.map(encoder.vector, [f"{call} " + "robot " * LONG for call in range(calls)] + [f"{call} robot" for call in range(calls)]))
+    assert slow.most[True] == cores()
+    assert slow.most[False] > cores()
 
 
 def test_once_its_generation_was_pruned_words_answer(world: World, tmp_path: Path) -> None:

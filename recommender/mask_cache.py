@@ -16,22 +16,26 @@ from recommender.generation.catalogue import Catalogue
 
 Mask = npt.NDArray[np.bool_]
 
-_MASK_BYTES = 32 * 2**20
+MASK_BYTES = 32 * 2**20
+"""What the masks of a cache take together, unless they are so large that it holds `LEAST` of them."""
+LEAST = 8
+KEY_BYTES = 4_000
+"""What a mask takes beside its own bytes, most of it the expression of a filter, of up to 2,000 characters, by which it is known."""
 _CONDITIONS = 1_000
 
 
 class MaskCache:
-    """Masks and compiled conditions of one catalogue; the least recently used give way. Safe for many threads."""
+    """Masks and compiled conditions of one catalogue of `n` items; the least recently used give way. Safe for many threads."""
 
     def __init__(self, n: int) -> None:
-        self._most = max(8, _MASK_BYTES // max(n, 1))
+        self._most = max(LEAST, MASK_BYTES // (n + KEY_BYTES))
         self._masks: OrderedDict[object, Mask] = OrderedDict()
         self._conditions: OrderedDict[str, Condition] = OrderedDict()
         self._of_rules: dict[str, Condition | None] = {}
         self._lock = Lock()
 
     def mask(self, key: object, make: Callable[[], Mask]) -> Mask:
-        """The mask of `key`, made when it is not there."""
+        """The mask of `key`, shape (n,), read-only, made when it is not there."""
         with self._lock:
             if key in self._masks:
                 self._masks.move_to_end(key)

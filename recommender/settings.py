@@ -52,7 +52,9 @@ class Settings(BaseSettings):
     generation_poll_s: float = Field(default=1.0, gt=0, le=60, description="Seconds between looks for a newly activated generation.")
     changes_poll_s: float = Field(default=0.25, gt=0, le=60, description="Seconds between looks for new and changed items.")
     counts_poll_s: float = Field(default=15.0, gt=0, le=3600, description="Seconds between counts of what is popular.")
-    trend_days: int = Field(default=7, ge=1, le=90, description="Days of which events are kept in memory to count what trends.")
+    trend_days: int = Field(
+        default=7, ge=1, le=90, description="Days of which events are kept in memory to count what trends; not above event_days."
+    )
     trend_events: int = Field(
         default=1_000_000,
         ge=1_000,
@@ -186,4 +188,7 @@ def load_settings(**flags: object) -> Settings:
     if 0 < settings.event_days < settings.dedup_days:
         allowed = f"0 for ever, or {settings.dedup_days} (dedup_days) or more: an id is recognised only where its event is kept"
         raise InvalidInput("setting event_days", settings.event_days, allowed)
+    if 0 < settings.event_days < settings.trend_days:
+        allowed = f"{settings.event_days} (event_days) or less: what trends is counted by events that are kept"
+        raise InvalidInput("setting trend_days", settings.trend_days, allowed)
     return settings

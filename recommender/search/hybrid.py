@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from recommender.best import best_places
 from recommender.generation.catalogue import Catalogue
-from recommender.search.reading import Rarity, Reading, query_terms, read
+from recommender.search.reading import Reading, query_terms, read
 from recommender.search.search_kernels import proposed, slips_between, worth
 from recommender.search.word_index import WordIndex, title_keys
 from recommender.search.words import key_of
@@ -82,9 +82,8 @@ class Candidates(NamedTuple):
 
 def candidates(text: str, parts: Sequence[Part]) -> Candidates:
     """What of `parts`, at least one, fits the query `text`. By the first of them words are told common from rare."""
-    terms, key = query_terms(text), key_of(text)
-    rarity = Rarity(parts[0].index, len(parts[0].may))
-    found = [_of_part(part, read(terms, part.index, rarity), key) for part in parts]
+    key, readings = key_of(text), read(query_terms(text), [part.index for part in parts], len(parts[0].may))
+    found = [_of_part(part, reading, key) for part, reading in zip(parts, readings, strict=True)]
     return Candidates(*map(np.concatenate, zip(*found, strict=True)))
 
 
@@ -95,10 +94,10 @@ def _of_part(part: Part, reading: Reading, key: str) -> Candidates:
     found, sums = found[order], sums[order]
     same = index.titled(key) if key else found[:0]
     places = np.unique(np.concatenate([found[best_places(sums, BY_WORDS)], same[part.may[same]], part.near]))
-    by_words, in_title = worth(index.postings, index.offsets, WORTHS, *given, places)
+    by_words, in_title = worth(index.postings, index.offsets, WORTHS, *given, reading.covers, places)
     words = np.minimum(by_words / np.float32(reading.whole), np.float32(1)) if reading.whole > 0 else by_words
     title, exact = _like_titles(key, part.catalogue.titles_at(places))
-    titled = (exact > 0) | ((in_title == reading.words) & (in_title > 0))
+    titled = (exact > 0) | ((in_title == reading.words) & (reading.words > 0))
     return Candidates(places if part.rows is None else part.rows[places], words, title, exact, titled)
 
 

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from recommender.cores import cores
 from recommender.errors import RecommenderError
 
 if TYPE_CHECKING:
@@ -33,6 +35,10 @@ NONE = b"none\n"
 """What the files hold where there is no model."""
 KEPT = 512
 """Vectors of texts that were asked for lately: many ask for the same."""
+
+LONG = 32
+"""Tokens from which texts take turns, a core each. What is computed on the way grows with the text: for 256 tokens of a small transformer
+it is ten megabytes, which the C library keeps. Few queries are as long, and more at once would only wait for each other."""
 
 RETRY_S = 60.0
 """How long a model that could not be loaded is left alone."""
@@ -55,13 +61,19 @@ class About(BaseModel):
 
 
 class QueryEncoder:
-    """The encoder in the `ENCODER_FILES` of `folder`; of no files at all without one. Safe for many threads."""
+    """The encoder in the `ENCODER_FILES` of `folder`; of no files at all without one. Safe for many threads.
+
+    `there`: whether there is a model. Making one raises OSError where the folder does not hold what says so.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
+        # Once: every search asks, and the files may be gone by then, with a generation that was pruned.
+        self.there = folder is not None and (folder / ABOUT_FILE).stat().st_size > len(NONE)
         self._loading = threading.Lock()
         self._loaded: _Loaded | None = None
-        self._failure: tuple[float, RecommenderError] | None = None
+        # What was said of it, and not the exception, which would keep alive what every search held that met it.
+        self._failure: tuple[float, str] | None = None
         self._kept: OrderedDict[str, Vector] = OrderedDict()
 
     @classmethod
@@ -79,11 +91,6 @@ class QueryEncoder:
         if made.there:
             About.model_validate_json((folder / ABOUT_FILE).read_bytes())
         return made
-
-    @property
-    def there(self) -> bool:
-        """Whether there is a model."""
-        return self.folder is not None and (self.folder / ABOUT_FILE).stat().st_size > len(NONE)
 
     def vector(self, text: str) -> Vector:
         """The unit vector of `text`, shape (d,), float32, read-only; zeros for a text of which nothing is a token.
@@ -107,12 +114,13 @@ class QueryEncoder:
     def _load(self) -> _Loaded:
         """Load the model, unless that has failed a moment ago: each try takes a while, and every one is told in the log."""
         if self._failure is not None and time.monotonic() < self._failure[0] + RETRY_S:
-            raise self._failure[1]
+            raise RecommenderError(self._failure[1]) from None
         try:
             return _loaded(self.folder)
         except RecommenderError as error:
-            self._failure = time.monotonic(), error
-            log.error("queries are searched for without their meaning: %s", error)
+            message = str(error)
+            self._failure = time.monotonic(), message
+            log.error("queries are searched for without their meaning: %s", message)
             raise
 
     def write(self, folder: Path) -> None:
@@ -125,6 +133,7 @@ class _Loaded:
     def __init__(self, session: InferenceSession, tokenizer: Tokenizer, about: About) -> None:
         self._session, self._tokenizer, self._about = session, tokenizer, about
         self._inputs = {each.name for each in session.get_inputs()}
+        self._turns = threading.Semaphore(cores())
 
     def vector(self, text: str) -> Vector:
         about = self._about
@@ -134,7 +143,8 @@ class _Loaded:
             return np.zeros(self._about.dimension, dtype=np.float32)
         given = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         try:
-            [made] = self._session.run(None, {name: value for name, value in given.items() if name in self._inputs})
+            with self._turns if ids.size >= LONG else nullcontext():
+                [made] = self._session.run(None, {name: value for name, value in given.items() if name in self._inputs})
         except Exception as error:
             # ONNX Runtime raises classes of its own that share no root.
             raise RecommenderError(f"the query encoder does not answer ({type(error).__name__}: {error})") from error

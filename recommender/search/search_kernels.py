@@ -13,6 +13,9 @@ Mask = npt.NDArray[np.bool_]
 Postings = npt.NDArray[np.uint32]
 Offsets = npt.NDArray[np.int64]
 
+COVERED = np.float32(0.999)
+"""How much of a word makes all of it, since shares of it do not add up to one exactly."""
+
 
 @compiled
 def proposed(
@@ -66,14 +69,15 @@ def proposed(
 
 @compiled
 def worth(
-    postings: Postings, offsets: Offsets, worths: Floats, terms: Places, groups: Places, weights: Floats, rows: Places
+    postings: Postings, offsets: Offsets, worths: Floats, terms: Places, groups: Places, weights: Floats, covers: Floats, rows: Places
 ) -> tuple[Floats, Places]:
-    """What each of `rows`, shape (r,), is worth by all terms, as `proposed` says, and of how many groups its title has a term."""
+    """What each of `rows`, shape (r,), is worth by all terms, as `proposed` says, and how many groups its title has all of: terms that
+    together cover them, by their `covers`, shape (t,)."""
     sums, titled = np.zeros(len(rows), dtype=np.float32), np.zeros(len(rows), dtype=np.int32)
     for place in range(len(rows)):
         start = 0
         while start < len(terms):
-            best, in_title, stop = np.float32(0), 0, start
+            best, in_title, stop = np.float32(0), np.float32(0), start
             while stop < len(terms) and groups[stop] == groups[start]:
                 low, high = offsets[terms[stop]], offsets[terms[stop] + 1]
                 end = high
@@ -86,10 +90,11 @@ def worth(
                 if low < end and np.int64(postings[low] >> 2) == rows[place]:
                     field = postings[low] & 3
                     best = max(best, weights[stop] * worths[field])
-                    in_title |= int(field == 0)
+                    if field == 0:
+                        in_title += covers[stop]
                 stop += 1
             sums[place] += best
-            titled[place] += in_title
+            titled[place] += int(in_title > COVERED)
             start = stop
     return sums, titled
 

@@ -7,8 +7,15 @@ import unicodedata
 from functools import lru_cache
 from itertools import pairwise
 
+_UNSEEN = (
+    *("\u00ad", "\u034f", "\ufeff"),
+    *map(chr, (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), *range(0x2066, 0x2070))),
+    *map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))),
+)
+"""Signs that nobody sees: soft hyphens, joiners and their like, directions of writing, and which form of the sign before is meant."""
 _FURTHER = str.maketrans(
     {
+        **dict.fromkeys(_UNSEEN, ""),
         **{"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ħ": "h", "\u0131": "i", "_": " "},
         **dict.fromkeys("\u2018\u2019\u02bc", "'"),
     }
@@ -27,7 +34,7 @@ _KEPT = 4_096
 
 
 def folded(text: str) -> str:
-    """`text` with all ways to write the same made one: compatible forms (NFKC), case, accents, apostrophes left out."""
+    """`text` with all ways to write the same made one: compatible forms (NFKC), case, accents; without apostrophes and what nobody sees."""
     if text.isascii():
         return text.lower().replace("'", "").replace("_", " ")
     plain = unicodedata.normalize("NFKC", text).casefold().translate(_FURTHER)
@@ -46,11 +53,12 @@ def words_of(text: str) -> tuple[str, ...]:
 
 
 def _split(text: str) -> list[str]:
-    """The words of a folded `text`. Marks that are no accents, as are vowel signs of Indian scripts, are part of words."""
+    """The words of a folded `text`. Marks that are no accents, as are vowel signs of Indian scripts, are part of words, but none by
+    themselves."""
     if text.isascii() or not any(unicodedata.category(sign) in _MARKS for sign in text):
         return _WORD.findall(text)
     kept = "".join(sign if sign.isalnum() or unicodedata.category(sign) in _MARKS else " " for sign in text)
-    return kept.split()
+    return [word for word in kept.split() if any(map(str.isalnum, word))]
 
 
 def key_of(text: str) -> str:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from recommender.feeds import Degradation, Trending
 from recommender.profile import BuildSettings
 from recommender.trends.asked import Asked
-from recommender.trends.groups import groups_to_try, in_region, in_segment
+from recommender.trends.groups import groups_to_try
 from recommender.trends.recent_events import RecentEvents
 from recommender.trends.trend_kernels import are_enough, taken_up
 
@@ -76,9 +76,10 @@ def trend_of(events: RecentEvents, asked: Asked, table: Floats, least: Least, *,
     since = now - (asked.window_us or longest_us)
     each = (columns.type, columns.portion, columns.at, columns.region, columns.segment, table)
     region, segment = "", ""
-    within = np.ones(len(events.regions), dtype=np.bool_), np.ones(len(events.segments), dtype=np.bool_)
+    of_segment = {each: events.by_segment.holding(each) for each in ("", asked.segment)}
+    within = events.by_region.within(""), of_segment[""]
     for region, segment in groups_to_try(asked.region, asked.segment):
-        within = in_region(events.regions, region), in_segment(events.segments, segment)
+        within = events.by_region.within(region), of_segment[segment]
         if not (region or segment):
             break
         if within[0].any() and within[1].any() and are_enough(columns.person, *each, since, *within, least.people):

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
 import subprocess
 import sys
+import threading
+import time
+import weakref
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +20,7 @@ from handmade import unit
 from worlds import World
 
 from indexing.embedding import find_embedder, query_encoder
+from recommender.cores import cores
 from recommender.engine import Recommender
 from recommender.errors import RecommenderError
 from recommender.feeds import Query
@@ -20,7 +28,7 @@ from recommender.generation import Generations
 from recommender.items import Item, ItemKind, ItemState
 from recommender.placements import Placements
 from recommender.profile import BuildSettings
-from recommender.search.query_encoder import ENCODER_FILES, WEIGHTS_FILE, QueryEncoder
+from recommender.search.query_encoder import ENCODER_FILES, LONG, WEIGHTS_FILE, QueryEncoder
 from recommender.segments import Delta
 from recommender.sources import ContentSource
 from recommender.vectors import VectorIndex
@@ -108,6 +116,67 @@ def test_a_damaged_encoder_leaves_words_to_answer(world: World, tmp_path: Path, 
     assert caplog.text.count("without their meaning") == 1
     damaged = Recommender.unpublished(replace(engine.contents, encoder=broken), engine.settings)
     [feed] = damaged.feeds([Query(placement=PLACEMENT, size=5, text="robot")], now=world.outcome.manifest.created_at)
+    assert [(entry.what, entry.why) for entry in feed.degraded] == [("meaning", "failed")]
+
+
+def test_a_model_that_cannot_be_loaded_keeps_nothing_of_the_searches_that_met_it(tmp_path: Path) -> None:
+    for name in ENCODER_FILES:
+        (tmp_path / name).write_bytes(b"not what it should be")
+    broken = QueryEncoder(tmp_path)
+
+    class Request:
+        """What a search holds while it runs."""
+
+    def search() -> weakref.ref[Request]:
+        request = Request()
+        with pytest.raises(RecommenderError, match="query encoder cannot be read"):
+            broken.vector("robot")
+        return weakref.ref(request)
+
+    met = [search() for _ in range(3)]
+    gc.collect()
+    assert [request() for request in met] == [None] * 3
+
+
+def test_long_texts_take_turns_and_short_ones_do_not_wait_for_them(world: World) -> None:
+    encoder = engine_of(world).contents.encoder
+    encoder.vector("robot")
+    loaded = encoder._loaded
+    assert loaded is not None
+
+    class Slow:
+        """The session, slow enough that all who may are in it at once."""
+
+        def __init__(self, session: object) -> None:
+            self._session = session
+            self.inside: Counter[bool] = Counter()
+            self.most: Counter[bool] = Counter()
+
+        def run(self, names: None, given: dict[str, np.ndarray]) -> object:
+            is_long = given["input_ids"].size >= LONG
+            with lock:
+                self.inside[is_long] += 1
+                self.most[is_long] = max(self.most[is_long], self.inside[is_long])
+            time.sleep(0.1)
+            with lock:
+                self.inside[is_long] -= 1
+            return self._session.run(names, given)  # type: ignore[attr-defined]
+
+    lock, calls = threading.Lock(), 2 * cores() + 1
+    slow = loaded._session = Slow(loaded._session)  # type: ignore[assignment]
+    with ThreadPoolExecutor(2 * calls) as pool:
+        list(pool.map(encoder.vector, [f"{call} " + "robot " * LONG for call in range(calls)] + [f"{call} robot" for call in range(calls)]))
+    assert slow.most[True] == cores()
+    assert slow.most[False] > cores()
+
+
+def test_once_its_generation_was_pruned_words_answer(world: World, tmp_path: Path) -> None:
+    engine, folder = engine_of(world), tmp_path / "pruned"
+    folder.mkdir()
+    engine.contents.encoder.write(folder)
+    pruned = Recommender.unpublished(replace(engine.contents, encoder=QueryEncoder.read(folder)), engine.settings)
+    shutil.rmtree(folder)
+    [feed] = pruned.feeds([Query(placement=PLACEMENT, size=5, text="robot")], now=world.outcome.manifest.created_at)
     assert [(entry.what, entry.why) for entry in feed.degraded] == [("meaning", "failed")]
 
 

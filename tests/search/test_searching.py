@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from recommender.engine import Recommender
 from recommender.errors import InvalidCondition
-from recommender.feeds import Feed, Query, ReasonKind
+from recommender.feeds import Feed, Muted, Query, ReasonKind
 from recommender.items import Item, ItemKind, ItemState
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
+from recommender.search.reading import MOST_WORDS
+from recommender.segments import Delta
 from recommender.store import Change
 
 FILMS = [
@@ -48,7 +50,7 @@ def engine(**given: object) -> Recommender:
 
 
 def ask(recommender: Recommender, text: str, **given: object) -> Feed:
-    query = Query(placement=PLACEMENT, size=10, text=text, reasons=10, **given)  # type: ignore[arg-type]
+    query = Query(**{"placement": PLACEMENT, "size": 10, "text": text, "reasons": 10, **given})  # type: ignore[arg-type]
     [feed] = recommender.feeds([query], now=NOW)
     return feed
 
@@ -157,6 +159,71 @@ def test_any_text_is_answered(found: Recommender, text: str) -> None:
     assert len(set(feed.numbers.tolist())) == len(feed.numbers) <= 10
     assert np.all(np.diff(feed.scores) <= 1e-6)
     assert np.allclose(feed.contributions.sum(axis=1), feed.scores)
+
+
+def test_a_muted_sign_hides_no_other_sign_that_is_shown_in_colours_too() -> None:
+    titles = ["\u2600\ufe0f Weather", "\u2764\ufe0f", "I \u2764\ufe0f NY"]
+    items = [Item(id=f"s{row}", kind=ItemKind.MEDIA, title=title, text="-") for row, title in enumerate(titles)]
+    recommender = Recommender.unpublished(contents_of(items, popularity=np.arange(3)), BuildSettings())
+    assert set(rows_in(ask(recommender, "weather", muted=Muted(words=("\u2764\ufe0f",))))) == {0}
+    assert rows_in(ask(recommender, "\u2764"))[0] == 1
+    assert 1 not in rows_in(ask(recommender, "\u2764", muted=Muted(words=("\u2764\ufe0f",))))
+    assert rows_in(ask(recommender, "I \u2764 NY"))[0] == 2
+    assert ask(recommender, "I \u2764 NY").scores[0] > 1
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["the matrix", "then", "teh matrix", "thematrix", "god father", "thegodfather", "matrices the", "the go", "godfathre"],
+)
+def test_new_and_changed_items_are_worth_what_they_are_once_a_build_has_them(typed: str) -> None:
+    old = [f"The Film {row}" for row in range(80)] + ["God and Father", "Go West", "An Apple"]
+    new = ["Then Matrix", "Matrix", "Godfathers", "Godfather", "Goat", "Father Then"]
+    items = [Item(id=f"p{row}", kind=ItemKind.MEDIA, title=title, text="-") for row, title in enumerate([*old, *new])]
+    items[3] = replace(items[3], title="Then There Was Apple")
+    built = Recommender.unpublished(contents_of(items), BuildSettings())
+    earlier = [*items[: len(old)]]
+    earlier[3] = replace(items[3], title="The Film 3")
+    laid_over = [(number_of(row), ItemState.LIVE, items[row]) for row in [3, *range(len(old), len(items))]]
+    delta = Delta.of(laid_over, np.zeros((len(laid_over), 4), dtype=np.float32), dimension=4)
+    laid = Recommender.unpublished(contents_of(earlier), BuildSettings()).with_overlay(delta, 1, [])
+    once, before = ask(built, typed, size=100), ask(laid, typed, size=100)
+    worth, then = (dict(zip(rows_in(feed), feed.scores.tolist(), strict=True)) for feed in (once, before))
+    fresh = {3, *range(len(old), len(items))}
+    assert fresh & set(worth)
+    # All that is left is how rare words are, which are counted by the first of two parts.
+    assert {row: then.get(row) for row in fresh & set(worth)} == pytest.approx({row: worth[row] for row in fresh & set(worth)}, abs=0.02)
+    assert fresh & set(then) == fresh & set(worth)
+
+
+MANY = " ".join(f"word{chr(97 + at // 26)}{chr(97 + at % 26)}" for at in range(MOST_WORDS + 1))
+
+
+@pytest.mark.parametrize(
+    ("typed", "title", "author", "has_all"),
+    [
+        ("the godfather", "The Godfather (1972)", "", True),
+        ("godfather the", "The Godfather (1972)", "", True),
+        ("godfather xyzzyx", "The Godfather (1972)", "", False),
+        ("godfather coppola", "The Godfather (1972)", "Coppola", False),
+        ("thegodfather", "The Godfather Again", "", True),
+        ("thexgodfather", "The Godfather Again", "", True),
+        ("thegodfather", "The Mother", "Godfather", False),
+        ("thegodfather", "Godfather Again", "The", False),
+        ("god father again", "Godfather Again", "", True),
+        ("teh godfathre", "The Godfather Again", "", True),
+        ("again godf", "The Godfather Again", "", True),
+        (MANY, f"Again {MANY}", "", False),
+        (MANY, MANY, "", True),
+        (MANY.rsplit(" ", 1)[0], f"Again {MANY}", "", True),
+    ],
+)
+def test_a_reason_names_the_title_only_where_it_has_all_that_was_typed(typed: str, title: str, author: str, has_all: bool) -> None:
+    items = [Item(id="one", kind=ItemKind.MEDIA, title=title, text="-", author=author)]
+    recommender = Recommender.unpublished(contents_of(items), BuildSettings())
+    feed = ask(recommender, typed)
+    assert rows_in(feed) == [0]
+    assert feed.reasons[0].kind is (ReasonKind.MATCHES_TITLE if has_all else ReasonKind.MATCHES_QUERY)
 
 
 def test_rules_that_leave_out_hold_for_searches(found: Recommender) -> None:

@@ -22,6 +22,11 @@ from recommender.search.words import folded, key_of, terms_of, words_of
         ("Þór & Ægir", "thor aegir"),
         ("ﬁlm_noir", "Film noir"),
         ("Łódź", "lodz"),
+        ("I \u2764\ufe0f NY", "I \u2764 NY"),
+        ("co\u00adop", "coop"),
+        ("\u202bبيت\u202c", "بيت"),
+        ("نیم\u200cفصل", "نیمفصل"),
+        ("葛\U000e0100城", "葛城"),
     ],
 )
 def test_texts_that_differ_in_case_accents_and_signs_are_the_same(one: str, other: str) -> None:
@@ -36,6 +41,18 @@ def test_marks_that_are_letters_of_their_scripts_stay() -> None:
 def test_a_text_of_signs_alone_is_one_word_and_an_empty_one_none() -> None:
     assert words_of("???") == ("???",)
     assert words_of(" \t ") == ()
+
+
+def test_signs_that_only_signs_nobody_sees_have_in_common_differ() -> None:
+    heart, sun = "\u2764\ufe0f", "\u2600\ufe0f"
+    assert key_of(heart) != key_of(sun)
+    assert words_of(f"{sun} Weather") == ("weather",)
+    assert words_of("co\u00adop") == ("coop",)
+    assert words_of("\u200b\ufeff") == ()
+
+
+def test_a_mark_by_itself_is_no_word() -> None:
+    assert words_of("a \u093f b") == ("a", "b")
 
 
 def test_a_script_without_spaces_is_found_by_signs_and_pairs_of_them() -> None:

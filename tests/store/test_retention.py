@@ -146,6 +146,15 @@ def test_an_event_rule_below_the_window_of_recognised_ids_is_refused() -> None:
     assert load_settings(event_days=0).event_days == 0
 
 
+def test_trends_of_more_days_than_events_are_kept_are_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"setting trend_days: given '?31'?, allowed: 30 \(event_days\) or less"):
+        load_settings(event_days=30, trend_days=31)
+    assert load_settings(event_days=30, trend_days=30).trend_days == 30
+    assert load_settings(event_days=0, trend_days=90).trend_days == 90
+    with pytest.raises(InvalidInput, match=r"setting trend_days: given '?7'?, allowed: 5 "):
+        load_settings(event_days=5, dedup_days=5)
+
+
 def test_what_a_short_rule_means_for_builds_and_late_events_is_said_before_it_acts(
     shop: Store, generations: Generations, now: datetime
 ) -> None:

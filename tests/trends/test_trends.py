@@ -18,7 +18,7 @@ from recommender.profile import BuildSettings
 from recommender.times import DAY_US
 from recommender.trends import ENTRIES, OF_ALL, OF_GROUP, Asked, Least, RecentEvents, Trend, trend_of
 from recommender.trends import recent_events as module
-from recommender.trends.groups import groups_to_try, in_region, in_segment, wider
+from recommender.trends.groups import Regions, Segments, groups_to_try, wider
 
 TABLE = BuildSettings().weight_table
 NOW = 20_000 * DAY_US + 40_000_000_000
@@ -178,9 +178,26 @@ def test_a_region_is_its_parts_and_not_what_begins_alike() -> None:
     assert wider("FR-ARA-69") == ["FR-ARA-69", "FR-ARA", "FR", ""]
     assert wider("") == [""]
     names = ["", "FR", "FR-ARA", "FRA", "fr", "FR-ARA-69", "F"]
-    assert in_region(names, "FR").tolist() == [False, True, True, False, False, True, False]
-    assert in_region(names, "").all()
-    assert in_segment(["", "new", "new, loyal", "newer"], "new").tolist() == [False, True, True, False]
+    assert Regions(names).within("FR").tolist() == [False, True, True, False, False, True, False]
+    assert Regions(names).within("").all()
+    assert not Regions(names).within("FR-").any()
+    assert Segments(["", "new", "loyal,new", "newer"]).holding("new").tolist() == [False, True, True, False]
+    assert Segments(["", "new"]).holding("").all()
+    assert not Segments(["", "new"]).holding("old").any()
+
+
+@given(st.lists(st.text("FRA-.,x", max_size=6), unique=True, max_size=30), st.text("FRA-.,x", min_size=1, max_size=4))
+def test_what_lies_in_a_region_or_holds_a_segment_is_what_looking_at_every_name_says(names: list[str], wanted: str) -> None:
+    assert Regions(names).within(wanted).tolist() == [name == wanted or name.startswith(wanted + "-") for name in names]
+    assert Segments(names).holding(wanted).tolist() == [wanted in name.split(",") for name in names]
+
+
+def test_the_same_segments_are_one_name_however_they_are_put() -> None:
+    acts = [Act(place, 1, segment=name) for place, name in enumerate(["new,loyal", "loyal, new", " new ,loyal,new,", " , ", ""], start=1)]
+    events = events_of(acts)
+    assert events.segments == ("", "loyal,new")
+    assert events.columns.segment.tolist() == [1, 1, 1, 0, 0]
+    assert asked_of(events, Asked(segment="new"), people=3).segment == "new"
 
 
 def test_groups_are_tried_from_narrow_to_wide() -> None:
@@ -296,18 +313,82 @@ def test_reading_from_the_newest_on_stops_when_there_are_enough() -> None:
     assert (len(whole), whole.since) == (50, NOW - WEEK)
 
 
+def test_what_was_reported_late_does_not_hide_what_happened_later_on_the_day_that_is_read_last() -> None:
+    day = NOW // DAY_US * DAY_US
+    read = 0
+
+    def batches() -> object:
+        """Today, and yesterday from its last report on: events of its morning were uploaded behind those of its evening."""
+        nonlocal read
+        for acts in (
+            [Act(1, 1, day + 5)],
+            [Act(person, 2, day - DAY_US + person) for person in range(1, 5)],
+            [Act(person, 3, day - DAY_US + 100 + person) for person in range(1, 5)],
+            [Act(person, 4, day - 100 + person) for person in range(1, 5)],
+            [Act(1, 5, day - DAY_US - 1)],
+            [Act(1, 6, day - 2 * DAY_US - 1)],
+        ):
+            read += 1
+            yield batch_of(acts)
+
+    events = RecentEvents.none().joined(batches(), since=NOW - WEEK, limit=5)  # type: ignore[arg-type]
+    assert (read, sorted(events.columns.item.tolist())) == (5, [1, 4, 4, 4, 4])
+    assert day - DAY_US + 104 < events.since <= day - 99
+    read = 0
+    more = RecentEvents.none().joined(batches(), since=NOW - WEEK, limit=13)  # type: ignore[arg-type]
+    assert (read, sorted(more.columns.item.tolist())) == (5, [1] + [2] * 4 + [3] * 4 + [4] * 4)
+    assert more.since == day - DAY_US
+
+
+Report = tuple[int, int, int]
+"""An event: how many days back, the hour and the person."""
+reports = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 6), st.integers(1, 4)), max_size=50)
+
+
+@settings(max_examples=300, deadline=None)
+@given(reports, reports, st.integers(1, 25), st.integers(1, 7))
+def test_all_that_happened_since_what_is_told_is_there(before: list[Report], after: list[Report], limit: int, size: int) -> None:
+    day, since = NOW // DAY_US, NOW - WEEK
+
+    def newest_first(made: list[Report]) -> list[pa.RecordBatch]:
+        """In batches as the store reads them."""
+        batches = []
+        for ago in range(4):
+            acts = [Act(person, ago + 1, (day - ago) * DAY_US + hour * HOUR) for back, hour, person in reversed(made) if back == ago]
+            batches += [batch_of(acts[start : start + size]) for start in range(0, len(acts), size)]
+        return batches
+
+    events = RecentEvents.none()
+    for made in (before, after):
+        events = events.joined(newest_first(made), since=since, limit=limit)
+    there = sorted(zip(events.columns.at.tolist(), events.columns.person.tolist(), strict=True))
+    happened = sorted(((day - back) * DAY_US + hour * HOUR, person) for back, hour, person in [*before, *after])
+    assert len(there) <= limit
+    assert [each for each in there if each[0] >= events.since] == [each for each in happened if each[0] >= events.since]
+    if len(happened) <= limit:
+        assert (len(there), events.since) == (len(happened), since)
+
+
 def test_events_grow_old() -> None:
     events = events_of(people(3, 1, at=NOW - 6 * DAY_US) + people(2, 2))
     later = events.joined([], since=NOW - 5 * DAY_US, limit=LARGE)
     assert later.columns.item.tolist() == [2, 2]
 
 
-def test_names_beyond_the_limit_are_of_no_group_and_those_out_of_use_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_beyond_the_limit_are_of_no_group_and_those_out_of_use_make_room(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(module, "NAMES_LIMIT", 6)
     old = [Act(person, 1, NOW - 6 * DAY_US, region=f"old-{person}") for person in range(1, 9)]
     events = events_of(old)
     assert events.regions == ("", "old-1", "old-2", "old-3", "old-4", "old-5")
     assert events.columns.region.tolist() == [1, 2, 3, 4, 5, 0, 0, 0]
+    assert [record.getMessage() for record in caplog.records] == [
+        "no more than 6 different values of region in contexts are told apart: further ones are of no group"
+    ]
+    assert len(events.joined([batch_of(old)], since=NOW - WEEK, limit=LARGE)) == 16
+    # Once: they are looked for every few seconds.
+    assert len(caplog.records) == 1
     later = events.joined([], since=NOW - DAY_US, limit=LARGE)
     assert later.regions == ("",)
     again = later.joined([batch_of(people(2, 3, region="FR"))], since=NOW - DAY_US, limit=LARGE)

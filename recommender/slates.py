@@ -143,10 +143,12 @@ def _uncrowded(engine: Recommender, composer: Composer, limit: Limit, size: int,
     """More allowed rows after `taken`, as many as it takes to fill a slate of `size` without more of any label than a `limit` lets stand
     there."""
     most = limit.at_most * (size // limit.within) + min(limit.at_most, size % limit.within)
-    found, labels = taken[:0], composer.labelled(limit, taken)
-    fitting, crowded = labels.fitting(len(taken), most)
-    if np.count_nonzero(fitting) >= size:
-        return found
+    found = taken[:0]
+    for some in (taken[: 2 * size], taken):
+        # Mostly the first of them are enough to know.
+        fitting, crowded = composer.labelled(limit, some).fitting(len(some), most)
+        if np.count_nonzero(fitting) >= size:
+            return found
     left = allowed.copy()
     left[taken] = False
     every = np.flatnonzero(left).astype(np.int32)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.composing.in_force import InForce
-from recommender.composing.labels import Labelled, labels_of
+from recommender.composing.labels import Labelled, labels_of, numbered
 from recommender.composing.rules import Limit, Pin
 from recommender.composing.slate_kernels import Floors, Limits, Taste, Trials, by_turns, compose_slate, drawn_places
 from recommender.composing.stories import Stories
@@ -25,6 +25,7 @@ from recommender.overlay.catalogue import OverlaidCatalogue
 Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
+Counts = npt.NDArray[np.int32]
 
 SPARE = 20
 """Further candidates from the fallback where there are quotas, which may speak against the others."""
@@ -223,21 +224,24 @@ def forgiven(seen_rows: Rows, seen: npt.NDArray[np.void], rows: Rows, impression
 
 def _limits(labelled: Sequence[Labelled], limits: Sequence[tuple[int, int, int]], c: int) -> Limits:
     at_most, within, bits = (np.array(column) for column in zip(*limits, strict=True)) if limits else (np.zeros(0),) * 3
-    numbers = [np.full(len(each.codes), number) for number, each in enumerate(labelled)]
-    places = np.concatenate([each.places for each in labelled]) if labelled else np.zeros(0, dtype=np.int64)
-    codes = np.concatenate([each.codes for each in labelled]) if labelled else np.zeros(0, dtype=np.int64)
-    of = np.concatenate(numbers) if labelled else np.zeros(0, dtype=np.int64)
-    # One number for each label of each limit.
-    different, labels = np.unique((of << 32) | codes, return_inverse=True)
-    if len(labelled) > 1:
+    labels, limit_of = list[Counts](), list[Counts]()
+    for number, each in enumerate(labelled):
+        numbers, count = numbered(each.codes)
+        # One number for each label of each limit.
+        labels.append(numbers + sum(map(len, limit_of)))
+        limit_of.append(np.full(count, number, dtype=np.int32))
+    if len(labelled) == 1:
+        ends, [flat] = labelled[0].ends(c), labels
+    else:
+        places = np.concatenate([each.places for each in labelled]) if labelled else np.zeros(0, dtype=np.int64)
         order = np.argsort(places, kind="stable")
-        places, labels = places[order], labels[order]
-    ends = np.searchsorted(places, np.arange(c + 1)).astype(np.int32)
+        ends = places[order].searchsorted(np.arange(c + 1))
+        flat = np.concatenate(labels)[order] if labels else np.zeros(0, dtype=np.int32)
     whole = np.int32
     return Limits(
-        ends,
-        labels.astype(whole),
-        (different >> 32).astype(whole),
+        ends.astype(whole),
+        flat.astype(whole, copy=False),
+        np.concatenate(limit_of) if limit_of else np.zeros(0, dtype=whole),
         at_most.astype(whole),
         within.astype(whole),
         bits.astype(np.uint64),

@@ -34,22 +34,43 @@ class Labelled(NamedTuple):
 
     def fitting(self, r: int, most: int) -> tuple[npt.NDArray[np.bool_], Codes]:
         """Which of the r items find room, one after the other, where no label is given to more than `most`, and the codes without room."""
-        different, numbers = np.unique(self.codes, return_inverse=True)
-        fits, counts = _fitting(np.searchsorted(self.places, np.arange(r + 1)), numbers, np.zeros(len(different), dtype=np.int64), most)
-        return fits, different[counts >= most]
+        fits, counts = _fitting(self.ends(r), self.codes, most)
+        return fits, np.flatnonzero(counts >= most)
+
+    def ends(self, r: int) -> npt.NDArray[np.int64]:
+        """Where the labels of each of r items begin, and the last one's end, shape (r + 1,)."""
+        return self.places.searchsorted(np.arange(r + 1))
 
 
 @compiled
-def _fitting(ends: Codes, labels: Codes, counts: Codes, most: int) -> tuple[npt.NDArray[np.bool_], Codes]:
-    """Which items, whose labels lie between their `ends`, find room, and how many have each label, in `counts`."""
-    fits = np.ones(len(ends) - 1, dtype=np.bool_)
+def _fitting(ends: Codes, codes: Codes, most: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int32]]:
+    """Which items, whose codes lie between their `ends`, find room, and how many of these have each code."""
+    fits, highest = np.ones(len(ends) - 1, dtype=np.bool_), np.int64(-1)
+    for code in codes:
+        highest = max(highest, code)
+    counts = np.zeros(highest + 1, dtype=np.int32)
     for item in range(len(fits)):
         for at in range(ends[item], ends[item + 1]):
-            fits[item] &= counts[labels[at]] < most
+            fits[item] &= counts[codes[at]] < most
         if fits[item]:
             for at in range(ends[item], ends[item + 1]):
-                counts[labels[at]] += 1
+                counts[codes[at]] += 1
     return fits, counts
+
+
+@compiled
+def numbered(codes: Codes) -> tuple[npt.NDArray[np.int32], int]:
+    """Codes ≥ 0 as numbers from 0, in the order in which they first occur, the same shape; and how many there are."""
+    highest, count = np.int64(-1), 0
+    for code in codes:
+        highest = max(highest, code)
+    number_of, numbers = np.full(highest + 1, -1, dtype=np.int32), np.empty(len(codes), dtype=np.int32)
+    for at in range(len(codes)):
+        if number_of[codes[at]] < 0:
+            number_of[codes[at]] = count
+            count += 1
+        numbers[at] = number_of[codes[at]]
+    return numbers, count
 
 
 NONE = Labelled.of_all(np.zeros(0, dtype=np.int64))

@@ -91,44 +91,50 @@ def compose_slate(
     """
     c, n, v = len(scores), len(pins), len(taste.vectors)
     chosen, chances, marks = pins.copy(), np.ones(n, dtype=np.float32), np.zeros(n, dtype=np.uint8)
-    taken, totals = np.zeros(c, dtype=np.bool_), np.zeros(len(limits.limit_of), dtype=np.int32)
+    taken, g = np.zeros(c, dtype=np.bool_), len(limits.limit_of)
+    standing = Standing(np.zeros(g, dtype=np.int32), np.zeros(g, dtype=np.int32), np.zeros(g, dtype=np.uint64))
     for slot in range(n):
         if chosen[slot] >= 0:
             marks[slot] = PINNED
-            _take(chosen[slot], taken, totals, limits)
+            _take(chosen[slot], taken, standing, limits, n)
     # How like each candidate is to what stands at the last places, by place modulo the window; and the place up to which it was compared.
     alike, compared = np.zeros((v, taste.window), dtype=np.float32), np.zeros(v, dtype=np.int32)
     offered, weights = np.empty(taste.choice, dtype=np.int32), np.empty(taste.choice, dtype=np.float64)
     lots = np.empty(trials.choice, dtype=np.int32)
     broken, first = np.uint64(0), 0
-    # Of each label how many stand within its limit's window before the slot.
-    recent, widest = np.zeros(len(limits.limit_of), dtype=np.int32), max(limits.within) if len(limits.within) else 0
+    widest = max(limits.within) if len(limits.within) else 0
     pinned, is_uncertain = bool(np.any(pins >= 0)), np.zeros(c, dtype=np.bool_)
     is_uncertain[trials.uncertain] = True
     for slot in range(n):
-        _advance(slot, chosen, limits, recent)
+        _advance(slot, chosen, limits, standing)
         if chosen[slot] >= 0:
             continue
-        standing = Standing(recent, totals, pinned and _any_ahead(slot, widest, pins))
+        ahead = pinned and _any_ahead(slot, widest, pins)
         while taken[first]:
             first += 1
         due = _due(slot, chosen, floors)
         free = slot < taste.depth and (v > 0 or taste.rotation > 0)
-        count, least, breaks = _offers(first, slot, taste.choice if free else 1, chosen, taken, standing, limits, floors, due, offered)
+        best, total, chance = 0, 0.0, 1.0
+        if free and taste.rotation == 0:
+            count, least, breaks = _best(
+                first, slot, scores, chosen, taken, standing, ahead, limits, floors, due, taste, alike, compared, offered
+            )
+        else:
+            most = taste.choice if free else 1
+            count, least, breaks = _offers(first, slot, most, chosen, taken, standing, ahead, limits, floors, due, offered)
         if count == 0:
             chosen[slot] = least
             broken |= breaks
-            _take(least, taken, totals, limits)
+            _take(least, taken, standing, limits, n)
             continue
-        best, total, chance = 0, 0.0, 1.0
-        if free:
+        if free and taste.rotation > 0:
             for at in range(count):
                 weights[at] = scores[offered[at]]
                 if offered[at] < v:
                     weights[at] *= 1 - taste.strength * _likeness(offered[at], slot, chosen, taste.vectors, alike, compared)
                 if weights[at] > weights[best]:
                     best = at
-            if taste.rotation > 0 and weights[best] > 0:
+            if weights[best] > 0:
                 total = _powers(weights[:count], weights[best], 1 / taste.rotation)
                 seed, draw = _drawn(seed)
                 best = _drawn_by(weights[:count], draw * total)
@@ -137,7 +143,7 @@ def compose_slate(
         if trials.share > 0:
             # Where none of them stands, all that counts is whether one might.
             wanted = trials.choice if trials.exploring[slot] or is_uncertain[put] else 1
-            found = _uncertain(slot, chosen, taken, standing, limits, floors, due, trials.uncertain, lots[:wanted])
+            found = _uncertain(slot, chosen, taken, standing, ahead, limits, floors, due, trials.uncertain, lots[:wanted])
             if found > 0:
                 if trials.exploring[slot]:
                     seed, draw = _drawn(seed)
@@ -151,7 +157,7 @@ def compose_slate(
         if marks[slot] == RANKED and put != first and _serves(put, due, floors.holds):
             marks[slot] = ENSURED
         chosen[slot], chances[slot] = put, chance
-        _take(put, taken, totals, limits)
+        _take(put, taken, standing, limits, n)
     return chosen, chances, marks, broken
 
 
@@ -181,28 +187,39 @@ def by_turns(one: Places, other: Places, c: int) -> Places:
 
 
 class Standing(NamedTuple):
-    """What stands in the slate so far, by label, shape (g,): `recent` within the limit's window before the slot, `totals` anywhere; and
-    whether anything stands `ahead` within the widest window, being pinned there."""
+    """What stands in the slate so far, by label, each of shape (g,): `recent` within its limit's window before the slot, `totals` anywhere,
+    and in `over` the bit of its limit where one more at the slot would be too many."""
 
     recent: Counts
     totals: Counts
-    ahead: bool
+    over: Bits
 
 
 @inlined
-def _advance(slot: int, chosen: Places, limits: Limits, recent: Counts) -> None:
+def _weigh(label: int, standing: Standing, limits: Limits, n: int) -> None:
+    """See anew whether one more with a label would be too many."""
+    limit = limits.limit_of[label]
+    most = limits.at_most[limit]
+    full = standing.totals[label] >= most and (limits.within[limit] >= n or standing.recent[label] >= most)
+    standing.over[label] = limits.bits[limit] if full else np.uint64(0)
+
+
+@inlined
+def _advance(slot: int, chosen: Places, limits: Limits, standing: Standing) -> None:
     """Count what the windows before a slot have more, and have no more, than those before the slot above it."""
     if slot == 0:
         return
-    entering = chosen[slot - 1]
+    n, entering = len(chosen), chosen[slot - 1]
     for at in range(limits.ends[entering], limits.ends[entering + 1]):
-        recent[limits.labels[at]] += 1
+        standing.recent[limits.labels[at]] += 1
+        _weigh(limits.labels[at], standing, limits, n)
     for limit in range(len(limits.within)):
         if slot >= limits.within[limit]:
             leaving = chosen[slot - limits.within[limit]]
             for at in range(limits.ends[leaving], limits.ends[leaving + 1]):
                 if limits.limit_of[limits.labels[at]] == limit:
-                    recent[limits.labels[at]] -= 1
+                    standing.recent[limits.labels[at]] -= 1
+                    _weigh(limits.labels[at], standing, limits, n)
 
 
 @inlined
@@ -215,10 +232,11 @@ def _any_ahead(slot: int, widest: int, pins: Places) -> bool:
 
 
 @inlined
-def _take(place: int, taken: Mask, totals: Counts, limits: Limits) -> None:
+def _take(place: int, taken: Mask, standing: Standing, limits: Limits, n: int) -> None:
     taken[place] = True
     for at in range(limits.ends[place], limits.ends[place + 1]):
-        totals[limits.labels[at]] += 1
+        standing.totals[limits.labels[at]] += 1
+        _weigh(limits.labels[at], standing, limits, n)
 
 
 class Due(NamedTuple):
@@ -292,6 +310,7 @@ def _offers(
     chosen: Places,
     taken: Mask,
     standing: Standing,
+    ahead: bool,
     limits: Limits,
     floors: Floors,
     due: Due,
@@ -299,13 +318,14 @@ def _offers(
 ) -> tuple[int, int, np.uint64]:
     """Write the first `most` candidates that nothing speaks against at the slot to `offered`; how many there are.
 
-    Where there are none, also the candidate that breaks the least weighty rules, and the bits of those.
+    Where there are none, also the candidate that breaks the least weighty rules, and the bits of those. `ahead`: whether anything is
+    pinned within the widest window that begins with the slot.
     """
     count, least, fewest = 0, -1, np.uint64(0)
     for place in range(first, len(taken)):
         if taken[place]:
             continue
-        breaks = _breaks(place, slot, chosen, standing, limits, floors, due)
+        breaks = _breaks(place, slot, chosen, standing, ahead, limits, floors, due)
         if breaks == 0:
             offered[count] = place
             count += 1
@@ -317,7 +337,50 @@ def _offers(
 
 
 @inlined
-def _breaks(place: int, slot: int, chosen: Places, standing: Standing, limits: Limits, floors: Floors, due: Due) -> np.uint64:
+def _best(
+    first: int,
+    slot: int,
+    scores: Floats,
+    chosen: Places,
+    taken: Mask,
+    standing: Standing,
+    ahead: bool,
+    limits: Limits,
+    floors: Floors,
+    due: Due,
+    taste: Taste,
+    alike: Floats,
+    compared: Counts,
+    offered: Places,
+) -> tuple[int, int, np.uint64]:
+    """The same as `_offers` for the best alone of those, by its score less what it is like; one at most.
+
+    None takes more than its score, so that those of lower scores than the best so far need not be looked at.
+    """
+    count, best, least, fewest, highest = 0, -1, -1, np.uint64(0), 0.0
+    for place in range(first, len(taken)):
+        if taken[place]:
+            continue
+        if best >= 0 and scores[place] <= highest:
+            break
+        breaks = _breaks(place, slot, chosen, standing, ahead, limits, floors, due)
+        if breaks == 0:
+            weight = float(scores[place])
+            if place < len(taste.vectors):
+                weight *= 1 - taste.strength * _likeness(place, slot, chosen, taste.vectors, alike, compared)
+            if best < 0 or weight > highest:
+                best, highest = place, weight
+            count += 1
+            if count == taste.choice:
+                break
+        elif least < 0 or breaks < fewest:
+            least, fewest = place, breaks
+    offered[0] = best
+    return int(best >= 0), least, fewest
+
+
+@inlined
+def _breaks(place: int, slot: int, chosen: Places, standing: Standing, ahead: bool, limits: Limits, floors: Floors, due: Due) -> np.uint64:
     """The bits of limits and floors that a candidate would break at a slot."""
     broken, n = np.uint64(0), len(chosen)
     if due.any_each:
@@ -333,14 +396,12 @@ def _breaks(place: int, slot: int, chosen: Places, standing: Standing, limits: L
         broken |= least
     for at in range(limits.ends[place], limits.ends[place + 1]):
         label = limits.labels[at]
+        broken |= standing.over[label]
+        if not ahead or standing.over[label] > 0:
+            continue
         limit = limits.limit_of[label]
         most, width = limits.at_most[limit], limits.within[limit]
         if standing.totals[label] < most:
-            continue
-        if width >= n or standing.recent[label] >= most:
-            broken |= limits.bits[limit]
-            continue
-        if not standing.ahead:
             continue
         count = 0
         for near in range(max(0, slot - width + 1), slot):
@@ -377,8 +438,9 @@ def _likeness(place: int, slot: int, chosen: Places, vectors: Floats, alike: Flo
         alike[place, near % window] = product(vectors[place], vectors[other]) if other < len(vectors) else 0
     compared[place] = slot
     most = np.float32(0)
-    for near in range(begin, slot):
-        most = max(most, alike[place, near % window])
+    # In whatever order: the row holds those of the window and no others.
+    for near in range(slot - begin):
+        most = max(most, alike[place, near])
     return min(float(most), 1.0)
 
 
@@ -404,14 +466,23 @@ def _drawn_by(weights: Weights, left: float) -> int:
 
 @inlined
 def _uncertain(
-    slot: int, chosen: Places, taken: Mask, standing: Standing, limits: Limits, floors: Floors, due: Due, uncertain: Places, lots: Places
+    slot: int,
+    chosen: Places,
+    taken: Mask,
+    standing: Standing,
+    ahead: bool,
+    limits: Limits,
+    floors: Floors,
+    due: Due,
+    uncertain: Places,
+    lots: Places,
 ) -> int:
     """Write the first uncertain candidates that nothing speaks against at the slot to `lots`; how many there are."""
     found = 0
     for place in uncertain:
         if found == len(lots):
             break
-        if not taken[place] and _breaks(place, slot, chosen, standing, limits, floors, due) == 0:
+        if not taken[place] and _breaks(place, slot, chosen, standing, ahead, limits, floors, due) == 0:
             lots[found] = place
             found += 1
     return found

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import shutil
+import time
 from dataclasses import replace
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,6 +41,9 @@ TEXTS = (
 )
 """Texts that are compared: short and long ones, in several scripts."""
 
+UNUSED = timedelta(days=30)
+"""How long an export is kept that no build uses."""
+
 log = logging.getLogger(__name__)
 
 
@@ -45,16 +51,29 @@ def query_encoder(embedder: Embedder, cache_folder: Path) -> QueryEncoder:
     """The encoder of queries by the model `embedder`, kept in `cache_folder` so that only the first build exports it.
 
     None, with a warning in the log, where the model is not understood or its export gives other vectors than the model: search goes by
-    words then.
+    words then. Exports that no build has asked for in `UNUSED` are removed.
     """
     folder = cache_folder / FOLDER / _identity(embedder)
     if not folder.is_dir():
         _keep(embedder, folder)
+    _drop_unused(folder)
     if (folder / REFUSED).exists():
         why = (folder / REFUSED).read_text(encoding="utf-8")
         log.warning("queries are not searched for by their meaning, since %s cannot be exported: %s", embedder.name, why)
         return QueryEncoder.none()
     return QueryEncoder(folder)
+
+
+def _drop_unused(used: Path) -> None:
+    """Remove the exports beside the one in the folder `used` that no build has used for long, as after an upgrade or of another model."""
+    try:
+        os.utime(used)
+        for other in used.parent.iterdir():
+            if other != used and time.time() - other.stat().st_mtime > UNUSED.total_seconds():
+                shutil.rmtree(other)
+    except OSError as error:
+        # They take some room, which is no reason to fail a night.
+        log.warning("exports of models that are not used any more cannot be removed: %s", error)
 
 
 def _identity(embedder: Embedder) -> str:

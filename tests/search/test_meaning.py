@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 import subprocess
 import sys
@@ -87,6 +88,18 @@ def test_two_exports_of_one_model_are_the_same_bytes(model: Path, tmp_path: Path
     for name in ENCODER_FILES:
         assert (one.folder / name).read_bytes() == (other.folder / name).read_bytes()
         assert b"site-packages" not in (one.folder / name).read_bytes()
+
+
+def test_exports_that_no_build_uses_any_more_are_removed(model: Path, tmp_path: Path) -> None:
+    made = query_encoder(find_embedder(str(model)), tmp_path)
+    assert made.folder is not None
+    for name, days in (("old", 31), ("recent", 29)):
+        shutil.copytree(made.folder, made.folder.with_name(name))
+        before = time.time() - days * 86_400
+        os.utime(made.folder.with_name(name), (before, before))
+    os.utime(made.folder, (0, 0))
+    assert query_encoder(find_embedder(str(model)), tmp_path).folder == made.folder
+    assert sorted(each.name for each in made.folder.parent.iterdir()) == sorted([made.folder.name, "recent"])
 
 
 def test_a_chain_that_is_not_understood_is_refused_with_a_warning(model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -15,7 +15,6 @@ import struct
 import zlib
 from base64 import b64decode
 from dataclasses import asdict
-from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
@@ -34,6 +33,7 @@ FORMAT = 3
 _HEAD = struct.Struct("<BIIB")
 _LENGTHS = {FORMAT: struct.Struct("<14I"), 2: struct.Struct("<11I")}
 _STATE = struct.Struct("<qqq")
+PLACEMENTS_KEPT = 64
 _CANDIDATES, _SOURCES, _SEEDS = 1, 2, 4
 """Flags: candidates are given, sources are given, the seeds are items."""
 
@@ -146,7 +146,7 @@ def _asking(query: Query) -> bytes:
     said: dict[str, Any] = {"region": query.region, "owner": query.owner, "text": query.text}
     said["muted"] = list(query.muted) if any(query.muted) else None
     if query.audience is not NOBODY:
-        said["audience"] = asdict(query.audience)
+        said["audience"] = vars(query.audience)
     if query.trend is not None:
         said["trend"] = asdict(query.trend.asked)
     given = {name: value for name, value in said.items() if value}
@@ -157,12 +157,23 @@ def _audience(given: dict[str, Any]) -> Audience:
     return Audience(**{**given, "segments": tuple(given["segments"])})
 
 
-@lru_cache(maxsize=64)
+_WRITTEN: dict[int, tuple[Placement, bytes]] = {}
+"""The settings of the placements that were asked for lately, by where each lies in memory, where it stays for as long as it is here: to
+compare all of their values would take longer than all else that is written of a query."""
+
+
 def _settings(placement: Placement) -> bytes:
     """All settings of a placement. There are few placements, so each is written once."""
+    known = _WRITTEN.get(id(placement))
+    if known is not None:
+        return known[1]
     settings = placement.model_dump(mode="json")
     settings["kinds"] = sorted(kind.name.lower() for kind in placement.kinds)
-    return zlib.compress(json.dumps(settings, separators=(",", ":")).encode())
+    written = zlib.compress(json.dumps(settings, separators=(",", ":")).encode())
+    if len(_WRITTEN) >= PLACEMENTS_KEPT:
+        _WRITTEN.clear()
+    _WRITTEN[id(placement)] = placement, written
+    return written
 
 
 def _decoded_before(data: bytes) -> Query:

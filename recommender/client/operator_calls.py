@@ -28,6 +28,8 @@ RETENTION_S = 600.0
 """Seconds that looking through a large store for what has expired may take."""
 EXPLANATION_S = 60.0
 """Seconds that it may take to load a generation of before and to count the events since."""
+GENERATION_S = 600.0
+"""Seconds that it may take to read all files of a large generation, and to load and try it."""
 
 
 class OperatorCalls(Connection):
@@ -61,15 +63,17 @@ class OperatorCalls(Connection):
     def activate_generation(self, generation_id: str, reason: str = "") -> generation_pb2.ActivateGenerationResponse:
         """Make a generation the serving one; a `reason` is needed where its gate refused it."""
         request = generation_pb2.ActivateGenerationRequest(generation_id=generation_id, reason=reason)
-        return self._call(self._generations.ActivateGeneration, request)
+        return self._call(self._generations.ActivateGeneration, request, GENERATION_S)
 
     def rollback_generation(self, reason: str = "") -> generation_pb2.RollbackGenerationResponse:
         """Go back to the generation that was active before."""
-        return self._call(self._generations.RollbackGeneration, generation_pb2.RollbackGenerationRequest(reason=reason))
+        return self._call(self._generations.RollbackGeneration, generation_pb2.RollbackGenerationRequest(reason=reason), GENERATION_S)
 
     def verify_generation(self, generation_id: str = "") -> generation_pb2.VerifyGenerationResponse:
         """Compare every file of a generation, the active one by default, with its manifest."""
-        return self._call(self._generations.VerifyGeneration, generation_pb2.VerifyGenerationRequest(generation_id=generation_id))
+        return self._call(
+            self._generations.VerifyGeneration, generation_pb2.VerifyGenerationRequest(generation_id=generation_id), GENERATION_S
+        )
 
     def diff_generations(self, before_id: str, after_id: str) -> generation_pb2.DiffGenerationsResponse:
         """Two generations side by side."""

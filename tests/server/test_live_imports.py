@@ -304,7 +304,8 @@ def test_interrupted_it_says_how_far_it_came_and_the_same_again_goes_on(live: De
     process = subprocess.Popen(
         [sys.executable, "-m", "recommender", *arguments], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
     )
-    assert soon(lambda: stored_events(world) >= 20)
+    # A second batch is not sent before the first was acknowledged.
+    assert soon(lambda: stored_events(world) >= 40)
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from signal import SIGINT, default_int_handler, getsignal, signal
+from threading import Event, current_thread, main_thread
+from types import FrameType
+from typing import TypeVar
 
 from indexing.importing.delivery import PATIENCE_S, Delivery
 from indexing.importing.import_files import ImportRequest
@@ -21,6 +25,8 @@ from recommender.settings import Settings
 
 TIMEOUT_S = 30.0
 """Seconds that one call may take, a thousand items of the largest size among them."""
+
+Row = TypeVar("Row")
 
 EVENT_SERVICE, CATALOG_SERVICE = "recommender.v1.EventService", "recommender.v1.CatalogService"
 
@@ -57,8 +63,8 @@ def send_items(
         )
         if request.dry_run:
             return report(checked, rejects, counts={}, dry_run=True)
-        with _told_how_far(delivery, reporter):
-            done = write(checked, put, rejects, reporter=reporter, limit=request.limit)
+        with _told_how_far(delivery, reporter), interruptible(put) as sending:
+            done = write(checked, sending, rejects, reporter=reporter, limit=request.limit)
             if wait_s is not None:
                 delivery.wait(taken, at_most_s=wait_s)
             return done
@@ -81,8 +87,36 @@ def send_events(
         checked = check(target, request.files, request.mapping, rejects, limit=request.limit, batch=request.batch, reporter=reporter)
         if request.dry_run:
             return report(checked, rejects, counts={}, dry_run=True)
-        with _told_how_far(delivery, reporter):
-            return write(checked, delivery.events, rejects, reporter=reporter, limit=request.limit)
+        with _told_how_far(delivery, reporter), interruptible(delivery.events) as sending:
+            return write(checked, sending, rejects, reporter=reporter, limit=request.limit)
+
+
+@contextmanager
+def interruptible(put: Callable[[Sequence[Row]], Written]) -> Iterator[Callable[[Sequence[Row]], Written]]:
+    """`put`, which ends with the next batch at the latest once this process was interrupted (SIGINT).
+
+    An interrupt that comes while gRPC calls back, or while an object is let go, is lost otherwise: Python cannot raise anything there.
+    """
+    asked, before = Event(), getsignal(SIGINT)
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        asked.set()
+        default_int_handler(number, frame)
+
+    def sending(rows: Sequence[Row]) -> Written:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        return put(rows)
+
+    # Others than Python's own handler know what they do, and only the main thread may set one.
+    if before is not default_int_handler or current_thread() is not main_thread():
+        yield put
+        return
+    signal(SIGINT, interrupted)
+    try:
+        yield sending
+    finally:
+        signal(SIGINT, before)
 
 
 @contextmanager

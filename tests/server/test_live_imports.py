@@ -11,7 +11,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +24,8 @@ from waiting import soon
 
 from indexing.importing.command import import_group
 from indexing.importing.delivery import Delivery
+from indexing.importing.import_live import interruptible
+from indexing.importing.targets import Written
 from indexing.progress import Lines
 from recommender.cli import run
 from recommender.client import Client
@@ -294,6 +298,24 @@ def test_a_server_that_stays_away_is_given_up(serve: Serve) -> None:
         with pytest.raises(Undelivered, match=rf"the server at {address} does not take them: .* \(UNAVAILABLE\)"):
             delivery.events([event])
     assert delivery.delivered == 0
+
+
+def test_an_interrupt_that_is_lost_in_a_call_ends_the_import_before_the_next_one() -> None:
+    sent: list[str] = []
+
+    def put(rows: Sequence[str]) -> Written:
+        sent.extend(rows)
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        return Written(Counter(), {})
+
+    before = signal.getsignal(signal.SIGINT)
+    with interruptible(put) as sending:
+        sending(["a"])
+        with pytest.raises(KeyboardInterrupt):
+            sending(["b"])
+    assert sent == ["a"]
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_interrupted_it_says_how_far_it_came_and_the_same_again_goes_on(live: Deployment, world: World, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 SHARED = (
     "indexing/learn/sums.py",
     "recommender/*kernels.py",
+    "recommender/composing/*kernels.py",
     "recommender/best.py",
     "recommender/compiling.py",
     "recommender/event_table.py",

@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from recommender.composing.in_force import InForce
 from recommender.composing.labels import Labelled, labels_of, numbered
+from recommender.composing.quota_kernels import Floors, Limits
 from recommender.composing.rules import Limit, Pin
-from recommender.composing.slate_kernels import Floors, Limits, Taste, Trials, by_turns, compose_slate, drawn_places
+from recommender.composing.slate_kernels import Taste, Trials, by_turns, compose_slate, drawn_places
 from recommender.composing.stories import Stories
 from recommender.composing.variety import Exploration, Impressions, Variety
 from recommender.generation.catalogue import Catalogue

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.compiling import compiled, inlined
+from recommender.composing.quota_kernels import Due, Floors, Limits, Standing, advance, any_ahead, breaks_of, due_at, serves, take
 from recommender.vector_kernels import product
 
 Floats = npt.NDArray[np.float32]
@@ -27,30 +28,6 @@ RANKED, PINNED, ENSURED, EXPLORED = range(MARKS)
 """The numbers of `Placing`, which compiled loops know best as such: those that a slate has."""
 BREAKING = MARKS
 """What a later page takes in has this one."""
-
-
-class Limits(NamedTuple):
-    """At most so many of each label within a window.
-
-    `ends`, shape (c + 1,), int32: candidate i has `labels[ends[i]:ends[i + 1]]`, int32. `limit_of`, shape (g,), int32: the limit of each
-    label. `at_most`, `within`, both of shape (l,), int32, and `bits`, shape (l,), uint64: one bit each, the higher the weightier.
-    """
-
-    ends: Counts
-    labels: Counts
-    limit_of: Counts
-    at_most: Counts
-    within: Counts
-    bits: Bits
-
-
-class Floors(NamedTuple):
-    """At least so many within every window: `holds`, shape (e, c), bool, by candidate; the others as those of `Limits`, shape (e,)."""
-
-    holds: Mask
-    at_least: Counts
-    within: Counts
-    bits: Bits
 
 
 class Taste(NamedTuple):
@@ -96,7 +73,7 @@ def compose_slate(
     for slot in range(n):
         if chosen[slot] >= 0:
             marks[slot] = PINNED
-            _take(chosen[slot], taken, standing, limits, n)
+            take(chosen[slot], taken, standing, limits, n)
     # How like each candidate is to what stands at the last places, by place modulo the window; and the place up to which it was compared.
     alike, compared = np.zeros((v, taste.window), dtype=np.float32), np.zeros(v, dtype=np.int32)
     offered, weights = np.empty(taste.choice, dtype=np.int32), np.empty(taste.choice, dtype=np.float64)
@@ -106,13 +83,13 @@ def compose_slate(
     pinned, is_uncertain = bool(np.any(pins >= 0)), np.zeros(c, dtype=np.bool_)
     is_uncertain[trials.uncertain] = True
     for slot in range(n):
-        _advance(slot, chosen, limits, standing)
+        advance(slot, chosen, limits, standing)
         if chosen[slot] >= 0:
             continue
-        ahead = pinned and _any_ahead(slot, widest, pins)
+        ahead = pinned and any_ahead(slot, widest, pins)
         while taken[first]:
             first += 1
-        due = _due(slot, chosen, floors)
+        due = due_at(slot, chosen, floors)
         free = slot < taste.depth and (v > 0 or taste.rotation > 0)
         best, total, chance = 0, 0.0, 1.0
         if free and taste.rotation == 0:
@@ -125,7 +102,7 @@ def compose_slate(
         if count == 0:
             chosen[slot] = least
             broken |= breaks
-            _take(least, taken, standing, limits, n)
+            take(least, taken, standing, limits, n)
             continue
         if free and taste.rotation > 0:
             for at in range(count):
@@ -154,10 +131,10 @@ def compose_slate(
                 for at in range(found):
                     if lots[at] == put:
                         chance += trials.share / found
-        if marks[slot] == RANKED and put != first and _serves(put, due, floors.holds):
+        if marks[slot] == RANKED and put != first and serves(put, due, floors.holds):
             marks[slot] = ENSURED
         chosen[slot], chances[slot] = put, chance
-        _take(put, taken, standing, limits, n)
+        take(put, taken, standing, limits, n)
     return chosen, chances, marks, broken
 
 
@@ -186,122 +163,6 @@ def by_turns(one: Places, other: Places, c: int) -> Places:
     return joined
 
 
-class Standing(NamedTuple):
-    """What stands in the slate so far, by label, each of shape (g,): `recent` within its limit's window before the slot, `totals` anywhere,
-    and in `over` the bit of its limit where one more at the slot would be too many."""
-
-    recent: Counts
-    totals: Counts
-    over: Bits
-
-
-@inlined
-def _weigh(label: int, standing: Standing, limits: Limits, n: int) -> None:
-    """See anew whether one more with a label would be too many."""
-    limit = limits.limit_of[label]
-    most = limits.at_most[limit]
-    full = standing.totals[label] >= most and (limits.within[limit] >= n or standing.recent[label] >= most)
-    standing.over[label] = limits.bits[limit] if full else np.uint64(0)
-
-
-@inlined
-def _advance(slot: int, chosen: Places, limits: Limits, standing: Standing) -> None:
-    """Count what the windows before a slot have more, and have no more, than those before the slot above it."""
-    if slot == 0:
-        return
-    n, entering = len(chosen), chosen[slot - 1]
-    for at in range(limits.ends[entering], limits.ends[entering + 1]):
-        standing.recent[limits.labels[at]] += 1
-        _weigh(limits.labels[at], standing, limits, n)
-    for limit in range(len(limits.within)):
-        if slot >= limits.within[limit]:
-            leaving = chosen[slot - limits.within[limit]]
-            for at in range(limits.ends[leaving], limits.ends[leaving + 1]):
-                if limits.limit_of[limits.labels[at]] == limit:
-                    standing.recent[limits.labels[at]] -= 1
-                    _weigh(limits.labels[at], standing, limits, n)
-
-
-@inlined
-def _any_ahead(slot: int, widest: int, pins: Places) -> bool:
-    """Whether anything is pinned within the `widest` window that begins with a slot."""
-    ahead = False
-    for near in range(slot + 1, min(slot + widest, len(pins))):
-        ahead |= pins[near] >= 0
-    return ahead
-
-
-@inlined
-def _take(place: int, taken: Mask, standing: Standing, limits: Limits, n: int) -> None:
-    taken[place] = True
-    for at in range(limits.ends[place], limits.ends[place + 1]):
-        standing.totals[limits.labels[at]] += 1
-        _weigh(limits.labels[at], standing, limits, n)
-
-
-class Due(NamedTuple):
-    """What the slot must serve of floors, each of shape (e,): `each` of some, and `one` at least of others, as all of these cannot wait
-    longer, since otherwise some window could not be served any more; whether there is any of either."""
-
-    each: Mask
-    one: Mask
-    any_each: bool
-    any_one: bool
-
-
-@inlined
-def _due(slot: int, chosen: Places, floors: Floors) -> Due:
-    """What a slot must serve, as late as it may be: no window lacks more than the places ahead in it that nothing stands at yet, nor do
-    all floors together, by the places up to any of their windows' ends."""
-    e, n = len(floors.at_least), len(chosen)
-    each, one = np.zeros(e, dtype=np.bool_), np.zeros(e, dtype=np.bool_)
-    if e == 0:
-        return Due(each, one, False, False)
-    widest = min(max(floors.within), n - slot)
-    # Places ahead that nothing stands at yet, and how many each floor lacks, up to each of them.
-    free, lacking = np.zeros(widest, dtype=np.int32), np.zeros((e, widest), dtype=np.int32)
-    for ahead in range(1, widest):
-        free[ahead] = free[ahead - 1] + int(chosen[slot + ahead] < 0)
-    any_each = False
-    for floor in range(e):
-        width = floors.within[floor]
-        begin = max(0, slot - width + 1)
-        has = 0
-        for place in range(begin, min(begin + width, n)):
-            has += int(place != slot and chosen[place] >= 0 and floors.holds[floor, chosen[place]])
-        for start in range(begin, min(slot, n - width) + 1):
-            ahead = start + width - 1 - slot
-            lacking[floor, ahead] = max(floors.at_least[floor] - has, 0)
-            if lacking[floor, ahead] > free[ahead]:
-                each[floor], any_each = True, True
-            has -= int(start != slot and chosen[start] >= 0 and floors.holds[floor, chosen[start]])
-            if start + width < n:
-                entering = chosen[start + width]
-                has += int(entering >= 0 and floors.holds[floor, entering])
-        for ahead in range(1, widest):
-            lacking[floor, ahead] = max(lacking[floor, ahead], lacking[floor, ahead - 1])
-    if any_each or e == 1:
-        return Due(each, one, any_each, False)
-    for ahead in range(widest):
-        total = 0
-        for floor in range(e):
-            total += lacking[floor, ahead]
-        if total > free[ahead]:
-            for floor in range(e):
-                one[floor] = lacking[floor, ahead] > 0
-            return Due(each, one, False, True)
-    return Due(each, one, False, False)
-
-
-@inlined
-def _serves(place: int, due: Due, holds: Mask) -> bool:
-    # Compiled loops know no generators.
-    serves = False
-    for floor in range(len(due.each)):
-        serves |= (due.each[floor] or due.one[floor]) and holds[floor, place]
-    return serves
-
-
 @inlined
 def _offers(
     first: int,
@@ -325,7 +186,7 @@ def _offers(
     for place in range(first, len(taken)):
         if taken[place]:
             continue
-        breaks = _breaks(place, slot, chosen, standing, ahead, limits, floors, due)
+        breaks = breaks_of(place, slot, chosen, standing, ahead, limits, floors, due)
         if breaks == 0:
             offered[count] = place
             count += 1
@@ -363,7 +224,7 @@ def _best(
             continue
         if best >= 0 and scores[place] <= highest:
             break
-        breaks = _breaks(place, slot, chosen, standing, ahead, limits, floors, due)
+        breaks = breaks_of(place, slot, chosen, standing, ahead, limits, floors, due)
         if breaks == 0:
             weight = float(scores[place])
             if place < len(taste.vectors):
@@ -377,55 +238,6 @@ def _best(
             least, fewest = place, breaks
     offered[0] = best
     return int(best >= 0), least, fewest
-
-
-@inlined
-def _breaks(place: int, slot: int, chosen: Places, standing: Standing, ahead: bool, limits: Limits, floors: Floors, due: Due) -> np.uint64:
-    """The bits of limits and floors that a candidate would break at a slot."""
-    broken, n = np.uint64(0), len(chosen)
-    if due.any_each:
-        for floor in range(len(due.each)):
-            if due.each[floor] and not floors.holds[floor, place]:
-                broken |= floors.bits[floor]
-    if due.any_one and not _serves(place, due, floors.holds):
-        # The one that comes last in the file is let go then.
-        least = np.uint64(0)
-        for floor in range(len(due.one)):
-            if due.one[floor] and (least == 0 or floors.bits[floor] < least):
-                least = floors.bits[floor]
-        broken |= least
-    for at in range(limits.ends[place], limits.ends[place + 1]):
-        label = limits.labels[at]
-        broken |= standing.over[label]
-        if not ahead or standing.over[label] > 0:
-            continue
-        limit = limits.limit_of[label]
-        most, width = limits.at_most[limit], limits.within[limit]
-        if standing.totals[label] < most:
-            continue
-        count = 0
-        for near in range(max(0, slot - width + 1), slot):
-            count += int(_has(chosen[near], label, limits))
-        over = count >= most
-        # What is pinned further down stands in windows together with this place.
-        for near in range(slot + 1, min(slot + width, n)):
-            gone = near - width
-            if 0 <= gone < slot:
-                count -= int(_has(chosen[gone], label, limits))
-            count += int(_has(chosen[near], label, limits))
-            over |= count >= most
-        if over:
-            broken |= limits.bits[limit]
-    return broken
-
-
-@inlined
-def _has(place: int, label: int, limits: Limits) -> bool:
-    if place >= 0:
-        for at in range(limits.ends[place], limits.ends[place + 1]):
-            if limits.labels[at] == label:
-                return True
-    return False
 
 
 @inlined
@@ -482,7 +294,7 @@ def _uncertain(
     for place in uncertain:
         if found == len(lots):
             break
-        if not taken[place] and _breaks(place, slot, chosen, standing, ahead, limits, floors, due) == 0:
+        if not taken[place] and breaks_of(place, slot, chosen, standing, ahead, limits, floors, due) == 0:
             lots[found] = place
             found += 1
     return found

@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recommender.composing.quota_kernels import Floors, Limits
 from recommender.composing.slate_kernels import (
     ENSURED,
     EXPLORED,
     PINNED,
     RANKED,
-    Floors,
-    Limits,
     Taste,
     Trials,
     compose_slate,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from indexing.blending.samples import Samples
 from indexing.interactions import interaction_matrix, positive_part
 from indexing.learn.local_ridge import like_items
 from indexing.learn.sequence import settings_of_parts
-from indexing.learning import learn
+from indexing.learning import all_but_sequence, sequence_beside
 from indexing.progress import Part, untold, within
 from recommender.engine import Recommender
 from recommender.errors import InvalidInput
@@ -82,24 +83,29 @@ def fit(
     """Learn the blend on inner cuts of `events`, then everything else on all of them. `part` is told of each learner."""
     cuts = inner_cuts(catalogue, events, settings, new_items=bool(has_vector.any()), repeats=placement.repeat == "allowed")
     of_parts, fits = settings_of_parts(events, catalogue, settings), []
+    everything, whole = partial(all_but_sequence, catalogue, vectors, has_vector, events, settings, part=within(part, "fit")), None
     for done, inner in enumerate(cuts, 1):
-        learnt_before = learn(catalogue, vectors, has_vector, inner.training, of_parts, part=within(part, f"inner fit {done}"))
-        fits.append(Fit(Recommender.unpublished(learnt_before, of_parts), inner.parts))
+        of_inner = within(part, f"inner fit {done}")
+        sequence = sequence_beside(inner.training, catalogue, of_parts, part=of_inner)
+        others = all_but_sequence(catalogue, vectors, has_vector, inner.training, of_parts, part=of_inner)
+        if done == len(cuts):
+            # The sequence model takes longer than all else, and another core would stand idle.
+            whole = everything()
+        fits.append(Fit(Recommender.unpublished(replace(others, sequence=sequence.result()), of_parts), inner.parts))
         progress(done, len(cuts) + 2)
     # The first cut is the newest, so that its model knows most of what there is to know.
     earlier = fits[0].engine.contents.sequence if fits else None
+    sequence = sequence_beside(events, catalogue, settings, earlier=earlier, part=within(part, "fit"))
     with part("fading"):
         decays = chosen_decays(fits, order_of(events.consenting(Consent.TRAIN)), placement, settings)
     with part("samples"):
         samples = [gather_drawn(fit.engine, fit.parts, placement, settings.blending, seed=settings.seed, decays=decays) for fit in fits]
-    # The inner fits are not needed any more, and the last fit wants the room.
+    # The inner fits are not needed any more, and what follows wants the room.
     fits.clear()
     with part("blend"):
         learnt = blend_of_cuts(samples, settings.blending, seed=settings.seed, decays=decays)
     progress(len(cuts) + 1, len(cuts) + 2)
-    contents = learn(
-        catalogue, vectors, has_vector, events, settings, learnt.blend if learnt else None, earlier=earlier, part=within(part, "fit")
-    )
+    contents = replace(whole or everything(), sequence=sequence.result(), blend=learnt.blend if learnt else None)
     progress(len(cuts) + 2, len(cuts) + 2)
     return Fitted(contents, learnt, tuple(samples), decays)
 

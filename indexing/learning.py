@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -38,23 +40,46 @@ def learn(
     settings: BuildSettings,
     blend: Blend | None = None,
     *,
-    earlier: SequenceModel | None = None,
+    sequence: Beside[SequenceModel] | None = None,
     part: Part = untold,
 ) -> Contents:
     """Fit every learner on the `events` whose consent allows training; `blend`, learnt on other events, goes with what they make.
 
-    `earlier`: a sequence model of some of these events alone, to start from where there are many. The sequence model is learnt on a core
-    of its own, beside all else. `part` is told of each learner.
+    `sequence`: the sequence model of these events, where its learning has begun. `part` is told of each learner.
     """
-    allowed = events.consenting(Consent.TRAIN)
-    with part("half-lives"):
-        settings = paced(allowed, catalogue, settings)
+    beside = sequence_beside(events, catalogue, settings, part=part) if sequence is None else sequence
+    others = all_but_sequence(catalogue, vectors, has_vector, events, settings, part=part)
+    return replace(others, sequence=beside.result(), blend=blend)
+
+
+def sequence_beside(
+    events: EventTable, catalogue: Catalogue, settings: BuildSettings, *, earlier: SequenceModel | None = None, part: Part = untold
+) -> Beside[SequenceModel]:
+    """Begin to learn the sequence model of `events`, on a core of its own beside all else.
+
+    `earlier`: a sequence model of some of these events alone, to start from where there are many.
+    """
 
     def sequence() -> SequenceModel:
         with part("sequence"):
-            return sequence_model(allowed, catalogue, settings, earlier=earlier)
+            return sequence_model(events.consenting(Consent.TRAIN), catalogue, settings, earlier=earlier)
 
-    beside = Beside(sequence)
+    return Beside(sequence)
+
+
+def all_but_sequence(
+    catalogue: Catalogue,
+    vectors: VectorIndex,
+    has_vector: npt.NDArray[np.bool_],
+    events: EventTable,
+    settings: BuildSettings,
+    *,
+    part: Part = untold,
+) -> Contents:
+    """What `learn` makes, without a blend and with a sequence model that has learnt nothing."""
+    allowed = events.consenting(Consent.TRAIN)
+    with part("half-lives"):
+        settings = paced(allowed, catalogue, settings)
     with part("matrix"):
         matrix = interaction_matrix(allowed, catalogue, settings)
     confidence = confidence_of(matrix, settings.collaborative)
@@ -88,10 +113,10 @@ def learn(
         lender_worth=lending.worth,
         label_share=lending.label_share,
         graph=spectrum,
-        sequence=beside.result(),
+        sequence=SequenceModel.none(catalogue.n),
         **counted,
         first_at=first_at,
         counting=counting(allowed, catalogue, settings),
         stories=told,
-        blend=blend,
+        blend=None,
     )

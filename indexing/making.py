@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
 
+from indexing.beside import Beside
 from indexing.checkpoint import Checkpoint, Form
 from indexing.checkpoint.forms import CHECKED, ENCODER, INDEXED, READ, RECORD, Indexed, Read, learnt_of, without_vectors
 from indexing.embedding import CatalogueVectors, Wanted, embed_wanted, find_embedder, query_encoder
@@ -17,7 +18,7 @@ from indexing.embedding.catalogue_vectors import NOTHING, OWN
 from indexing.fitting import fit
 from indexing.following import Followed
 from indexing.gate import Latencies, all_checks
-from indexing.learning import learn
+from indexing.learning import learn, sequence_beside
 from indexing.progress import Stage, within
 from indexing.snapshot import read_snapshot
 from indexing.twin import TwinReport, judge_twin
@@ -28,6 +29,7 @@ from recommender.placements import Placement
 from recommender.profile import BuildSettings
 from recommender.search.query_encoder import QueryEncoder
 from recommender.search.word_index import WordIndex
+from recommender.sequence_model import SequenceModel
 from recommender.store import Store
 
 Made = TypeVar("Made")
@@ -45,6 +47,8 @@ class Making:
     cache: Path
     kept: Checkpoint
     report: Followed
+    ahead: list[Beside[SequenceModel]] = field(default_factory=list)
+    """The sequence model of everything, where its learning began while the twin was judged."""
 
     def read(self) -> Read:
         """The catalogue and all events, up to the watermark. Raises `InvalidInput` for an empty catalogue."""
@@ -85,15 +89,21 @@ class Making:
     def twin(self, read: Read, indexed: Indexed, parent: BuildSettings | None) -> TwinReport:
         """The judgement on held-out time, beside the `parent`'s settings where there are any."""
 
+        catalogue, events = read.snapshot.catalogue, read.snapshot.events
+
+        def begin(earlier: SequenceModel) -> None:
+            self.ahead.append(sequence_beside(events, catalogue, self.settings, earlier=earlier, part=self.report.part))
+
         def make(advance: Stage) -> TwinReport:
             return judge_twin(
-                read.snapshot.catalogue,
+                catalogue,
                 indexed.index,
                 indexed.embedded.has_vector,
-                read.snapshot.events,
+                events,
                 self.settings,
                 self.placement,
                 parent=parent,
+                on_sequence=begin,
                 progress=advance,
                 part=within(self.report.part, "twin"),
             )
@@ -111,7 +121,13 @@ class Making:
             else:
                 # Where the newest events are too few to learn a blend from, the one that was judged is published.
                 learnt = twin.learnt or twin.judged_with
-                made = learn(*given, learnt.blend if learnt else None, earlier=twin.sequence, part=self.report.part)
+                # It has not begun where the judgement was taken over from a killed build.
+                catalogue, _, _, events, settings = given
+                part = self.report.part
+                sequence = (
+                    self.ahead.pop() if self.ahead else sequence_beside(events, catalogue, settings, earlier=twin.sequence, part=part)
+                )
+                made = learn(*given, learnt.blend if learnt else None, sequence=sequence, part=part)
             advance(1, 1)
             return made
 

@@ -102,12 +102,14 @@ def judge_twin(
     placement: Placement,
     *,
     parent: BuildSettings | None,
+    on_sequence: Callable[[SequenceModel], None] = lambda model: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     part: Part = untold,
 ) -> TwinReport:
     """Fit the twin and judge every variant of it; where the parent's settings differ, fit and judge those on equal terms.
 
-    `part` is told of each learner and judgement.
+    `on_sequence` gets the twin's sequence model before judging begins, for what starts from it. `part` is told of each learner and
+    judgement.
     """
     judging = settings.judging
     cut = cut_at_share(events, 1 - judging.share)
@@ -121,6 +123,7 @@ def judge_twin(
         why_not = f"no event to learn from lies before {from_micros(cut):%Y-%m-%d %H:%M} UTC, where the newest {judging.share:.0%} begin"
         return TwinReport(f"not judged: {why_not}", None, why_not, None)
     fitted = fit_twin(catalogue, vectors, has_vector, events, settings, placement, cut, part)
+    on_sequence(fitted.contents.sequence)
     twin = Recommender.unpublished(fitted.contents, settings)
     with part("judgement"):
         comparison = compare(twin, held_out, placement, seed=settings.seed, progress=progress)

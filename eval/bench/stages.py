@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from eval.bench.memory import forget_peak, peak_mb
+from eval.bench.memory import Together, forget_peak, peak_mb
 from indexing.progress import Reporter, Stage
 
 
 @dataclass(frozen=True)
 class Took:
-    """`wall_s` and `cpu_s` seconds, the latter on all cores together; `peak_mb`: this process's memory at its peak meanwhile."""
+    """`wall_s` and `cpu_s` seconds, the latter on all cores together; `peak_mb`: memory at its peak meanwhile, of this
+    process and of those that it started."""
 
     wall_s: float
     cpu_s: float
@@ -35,10 +36,13 @@ class Measured:
     def stage(self, name: str) -> Iterator[Stage]:
         """See `Reporter`."""
         forget_peak()
-        wall, cpu = time.monotonic(), _cpu_s()
-        with self.shown.stage(name) as advance:
-            yield advance
-        self.stages[name] = Took(time.monotonic() - wall, _cpu_s() - cpu, peak_mb())
+        wall, cpu, together = time.monotonic(), _cpu_s(), Together()
+        try:
+            with self.shown.stage(name) as advance:
+                yield advance
+        finally:
+            most = together.closed()
+        self.stages[name] = Took(time.monotonic() - wall, _cpu_s() - cpu, max(peak_mb(), most))
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from indexing.apart import done_apart
 from indexing.learn.singular_vectors import balanced, right_singular_vectors
 from indexing.standing import Standing
 from recommender.event_table import EventTable
@@ -32,6 +33,9 @@ ITERATIONS = 4
 """Multiplications by which the singular vectors are made that items start from."""
 SAMPLED = 200
 """People after whose histories it is seen what chances usually sum to."""
+APART = 1_000_000
+"""From so many next items on, in all passes, a model is learnt in a process of its own, which takes seconds to begin. Steps are made of
+many small sums; beside learners in threads of the same process they take almost three times as long, waiting for the interpreter."""
 SHORTEST = np.float32(1e-6)
 """Length up to which an item's singular vectors say nothing of it."""
 
@@ -69,23 +73,48 @@ def sequence_model(
     people = _People.of(person, item, options.length)
     if not ordered or people.tokens.sum() < options.fewest:
         return SequenceModel.none(n)
+    known = earlier if earlier is not None and _is_much(people, options) and earlier.known.any() else None
+    # Without what it has worked out for itself so far.
+    told = _Told(person, item, rows, counts[rows], n, options, settings.seed, None if known is None else replace(known))
+    if min(options.passes * int(people.tokens.sum()), options.most_tokens) < APART:
+        return _trained(told)
+    return done_apart("the sequence model", _trained, told)
+
+
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """All that a model is trained by: `person` and `item`, shape (k,), in order of person and time, items numbered among the m that anybody
+    had, which stand at `rows`, shape (m,), of n and of which there are `counts`, shape (m,); `known`, what learning starts from."""
+
+    person: Items
+    item: Items
+    rows: Places
+    counts: Places
+    n: int
+    options: Sequence
+    seed: int
+    known: SequenceModel | None
+
+
+def _trained(told: _Told) -> SequenceModel:
+    """See `sequence_model`."""
     # Imported here because it takes seconds.
     import torch
 
     from indexing.learn.next_item import NextItem
     from indexing.learn.row_adam import RowAdam
 
-    rng = np.random.default_rng(settings.seed)
-    known = earlier if earlier is not None and _is_much(people, options) and earlier.known.any() else None
-    people, passes = _within(people, options, rng, share=1.0 if known is None else options.later_share)
-    counts = counts[rows]
-    share = POPULAR_SHARE * counts / counts.sum() + (1 - POPULAR_SHARE) / len(rows)
+    person, item, rows, options, known = told.person, told.item, told.rows, told.options, told.known
+    rng = np.random.default_rng(told.seed)
+    every = _People.of(person, item, options.length)
+    people, passes = _within(every, options, rng, share=1.0 if known is None else options.later_share)
+    share = POPULAR_SHARE * told.counts / told.counts.sum() + (1 - POPULAR_SHARE) / len(rows)
     until = np.cumsum(share)
     steps = passes * len(people.batches())
     warming = min(WARMING_STEPS, max(1, steps // 4))
     halved = _multiplies_halves()
-    with _own_torch(settings.seed):
-        model = NextItem(_start(person, item, options, settings.seed), options)
+    with _own_torch(told.seed):
+        model = NextItem(_start(person, item, options, told.seed), options)
         if known is not None:
             model.start_from(known, rows)
         optimiser = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=BETAS, weight_decay=0.0, fused=True)
@@ -114,7 +143,7 @@ def sequence_model(
                 table.step(touched, part.grad, rate)
         vectors.finish()
         biases.finish()
-        served = model.eval().served(rows, n)
+        served = model.eval().served(rows, told.n)
     return replace(served, usual=_usual_total(served, person, item, rows.astype(np.int32), options.length))
 
 

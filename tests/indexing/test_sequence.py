@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from indexing.apart import done_apart
 from indexing.learn import sequence
 from indexing.learn.sequence import sequence_model, settings_of_parts
 from recommender.events import Consent, EventType
@@ -232,3 +233,19 @@ def test_the_usual_total_is_that_after_usual_histories(model: SequenceModel) -> 
     histories = [((person + 1 + np.arange(8)) % ITEMS).astype(np.int32) for person in range(60)]
     assert model.usual == pytest.approx(np.mean([model.total(history) for history in histories]), rel=1e-4)
     assert model.usual != 0
+
+
+def test_a_process_of_its_own_learns_the_same(tables: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = SMALL.model_copy(update={"passes": 2})
+    here = learnt(tables, going_round(), few)
+    monkeypatch.setattr(sequence, "APART", 0)
+    asked: list[str] = []
+
+    def apart(what: str, *given: Any) -> SequenceModel:
+        asked.append(what)
+        return done_apart(what, *given)
+
+    monkeypatch.setattr(sequence, "done_apart", apart)
+
+    assert same(learnt(tables, going_round(), few), here)
+    assert asked == ["the sequence model"]

@@ -17,6 +17,10 @@ from typing import Any, TypeVar
 
 from recommender.errors import RecommenderError
 
+LESS_URGENT = 10
+"""By how much (nice(2)) the work gives way to this process. Where both want all cores it takes what is left over: threads of one sum, each
+of which waits for the slowest, would lose several times what it gains."""
+
 Made = TypeVar("Made")
 
 
@@ -55,6 +59,7 @@ def done_apart(what: str, work: Callable[..., Made], *given: object) -> Made:
 
 def main() -> None:
     """Do the work that stands in the standard input, and write what comes of it to the standard output."""
+    os.nice(LESS_URGENT)
     taken, given = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # What the work prints is no part of what it makes.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

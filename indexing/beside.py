@@ -25,6 +25,11 @@ class Beside(Generic[Made]):
         self._thread = threading.Thread(target=run, daemon=True)
         self._thread.start()
 
+    @property
+    def is_done(self) -> bool:
+        """Whether the work has come to its end."""
+        return not self._thread.is_alive()
+
     def result(self) -> Made:
         """What `work` returned, once it has. Raises what it raised."""
         self._thread.join()

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from indexing.beside import Beside
 from indexing.counting import counting, counts
@@ -21,6 +22,7 @@ from indexing.learn.transfer import lending_of
 from indexing.learn.transitions import transition_weights
 from indexing.pace import paced
 from indexing.progress import Part, untold
+from recommender.cores import cores
 from recommender.event_table import EventTable
 from recommender.events import Consent
 from recommender.generation import Contents
@@ -48,7 +50,7 @@ def learn(
     `sequence`: the sequence model of these events, where its learning has begun. `part` is told of each learner.
     """
     beside = sequence_beside(events, catalogue, settings, part=part) if sequence is None else sequence
-    others = all_but_sequence(catalogue, vectors, has_vector, events, settings, part=part)
+    others = all_but_sequence(catalogue, vectors, has_vector, events, settings, alone=beside.is_done, part=part)
     return replace(others, sequence=beside.result(), blend=blend)
 
 
@@ -74,9 +76,26 @@ def all_but_sequence(
     events: EventTable,
     settings: BuildSettings,
     *,
+    alone: bool = False,
     part: Part = untold,
 ) -> Contents:
-    """What `learn` makes, without a blend and with a sequence model that has learnt nothing."""
+    """What `learn` makes, without a blend and with a sequence model that has learnt nothing.
+
+    Unless this is done `alone`, a core is left to the sequence model: threads of BLAS wait for each other without letting anything else
+    run, and where another process has one of two cores they take ten times as long as one thread.
+    """
+    with threadpool_limits(cores() if alone else max(cores() - 1, 1), "blas"):
+        return _all_but_sequence(catalogue, vectors, has_vector, events, settings, part)
+
+
+def _all_but_sequence(
+    catalogue: Catalogue,
+    vectors: VectorIndex,
+    has_vector: npt.NDArray[np.bool_],
+    events: EventTable,
+    settings: BuildSettings,
+    part: Part,
+) -> Contents:
     allowed = events.consenting(Consent.TRAIN)
     with part("half-lives"):
         settings = paced(allowed, catalogue, settings)

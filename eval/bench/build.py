@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from indexing.importing.schema import ITEMS as ITEM_COLUMNS
 from indexing.progress import Lines, Reporter
 from recommender.errors import NotFound
 from recommender.export.feeds import export_feeds
+from recommender.machine import interpreter, processor
 from recommender.placements import Placement
 from recommender.profile import BuildSettings
 from recommender.served_profile import served_profile
@@ -81,7 +81,8 @@ def measure_build(
             "served profile": served_profile(settings, placement),
             "embedded": outcome.embedded,
             "processors": len(os.sched_getaffinity(0)),
-            "python": platform.python_version(),
+            "machine": processor(),
+            "interpreter": interpreter(),
             **{library: version(library) for library in ("numpy", "scipy", "torch", "faiss-cpu")},
         },
         "build": {

@@ -43,24 +43,28 @@ def peak_mb() -> float:
 
 
 class Together:
-    """Looks every `PAUSE_S` seconds at how much this process and those that it started hold together, until it is closed."""
+    """What this process and those that it started hold together, looked at every `PAUSE_S` seconds while the block runs.
+
+    `most_mb`: the most that was seen, MB of 2²⁰ bytes; 0 where it never had another process, and where there is no /proc.
+    """
 
     def __init__(self) -> None:
-        self._most, self._over = 0.0, threading.Event()
+        self.most_mb, self._over = 0.0, threading.Event()
         self._thread = threading.Thread(target=self._watch, name="memory", daemon=True)
-        self._thread.start()
 
-    def closed(self) -> float:
-        """End, and tell the most that was seen, MB of 2²⁰ bytes; 0 where there is no /proc, or only this process."""
+    def __enter__(self) -> Together:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
         self._over.set()
         self._thread.join()
-        return self._most
 
     def _watch(self) -> None:
         while not self._over.wait(PAUSE_S):
             started = _started_by(os.getpid())
             if started:
-                self._most = max(self._most, sum(_held_mb(process) for process in [os.getpid(), *started]))
+                self.most_mb = max(self.most_mb, sum(_held_mb(process) for process in [os.getpid(), *started]))
 
 
 def _started_by(process: int) -> list[int]:

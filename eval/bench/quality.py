@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from eval.bench.collected import EXHAUSTIVE, Collected, Values
 from eval.bench.genre_baseline import genre_popularity_recall
-from eval.bench.memory import forget_peak, peak_mb
+from eval.bench.memory import Together, forget_peak, peak_mb
 from eval.bench.result import Costs, Result
 from eval.bench.sets import Benchmark
+from eval.bench.stages import spent_s
 from eval.datasets.dataset import Dataset
 from eval.truncation import truncated
 from indexing.embedding import embed_items, find_embedder
@@ -101,7 +102,7 @@ def embedded_catalogue(
 
 @dataclass(eq=False)
 class Clock:
-    """What fits took, one after the other, and the memory of everything since the process began."""
+    """What fits took, one after the other, and the memory of everything since the process began; of processes that fits started, too."""
 
     walls: list[float] = field(default_factory=list)
     processors: list[float] = field(default_factory=list)
@@ -114,11 +115,12 @@ class Clock:
         """Measure what the block takes, as one fit."""
         self.whole_mb = max(self.whole_mb, peak_mb())
         self.by_itself = forget_peak() and self.by_itself
-        wall, processor = time.monotonic(), time.process_time()
-        yield
+        wall, processor = time.monotonic(), spent_s()
+        with Together() as together:
+            yield
         self.walls.append(time.monotonic() - wall)
-        self.processors.append(time.process_time() - processor)
-        self.fit_mb = max(self.fit_mb, peak_mb())
+        self.processors.append(spent_s() - processor)
+        self.fit_mb = max(self.fit_mb, peak_mb(), together.most_mb)
 
     def costs(self) -> Costs:
         """All of it; the longest fit counts."""

@@ -36,13 +36,10 @@ class Measured:
     def stage(self, name: str) -> Iterator[Stage]:
         """See `Reporter`."""
         forget_peak()
-        wall, cpu, together = time.monotonic(), _cpu_s(), Together()
-        try:
-            with self.shown.stage(name) as advance:
-                yield advance
-        finally:
-            most = together.closed()
-        self.stages[name] = Took(time.monotonic() - wall, _cpu_s() - cpu, max(peak_mb(), most))
+        wall, cpu = time.monotonic(), spent_s()
+        with Together() as together, self.shown.stage(name) as advance:
+            yield advance
+        self.stages[name] = Took(time.monotonic() - wall, spent_s() - cpu, max(peak_mb(), together.most_mb))
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
@@ -58,7 +55,7 @@ class Measured:
         self.shown.tell(message)
 
 
-def _cpu_s() -> float:
+def spent_s() -> float:
     """Seconds of processor time of this process and of those that it started and that have ended."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system

@@ -154,10 +154,10 @@ class Wanted:
         return traffic.mixed(self.part) if self.method is None else traffic.only(self.method, self.part, self.asker, self.events)
 
 
-def closed(address: str, traffic: Traffic, wanted: Wanted, *, connections: int, seconds: float) -> Outcomes:
-    """Send calls for so many `seconds`, one after the other over each of the connections."""
+def closed(address: str, traffic: Traffic, wanted: Wanted, *, connections: int, seconds: float, most: int | None = None) -> Outcomes:
+    """Send calls for so many `seconds`, `most` of them at the most, one after the other over each of the connections."""
     log, lock, made = _Log(), threading.Lock(), Connections(address, connections)
-    source = wanted.calls(traffic)
+    source = islice(wanted.calls(traffic), most)
     stop_at = time.monotonic() + seconds
 
     def drive(connection: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 import threading
 import time
@@ -23,6 +22,7 @@ from recommender.client import Client, Feed
 from recommender.errors import InvalidInput, RecommenderError
 from recommender.generation import Generation, Generations
 from recommender.items import Item, ItemKind, ItemState
+from recommender.machine import interpreter, processor
 from recommender.settings import load_settings
 from recommender.store import open_store
 from server.bench.clocks import processor_seconds
@@ -86,7 +86,8 @@ def measure_live(data: Path, plan: Plan, told: Told = lambda sentence: None) -> 
             "new items": f"{plan.items} at {plan.rate:g} a second",
             "server processes": plan.servers,
             "processors": os.cpu_count(),
-            "machine": platform.processor() or platform.machine(),
+            "machine": processor(),
+            "interpreter": interpreter(),
             "versions": {name: version(name) for name in ("content-recommender", "grpcio", "numpy")},
         }
         del generation

@@ -11,6 +11,7 @@ from typing import Any
 
 from recommender.cli import BENCH_GROUP, registered
 from recommender.errors import RecommenderError
+from recommender.machine import interpreter, processor
 from server.bench.targets import BESIDE, TARGETS, Measured, NotThere, shown
 from server.launching import run
 
@@ -86,7 +87,7 @@ def _why(error: NotThere, results: Results) -> str:
 
 def _inputs(measured: Measured) -> Iterator[str]:
     """One line on the machine and one on what each part was measured on."""
-    yield f"- python {platform.python_version()}, {platform.system()} {platform.release()}"
+    yield f"- {interpreter()}, {processor()}, {platform.system()} {platform.release()}"
     for name, figures in measured.items():
         inputs = figures.get("inputs", {})
         yield f"- {name}: " + ", ".join(f"{key} {_in_words(value)}" for key, value in inputs.items())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -20,6 +19,7 @@ from recommender.client import Client
 from recommender.errors import InvalidInput
 from recommender.generation import Generations
 from recommender.generation.folder import CURRENT
+from recommender.machine import interpreter, processor
 from recommender.placements import Placements, load_placements
 from recommender.served_profile import served_profile
 from recommender.settings import load_settings
@@ -40,6 +40,9 @@ SHARES = (0.25, 0.5, 0.7)
 """Shares of saturation at which latencies are taken."""
 EVENTS_PER_SECOND = 500
 BATCH = 100
+WARM, WARM_S, WARM_TIMES = 3_000, 60.0, 12
+"""Mixed calls that a server has answered before anything is measured, and the longest that these may take: a minute, and so many times as
+long as a figure."""
 SWAP_AFTER_S, SETTLE_S = 2.0, 3.0
 FREE = "127.0.0.1:0"
 PROFILED = 2_000
@@ -118,7 +121,8 @@ def measure(data: Path, plan: Plan, told: Callable[[str], None] = lambda sentenc
             "seconds": plan.seconds,
             "runs": plan.runs,
             "processors": f"server on {plan.server_processor}, load on {plan.client_processor}, of {os.cpu_count()}",
-            "machine": _machine(),
+            "machine": processor(),
+            "interpreter": interpreter(),
             "versions": {name: version(name) for name in ("content-recommender", "grpcio", "numpy", "faiss-cpu")},
         }
         del generation
@@ -165,7 +169,8 @@ def _run(copy: Path, plan: Plan, traffic: Traffic, pool: ProcessPoolExecutor, nu
             client.wait_until_serving()
         start_s = server.seconds + time.monotonic() - started
         driving = _Driving(pool, server.addresses["listen"], server.pid, plan, traffic, 100 * number)
-        driving.closed(Wanted(), min(plan.seconds, 2.0))
+        # So many and not so long: how much is made anew goes by how much was asked for before.
+        driving.closed(Wanted(), min(WARM_S, WARM_TIMES * plan.seconds), WARM)
         idle = driving.idle()
         methods = {name: driving.single(wanted, idle) for name, wanted in SINGLE.items()}
         for figures in methods.values():
@@ -215,11 +220,11 @@ class _Driving:
         time.sleep(IDLE_S)
         return (processor_seconds(self._pid) - before) / IDLE_S
 
-    def closed(self, wanted: Wanted, seconds: float) -> tuple[float, Outcomes]:
-        """Calls one after the other: processor seconds of the server, and what became of them."""
+    def closed(self, wanted: Wanted, seconds: float, most: int | None = None) -> tuple[float, Outcomes]:
+        """Calls one after the other, `most` at the most: processor seconds of the server, and what became of them."""
         before = processor_seconds(self._pid)
         outcomes = self._pool.submit(
-            closed, self._address, self._traffic, self._other(wanted), connections=self._plan.connections, seconds=seconds
+            closed, self._address, self._traffic, self._other(wanted), connections=self._plan.connections, seconds=seconds, most=most
         ).result()
         return processor_seconds(self._pid) - before, outcomes
 
@@ -328,11 +333,3 @@ def _worst(runs: list[Figures]) -> Figures:
         f"failed or slow {when}": max(run["swap"][when]["failed"] + run["swap"][when][SLOW_FEEDS] for run in runs)
         for when in ("while it takes over", "without")
     }
-
-
-def _machine() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -16,7 +16,7 @@ from waiting import soon
 
 from eval.bench.apart import Task, in_own_process, measured_apart
 from eval.bench.discovery import discover
-from eval.bench.memory import forget_peak, peak_mb
+from eval.bench.memory import Together, forget_peak, peak_mb
 from eval.bench.quality import Scope
 from eval.bench.result import Result
 from recommender.profile import BuildSettings
@@ -33,6 +33,20 @@ def test_what_was_used_before_does_not_count_for_what_comes_after() -> None:
     if not forget_peak():
         pytest.skip("this system does not let a process forget its peak")
     assert peak_mb() < with_it - 0.9 * size
+
+
+@linux
+def test_memory_of_processes_that_were_started_counts_beside_that_of_this_one() -> None:
+    size = 200
+    program = f"held = bytearray(b'1') * ({size} * 2**20); print('held', flush=True); input()"
+    with (
+        Together() as together,
+        subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
+    ):
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        assert soon(lambda: together.most_mb > size + 10)
+        process.communicate(b"\n")
 
 
 @linux

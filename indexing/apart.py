@@ -21,11 +21,14 @@ LESS_URGENT = 10
 """By how much (nice(2)) the work gives way to this process. Where both want all cores it takes what is left over: threads of one sum, each
 of which waits for the slowest, would lose several times what it gains."""
 
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
 Made = TypeVar("Made")
 
 
 def done_apart(what: str, work: Callable[..., Made], *given: object) -> Made:
-    """What `work`, a function of a module, makes of what is `given`, all of which can be pickled; `what` names the work in errors.
+    """What `work`, a function of a module, makes of what is `given`, all of which can be pickled; `what` names the work in errors. It has
+    one thread for numerical sums, so that the same comes of it however many cores there are.
 
     Raises `RecommenderError` with what it raised, of which the process writes more to the standard error, and where the process ended
     early. It ends when this one does, however that comes about, and is not interrupted with it.
@@ -35,7 +38,7 @@ def done_apart(what: str, work: Callable[..., Made], *given: object) -> Made:
         [sys.executable, "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         start_new_session=True,
     ) as process:
         assert process.stdin is not None

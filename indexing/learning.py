@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -57,7 +59,7 @@ def learn(
 def sequence_beside(
     events: EventTable, catalogue: Catalogue, settings: BuildSettings, *, earlier: SequenceModel | None = None, part: Part = untold
 ) -> Beside[SequenceModel]:
-    """Begin to learn the sequence model of `events`, on a core of its own beside all else.
+    """Begin to learn the sequence model of `events`, in a process of its own beside all else.
 
     `earlier`: a sequence model of some of these events alone, to start from where there are many.
     """
@@ -81,11 +83,21 @@ def all_but_sequence(
 ) -> Contents:
     """What `learn` makes, without a blend and with a sequence model that has learnt nothing.
 
-    Unless this is done `alone`, a core is left to the sequence model: threads of BLAS wait for each other without letting anything else
-    run, and where another process has one of two cores they take ten times as long as one thread.
+    Where this is done `alone`, a core that the sequence model would have learns the item–item weights.
     """
-    with threadpool_limits(cores() if alone else max(cores() - 1, 1), "blas"):
-        return _all_but_sequence(catalogue, vectors, has_vector, events, settings, part)
+    with leaving_a_core():
+        return _all_but_sequence(catalogue, vectors, has_vector, events, settings, alone=alone, part=part)
+
+
+@contextmanager
+def leaving_a_core() -> Iterator[None]:
+    """All threads of BLAS but one while the block runs: wherever something is learnt, so that the same comes of it whatever is done beside.
+
+    They wait for each other without letting anything else run, and where another process has one of two cores they take ten times as long
+    as one thread.
+    """
+    with threadpool_limits(max(cores() - 1, 1), "blas"):
+        yield
 
 
 def _all_but_sequence(
@@ -94,6 +106,8 @@ def _all_but_sequence(
     has_vector: npt.NDArray[np.bool_],
     events: EventTable,
     settings: BuildSettings,
+    *,
+    alone: bool,
     part: Part,
 ) -> Contents:
     allowed = events.consenting(Consent.TRAIN)
@@ -104,8 +118,15 @@ def _all_but_sequence(
     confidence = confidence_of(matrix, settings.collaborative)
     with part("collaborative"):
         factors = served_factors(matrix, settings.collaborative, confidence=confidence, seed=settings.seed)
-    with part("item_item"):
-        item_item = item_item_weights(matrix, settings.item_item, penalty=penalty_of(matrix, settings.item_item), seed=settings.seed)
+
+    def item_item_lists() -> Lists:
+        with part("item_item"):
+            penalty = penalty_of(matrix, settings.item_item)
+            return Lists.of(item_item_weights(matrix, settings.item_item, penalty=penalty, seed=settings.seed))
+
+    item_item = Beside(item_item_lists)
+    if not alone:
+        item_item.result()
     with part("transitions"):
         transitions = transition_weights(allowed, catalogue, settings)
     with part("co_occurrence"):
@@ -125,7 +146,7 @@ def _all_but_sequence(
         has_vector=has_vector,
         factors=factors,
         confidence=confidence,
-        item_item=Lists.of(item_item),
+        item_item=item_item.result(),
         transitions=Lists.of(transitions),
         co_occurrence=Lists.of(co_occurrence),
         transfer=Lists.of(lending.weights),

@@ -47,6 +47,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(LONG)))
 
 
+@pytest.fixture(scope="module")
+def learnt_here() -> Iterator[None]:
+    """Sequence models are learnt in this process: to start another one takes seconds, and the same comes of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("indexing.learn.sequence.done_apart", lambda what, work, *given: work(*given))
+        yield
+
+
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny sentence-transformers model."""

@@ -17,7 +17,7 @@ from indexing.learn.item_item import item_item_weights, penalty_of
 from indexing.learn.sequence import sequence_model
 from indexing.learn.transfer import lending_of
 from indexing.learn.transitions import transition_weights
-from indexing.learning import learn
+from indexing.learning import learn, leaving_a_core
 from indexing.pace import paced
 from recommender.event_table import EventTable
 from recommender.events import Consent
@@ -48,7 +48,8 @@ class Learning:
 
     def refitted(self, contents: Contents, learner: str, settings: BuildSettings) -> Contents:
         """`contents` with one of `LEARNERS` fitted anew."""
-        return LEARNERS[learner](self, contents, settings)
+        with leaving_a_core():
+            return LEARNERS[learner](self, contents, settings)
 
     def brought(self, contents: Contents, learnt_with: BuildSettings, settings: BuildSettings) -> Contents:
         """What `contents(settings)` would be, from contents `learnt_with` others; the blend stays. Fits only what differs."""

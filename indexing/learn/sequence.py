@@ -33,9 +33,6 @@ ITERATIONS = 4
 """Multiplications by which the singular vectors are made that items start from."""
 SAMPLED = 200
 """People after whose histories it is seen what chances usually sum to."""
-APART = 1_000_000
-"""From so many next items on, in all passes, a model is learnt in a process of its own, which takes seconds to begin. Steps are made of
-many small sums; beside learners in threads of the same process they take almost three times as long, waiting for the interpreter."""
 SHORTEST = np.float32(1e-6)
 """Length up to which an item's singular vectors say nothing of it."""
 
@@ -57,6 +54,10 @@ def sequence_model(
     Nothing is learnt from events without any order, nor from fewer next items than `fewest`. Events of equal time go by the order
     of their arrival. The same events, settings and seed give the same bytes on one machine.
 
+    It is learnt in a process of its own: steps are made of many small sums, and beside learners in threads of the same process take almost
+    three times as long, waiting for the interpreter; and how many threads BLAS has, on which last bits depend, is one number for all of a
+    process, which others set for themselves.
+
     `earlier`: a model of some of these events alone. Where there are more next items than can be learnt from as often as `passes` says,
     learning starts from there, and from a share of them; where there are fewer, it makes no difference.
 
@@ -76,8 +77,6 @@ def sequence_model(
     known = earlier if earlier is not None and _is_much(people, options) and earlier.known.any() else None
     # Without what it has worked out for itself so far.
     told = _Told(person, item, rows, counts[rows], n, options, settings.seed, None if known is None else replace(known))
-    if min(options.passes * int(people.tokens.sum()), options.most_tokens) < APART:
-        return _trained(told)
     return done_apart("the sequence model", _trained, told)
 
 

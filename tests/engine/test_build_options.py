@@ -27,6 +27,8 @@ from recommender.profile import Blending, BuildSettings, Collaborative, ItemItem
 from recommender.times import DAY_US, to_micros
 from recommender.vectors import VectorIndex
 
+pytestmark = pytest.mark.usefixtures("learnt_here")
+
 N = 60
 ACTED = [kind for kind in EventType if kind is not EventType.IMPRESSION]
 BASE = BuildSettings(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from indexing.apart import done_apart
 from indexing.learn import sequence
@@ -18,6 +19,8 @@ from recommender.sequence_model import ARRAYS, SequenceModel
 ITEMS = 20
 SMALL = Sequence(factors=16, heads=2, length=8, passes=80, negatives=30, learning_rate=0.01, dropout=0.1, fewest=10)
 NONE = float("nan")
+
+pytestmark = pytest.mark.usefixtures("learnt_here")
 
 Rows = list[tuple[int, int, EventType, float, float]]
 
@@ -237,8 +240,8 @@ def test_the_usual_total_is_that_after_usual_histories(model: SequenceModel) -> 
 
 def test_a_process_of_its_own_learns_the_same(tables: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     few = SMALL.model_copy(update={"passes": 2})
-    here = learnt(tables, going_round(), few)
-    monkeypatch.setattr(sequence, "APART", 0)
+    with threadpool_limits(1, "blas"):
+        here = learnt(tables, going_round(), few)
     asked: list[str] = []
 
     def apart(what: str, *given: Any) -> SequenceModel:

@@ -22,6 +22,8 @@ from recommender.search.query_encoder import QueryEncoder
 from recommender.search.word_index import WordIndex
 from recommender.sequence_model import ARRAYS, SequenceModel
 
+pytestmark = pytest.mark.usefixtures("learnt_here")
+
 CHANGES: dict[str, dict[str, Value]] = {
     "item_item": {"item_item.regularisation": 3.0},
     "collaborative": {"collaborative.factors": 16, "collaborative.alpha": 5.0},

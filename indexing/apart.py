@@ -35,10 +35,11 @@ def done_apart(what: str, work: Callable[..., Made], *given: object) -> Made:
     """
     # What was sent ends with the end of this process and not before: that is how the other one knows.
     with subprocess.Popen(
-        [sys.executable, "-m", __name__],
+        # What happens to lie in the working folder is no module of ours.
+        [sys.executable, "-P", "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
         start_new_session=True,
     ) as process:
         assert process.stdin is not None

@@ -49,6 +49,13 @@ def test_work_is_done_in_another_process() -> None:
     np.testing.assert_array_equal(made, 2 * np.arange(300_000))
 
 
+def test_what_lies_in_the_working_folder_is_not_taken_for_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pickle.py").write_text("raise SystemExit(7)\n", encoding="ascii")
+    monkeypatch.chdir(tmp_path)
+
+    assert done_apart("doubling", doubled, np.arange(3))[1].tolist() == [0, 2, 4]
+
+
 def test_what_fails_there_fails_here() -> None:
     with pytest.raises(RecommenderError, match=r"the process of refusing failed: InvalidInput: .*this"):
         done_apart("refusing", refusing, "this")

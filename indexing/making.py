@@ -89,21 +89,16 @@ class Making:
     def twin(self, read: Read, indexed: Indexed, parent: BuildSettings | None) -> TwinReport:
         """The judgement on held-out time, beside the `parent`'s settings where there are any."""
 
-        catalogue, events = read.snapshot.catalogue, read.snapshot.events
-
-        def begin(earlier: SequenceModel) -> None:
-            self.ahead.append(sequence_beside(events, catalogue, self.settings, earlier=earlier, part=self.report.part))
-
         def make(advance: Stage) -> TwinReport:
             return judge_twin(
-                catalogue,
+                read.snapshot.catalogue,
                 indexed.index,
                 indexed.embedded.has_vector,
-                events,
+                read.snapshot.events,
                 self.settings,
                 self.placement,
                 parent=parent,
-                on_sequence=begin,
+                on_sequence=lambda earlier: self.ahead.append(self._sequence(read, earlier)),
                 progress=advance,
                 part=within(self.report.part, "twin"),
             )
@@ -122,12 +117,8 @@ class Making:
                 # Where the newest events are too few to learn a blend from, the one that was judged is published.
                 learnt = twin.learnt or twin.judged_with
                 # It has not begun where the judgement was taken over from a killed build.
-                catalogue, _, _, events, settings = given
-                part = self.report.part
-                sequence = (
-                    self.ahead.pop() if self.ahead else sequence_beside(events, catalogue, settings, earlier=twin.sequence, part=part)
-                )
-                made = learn(*given, learnt.blend if learnt else None, sequence=sequence, part=part)
+                sequence = self.ahead.pop() if self.ahead else self._sequence(read, twin.sequence)
+                made = learn(*given, learnt.blend if learnt else None, sequence=sequence, part=self.report.part)
             advance(1, 1)
             return made
 
@@ -137,6 +128,11 @@ class Making:
         engine, at = Recommender.unpublished(contents, self.settings), self.kept.begun.at
         alike = self._made("list what is alike", RECORD, lambda advance: engine.alike_lists(self.placement, now=at, progress=advance))
         return replace(contents, alike=alike)
+
+    def _sequence(self, read: Read, earlier: SequenceModel | None) -> Beside[SequenceModel]:
+        """The sequence model of everything, begun, from the `earlier` one of the twin."""
+        snapshot = read.snapshot
+        return sequence_beside(snapshot.events, snapshot.catalogue, self.settings, earlier=earlier, part=self.report.part)
 
     def _encoder(self, embedder: str) -> QueryEncoder:
         """What makes vectors of queries by the model that made the catalogue's, `embedder` by name; none where there was none."""

@@ -54,9 +54,9 @@ def sequence_model(
     Nothing is learnt from events without any order, nor from fewer next items than `fewest`. Events of equal time go by the order
     of their arrival. The same events, settings and seed give the same bytes on one machine.
 
-    It is learnt in a process of its own: steps are made of many small sums, and beside learners in threads of the same process take almost
-    three times as long, waiting for the interpreter; and how many threads BLAS has, on which last bits depend, is one number for all of a
-    process, which others set for themselves.
+    It is learnt in a process of its own. Steps are made of many small sums, which beside learners in threads of the same process wait for
+    the interpreter; and how many threads BLAS has, on which last bits depend, is one number for all of a process, which others set for
+    themselves.
 
     `earlier`: a model of some of these events alone. Where there are more next items than can be learnt from as often as `passes` says,
     learning starts from there, and from a share of them; where there are fewer, it makes no difference.

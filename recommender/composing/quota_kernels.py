@@ -87,6 +87,7 @@ def any_ahead(slot: int, widest: int, pins: Places) -> bool:
 
 @inlined
 def take(place: int, taken: Mask, standing: Standing, limits: Limits, n: int) -> None:
+    """Put a candidate into the slate of n places: it is taken, and its labels count."""
     taken[place] = True
     for at in range(limits.ends[place], limits.ends[place + 1]):
         standing.totals[limits.labels[at]] += 1
@@ -149,6 +150,7 @@ def due_at(slot: int, chosen: Places, floors: Floors) -> Due:
 
 @inlined
 def serves(place: int, due: Due, holds: Mask) -> bool:
+    """Whether a candidate is of any floor that the slot must serve."""
     # Compiled loops know no generators.
     serves = False
     for floor in range(len(due.each)):

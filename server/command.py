@@ -64,9 +64,11 @@ def run_server(ready_file: Path | None, floor: bool, prepare: bool, **flags: Any
     with _without_collections():
         from server.app import Server
         from server.logs import LOGGER_NAME, start_logging
+        from server.scheduling import without_preemption
 
         imported = _seconds_since_start()
         start_logging(settings.log_level)
+        without_preemption()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: asked_to_stop.set())
         started = Server.start(settings, floor=floor)

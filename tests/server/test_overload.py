@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from waiting import soon
 
 from recommender.client.failures import PUSHBACK, retry_after_of
 from server.admission import RETRY_LEAST_S, RETRY_MOST_S, RETRY_SPREAD
@@ -17,7 +18,6 @@ from server.interceptor import CallInterceptor
 from server.lanes import Lane
 from server.metrics import Metrics
 from server.streams import StreamLimit
-from tests.waiting import soon
 
 FEED, EVENT, OTHER = "/test.Feeds/Get", "/test.Events/Record", "/test.Other/Do"
 

@@ -21,6 +21,7 @@ from recommender.events import Event, EventType, Subject
 from recommender.items import Item, ItemKind
 from recommender.settings import Settings
 from server.command import serve as serve_command
+from server.scheduling import without_preemption
 
 if TYPE_CHECKING:
     from tests.server.conftest import World
@@ -124,6 +125,36 @@ def test_a_process_without_a_generation_says_it_is_ready_and_ends_on_interrupt(t
 
     assert set(processes[0].addresses()) == {"listen", "admin_listen", "metrics_listen"}
     assert processes[0].end(signal.SIGINT) == (0, ""), "nothing went wrong, so at this level nothing is logged"
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="this kernel knows no batch jobs")
+def test_no_thread_that_works_on_calls_is_interrupted_by_another(world: World, tmp_path: Path, processes: list[Process]) -> None:
+    world.publish()
+    processes.append(Process(tmp_path, "--data", str(world.data)))
+    with Client(processes[0].addresses()["listen"]) as client:
+        client.wait_until_serving(1)
+        assert client.get_feed(user="ann").items
+
+    tasks = list(Path(f"/proc/{processes[0].process.pid}/task").iterdir())
+    # That of pyarrow's heap is there before, and has nothing to do with calls.
+    ours = [int(task.name) for task in tasks if not (task / "comm").read_text().startswith("jemalloc")]
+    assert len(ours) > 3
+    assert {os.sched_getscheduler(thread) for thread in ours} == {os.SCHED_BATCH}
+
+
+def test_a_way_of_scheduling_that_somebody_chose_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getscheduler", lambda pid: os.SCHED_IDLE)
+    monkeypatch.setattr(os, "sched_setscheduler", lambda *given: pytest.fail("nothing to change"))
+    assert not without_preemption()
+
+
+def test_where_it_is_forbidden_threads_are_interrupted_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*given: object) -> None:
+        raise PermissionError("no")
+
+    monkeypatch.setattr(os, "sched_getscheduler", lambda pid: os.SCHED_OTHER)
+    monkeypatch.setattr(os, "sched_setscheduler", forbidden)
+    assert not without_preemption()
 
 
 def test_every_setting_has_its_flag() -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from recommender.compiling import inlined
+from recommender.compiling import compiled, inlined
 
 Bits = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.int32]
@@ -95,48 +95,65 @@ def take(place: int, taken: Mask, standing: Standing, limits: Limits, n: int) ->
 
 
 class Due(NamedTuple):
-    """What the slot must serve of floors, each of shape (e,): `each` of some, and `one` at least of others, as all of these cannot wait
-    longer, since otherwise some window could not be served any more; whether there is any of either."""
+    """What a slot must serve of e floors: `each` of some, and `one` at least of others, both of shape (e,), as all of these cannot wait
+    longer, since otherwise some window could not be served any more.
+
+    `free`, shape (w,), and `lacking`, shape (e, w), are room to find that out: how many of the places ahead nothing stands at yet, and how
+    many each floor lacks, up to each of w places from the slot.
+    """
 
     each: Mask
     one: Mask
-    any_each: bool
-    any_one: bool
+    free: Counts
+    lacking: Counts
 
 
 @inlined
-def due_at(slot: int, chosen: Places, floors: Floors) -> Due:
-    """What a slot must serve, as late as it may be: no window lacks more than the places ahead in it that nothing stands at yet, nor do
-    all floors together, by the places up to any of their windows' ends."""
+def due_of(floors: Floors, n: int) -> Due:
+    """Room for what is due at each of n places."""
+    e = len(floors.within)
+    widest = min(max(floors.within), n) if e else 0
+    return Due(
+        np.zeros(e, dtype=np.bool_), np.zeros(e, dtype=np.bool_), np.zeros(widest, dtype=np.int32), np.zeros((e, widest), dtype=np.int32)
+    )
+
+
+@inlined
+def due_at(slot: int, chosen: Places, floors: Floors, due: Due) -> tuple[bool, bool]:
+    """Write what a slot must serve, as late as it may be, to `due`: no window lacks more than the places ahead in it that nothing stands at
+    yet, nor do all floors together, by the places up to any of their windows' ends. Whether it must serve `each` of any, and `one` of
+    some."""
     e, n = len(floors.at_least), len(chosen)
-    each, one = np.zeros(e, dtype=np.bool_), np.zeros(e, dtype=np.bool_)
     if e == 0:
-        return Due(each, one, False, False)
-    widest = min(max(floors.within), n - slot)
-    # Places ahead that nothing stands at yet, and how many each floor lacks, up to each of them.
-    free, lacking = np.zeros(widest, dtype=np.int32), np.zeros((e, widest), dtype=np.int32)
+        return False, False
+    each, one, free, lacking = due
+    at_least, within, holds = floors.at_least, floors.within, floors.holds
+    widest = min(len(free), n - slot)
     for ahead in range(1, widest):
         free[ahead] = free[ahead - 1] + int(chosen[slot + ahead] < 0)
     any_each = False
     for floor in range(e):
-        width = floors.within[floor]
+        each[floor], one[floor] = False, False
+        width = within[floor]
         begin = max(0, slot - width + 1)
+        for ahead in range(widest):
+            lacking[floor, ahead] = 0
         has = 0
         for place in range(begin, min(begin + width, n)):
-            has += int(place != slot and chosen[place] >= 0 and floors.holds[floor, chosen[place]])
+            has += int(place != slot and chosen[place] >= 0 and holds[floor, chosen[place]])
         for start in range(begin, min(slot, n - width) + 1):
             ahead = start + width - 1 - slot
-            lacking[floor, ahead] = max(floors.at_least[floor] - has, 0)
+            lacking[floor, ahead] = max(at_least[floor] - has, 0)
             if lacking[floor, ahead] > free[ahead]:
                 each[floor], any_each = True, True
-            has -= int(start != slot and chosen[start] >= 0 and floors.holds[floor, chosen[start]])
+            has -= int(start != slot and chosen[start] >= 0 and holds[floor, chosen[start]])
             if start + width < n:
                 entering = chosen[start + width]
-                has += int(entering >= 0 and floors.holds[floor, entering])
+                has += int(entering >= 0 and holds[floor, entering])
         for ahead in range(1, widest):
             lacking[floor, ahead] = max(lacking[floor, ahead], lacking[floor, ahead - 1])
     if any_each or e == 1:
-        return Due(each, one, any_each, False)
+        return any_each, False
     for ahead in range(widest):
         total = 0
         for floor in range(e):
@@ -144,8 +161,8 @@ def due_at(slot: int, chosen: Places, floors: Floors) -> Due:
         if total > free[ahead]:
             for floor in range(e):
                 one[floor] = lacking[floor, ahead] > 0
-            return Due(each, one, False, True)
-    return Due(each, one, False, False)
+            return False, True
+    return False, False
 
 
 @inlined
@@ -159,26 +176,72 @@ def serves(place: int, due: Due, holds: Mask) -> bool:
 
 
 @inlined
-def breaks_of(
-    place: int, slot: int, chosen: Places, standing: Standing, ahead: bool, limits: Limits, floors: Floors, due: Due
-) -> np.uint64:
-    """The bits of limits and floors that a candidate would break at a slot."""
+def open_ones(
+    order: Places,
+    first: int,
+    most: int,
+    slot: int,
+    chosen: Places,
+    taken: Mask,
+    standing: Standing,
+    ahead: bool,
+    limits: Limits,
+    floors: Floors,
+    due: Due,
+    any_each: bool,
+    any_one: bool,
+    found: Places,
+) -> tuple[int, int, np.uint64]:
+    """Write the first `most` candidates of an `order`, from its place `first` on, that no limit and no floor speaks against at the slot to
+    `found`; how many there are.
+
+    Where there are none, also the candidate that breaks the least weighty of them, -1 where all are taken, and the bits of those.
+    `ahead`: whether anything is pinned within the widest window that begins with the slot. `any_each`, `any_one`: see `due_at`.
+    """
+    # Named here, since what is taken out of a tuple in a loop is counted in and out each time.
+    ends, labels, over = limits.ends, limits.labels, standing.over
+    holds, bits, each, one = floors.holds, floors.bits, due.each, due.one
+    # Of what is to serve one floor at least, the one that comes last in the file is let go first.
+    let_go = np.uint64(0)
+    if any_one:
+        for floor in range(len(one)):
+            if one[floor] and (let_go == 0 or bits[floor] < let_go):
+                let_go = bits[floor]
+    count, least, fewest = 0, -1, np.uint64(0)
+    for at in range(first, len(order)):
+        place = order[at]
+        if taken[place]:
+            continue
+        broken = np.uint64(0)
+        for label in range(ends[place], ends[place + 1]):
+            broken |= over[labels[label]]
+        if any_each:
+            for floor in range(len(each)):
+                broken |= bits[floor] if each[floor] and not holds[floor, place] else np.uint64(0)
+        elif any_one:
+            served = False
+            for floor in range(len(one)):
+                served |= one[floor] and holds[floor, place]
+            broken |= np.uint64(0) if served else let_go
+        if ahead:
+            broken |= _broken_ahead(place, slot, chosen, standing, limits)
+        if broken == 0:
+            found[count] = place
+            count += 1
+            if count == most:
+                break
+        elif least < 0 or broken < fewest:
+            least, fewest = place, broken
+    return count, least, fewest
+
+
+@compiled
+def _broken_ahead(place: int, slot: int, chosen: Places, standing: Standing, limits: Limits) -> np.uint64:
+    """The bits of limits that a candidate would break at a slot together with what is pinned further down."""
     broken, n = np.uint64(0), len(chosen)
-    if due.any_each:
-        for floor in range(len(due.each)):
-            if due.each[floor] and not floors.holds[floor, place]:
-                broken |= floors.bits[floor]
-    if due.any_one and not serves(place, due, floors.holds):
-        # The one that comes last in the file is let go then.
-        least = np.uint64(0)
-        for floor in range(len(due.one)):
-            if due.one[floor] and (least == 0 or floors.bits[floor] < least):
-                least = floors.bits[floor]
-        broken |= least
     for at in range(limits.ends[place], limits.ends[place + 1]):
         label = limits.labels[at]
-        broken |= standing.over[label]
-        if not ahead or standing.over[label] > 0:
+        if standing.over[label] > 0:
             continue
         limit = limits.limit_of[label]
         most, width = limits.at_most[limit], limits.within[limit]

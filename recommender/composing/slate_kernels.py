@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.compiling import compiled, inlined
-from recommender.composing.quota_kernels import Due, Floors, Limits, Standing, advance, any_ahead, breaks_of, due_at, serves, take
+from recommender.composing.quota_kernels import Floors, Limits, Standing, advance, any_ahead, due_at, due_of, open_ones, serves, take
 from recommender.vector_kernels import product
 
 Floats = npt.NDArray[np.float32]
@@ -76,12 +76,13 @@ def compose_slate(
             take(chosen[slot], taken, standing, limits, n)
     # How like each candidate is to what stands at the last places, by place modulo the window; and the place up to which it was compared.
     alike, compared = np.zeros((v, taste.window), dtype=np.float32), np.zeros(v, dtype=np.int32)
+    logs = _Logs(np.full(c, np.nan), np.zeros(v, dtype=np.float64), np.zeros(v, dtype=np.float64))
     offered, weights = np.empty(taste.choice, dtype=np.int32), np.empty(taste.choice, dtype=np.float64)
-    lots = np.empty(trials.choice, dtype=np.int32)
-    broken, first = np.uint64(0), 0
+    lots, uncertain, unknown = np.empty(trials.choice, dtype=np.int32), trials.uncertain, 0
+    order, broken, first, due = np.arange(c).astype(np.int32), np.uint64(0), 0, due_of(floors, n)
     widest = max(limits.within) if len(limits.within) else 0
     pinned, is_uncertain = bool(np.any(pins >= 0)), np.zeros(c, dtype=np.bool_)
-    is_uncertain[trials.uncertain] = True
+    is_uncertain[uncertain] = True
     for slot in range(n):
         advance(slot, chosen, limits, standing)
         if chosen[slot] >= 0:
@@ -89,38 +90,47 @@ def compose_slate(
         ahead = pinned and any_ahead(slot, widest, pins)
         while taken[first]:
             first += 1
-        due = due_at(slot, chosen, floors)
+        any_each, any_one = due_at(slot, chosen, floors, due)
         free = slot < taste.depth and (v > 0 or taste.rotation > 0)
-        best, total, chance = 0, 0.0, 1.0
-        if free and taste.rotation == 0:
-            count, least, breaks = _best(
-                first, slot, scores, chosen, taken, standing, ahead, limits, floors, due, taste, alike, compared, offered
-            )
-        else:
-            most = taste.choice if free else 1
-            count, least, breaks = _offers(first, slot, most, chosen, taken, standing, ahead, limits, floors, due, offered)
+        count, least, breaks = open_ones(
+            order,
+            first,
+            taste.choice if free else 1,
+            slot,
+            chosen,
+            taken,
+            standing,
+            ahead,
+            limits,
+            floors,
+            due,
+            any_each,
+            any_one,
+            offered,
+        )
         if count == 0:
             chosen[slot] = least
             broken |= breaks
             take(least, taken, standing, limits, n)
             continue
-        if free and taste.rotation > 0:
-            for at in range(count):
-                weights[at] = scores[offered[at]]
-                if offered[at] < v:
-                    weights[at] *= 1 - taste.strength * _likeness(offered[at], slot, chosen, taste.vectors, alike, compared)
-                if weights[at] > weights[best]:
-                    best = at
-            if weights[best] > 0:
-                total = _powers(weights[:count], weights[best], 1 / taste.rotation)
+        best, total, chance = 0, 0.0, 1.0
+        if free and taste.rotation == 0:
+            best = _best(offered[:count], slot, scores, chosen, taste, alike, compared)
+        elif free:
+            total = _odds(offered[:count], slot, scores, chosen, taste, alike, compared, logs, weights)
+            if total > 0:
                 seed, draw = _drawn(seed)
                 best = _drawn_by(weights[:count], draw * total)
                 chance = weights[best] / total
         put = offered[best]
         if trials.share > 0:
+            while unknown < len(uncertain) and taken[uncertain[unknown]]:
+                unknown += 1
             # Where none of them stands, all that counts is whether one might.
             wanted = trials.choice if trials.exploring[slot] or is_uncertain[put] else 1
-            found = _uncertain(slot, chosen, taken, standing, ahead, limits, floors, due, trials.uncertain, lots[:wanted])
+            found, _, _ = open_ones(
+                uncertain, unknown, wanted, slot, chosen, taken, standing, ahead, limits, floors, due, any_each, any_one, lots
+            )
             if found > 0:
                 if trials.exploring[slot]:
                     seed, draw = _drawn(seed)
@@ -164,80 +174,67 @@ def by_turns(one: Places, other: Places, c: int) -> Places:
 
 
 @inlined
-def _offers(
-    first: int,
-    slot: int,
-    most: int,
-    chosen: Places,
-    taken: Mask,
-    standing: Standing,
-    ahead: bool,
-    limits: Limits,
-    floors: Floors,
-    due: Due,
-    offered: Places,
-) -> tuple[int, int, np.uint64]:
-    """Write the first `most` candidates that nothing speaks against at the slot to `offered`; how many there are.
-
-    Where there are none, also the candidate that breaks the least weighty rules, and the bits of those. `ahead`: whether anything is
-    pinned within the widest window that begins with the slot.
-    """
-    count, least, fewest = 0, -1, np.uint64(0)
-    for place in range(first, len(taken)):
-        if taken[place]:
-            continue
-        breaks = breaks_of(place, slot, chosen, standing, ahead, limits, floors, due)
-        if breaks == 0:
-            offered[count] = place
-            count += 1
-            if count == most:
-                break
-        elif least < 0 or breaks < fewest:
-            least, fewest = place, breaks
-    return count, least, fewest
-
-
-@inlined
-def _best(
-    first: int,
-    slot: int,
-    scores: Floats,
-    chosen: Places,
-    taken: Mask,
-    standing: Standing,
-    ahead: bool,
-    limits: Limits,
-    floors: Floors,
-    due: Due,
-    taste: Taste,
-    alike: Floats,
-    compared: Counts,
-    offered: Places,
-) -> tuple[int, int, np.uint64]:
-    """The same as `_offers` for the best alone of those, by its score less what it is like; one at most.
+def _best(offered: Places, slot: int, scores: Floats, chosen: Places, taste: Taste, alike: Floats, compared: Counts) -> int:
+    """Which of those `offered` is the best, by its score less what it is like.
 
     None takes more than its score, so that those of lower scores than the best so far need not be looked at.
     """
-    count, best, least, fewest, highest = 0, -1, -1, np.uint64(0), 0.0
-    for place in range(first, len(taken)):
-        if taken[place]:
-            continue
+    best, highest, vectors = -1, 0.0, taste.vectors
+    for at in range(len(offered)):
+        place = offered[at]
         if best >= 0 and scores[place] <= highest:
             break
-        breaks = breaks_of(place, slot, chosen, standing, ahead, limits, floors, due)
-        if breaks == 0:
-            weight = float(scores[place])
-            if place < len(taste.vectors):
-                weight *= 1 - taste.strength * _likeness(place, slot, chosen, taste.vectors, alike, compared)
-            if best < 0 or weight > highest:
-                best, highest = place, weight
-            count += 1
-            if count == taste.choice:
-                break
-        elif least < 0 or breaks < fewest:
-            least, fewest = place, breaks
-    offered[0] = best
-    return int(best >= 0), least, fewest
+        weight = float(scores[place])
+        if place < len(vectors):
+            weight *= 1 - taste.strength * _likeness(place, slot, chosen, vectors, alike, compared)
+        if best < 0 or weight > highest:
+            best, highest = at, weight
+    return best
+
+
+class _Logs(NamedTuple):
+    """Logarithms over the rotation, float64: of `scores`, shape (c,), NaN for those that were not needed yet; and of what is `left` of the
+    leading v scores after what each is `like`, both of shape (v,)."""
+
+    scores: Weights
+    like: Weights
+    left: Weights
+
+
+@inlined
+def _odds(
+    offered: Places,
+    slot: int,
+    scores: Floats,
+    chosen: Places,
+    taste: Taste,
+    alike: Floats,
+    compared: Counts,
+    logs: _Logs,
+    weights: Weights,
+) -> float:
+    """Write the odds of each of those `offered`, its score less what it is like, to the power of 1 / rotation, as parts of the highest, to
+    `weights`; their sum, 0 where all scores are."""
+    of_scores, like, left, vectors = logs.scores, logs.like, logs.left, taste.vectors
+    highest = -np.inf
+    for at in range(len(offered)):
+        place = offered[at]
+        # Few are offered once, and of those that come again few are less or more like the last ones than before.
+        if np.isnan(of_scores[place]):
+            of_scores[place] = np.log(np.float64(scores[place])) / taste.rotation
+        weights[at] = of_scores[place]
+        if place < len(vectors):
+            now = _likeness(place, slot, chosen, vectors, alike, compared)
+            if now != like[place]:
+                like[place], left[place] = now, np.log(1 - taste.strength * now) / taste.rotation
+            weights[at] += left[place]
+        highest = max(highest, weights[at])
+    total = 0.0
+    if highest > -np.inf:
+        for at in range(len(offered)):
+            weights[at] = np.exp(weights[at] - highest)
+            total += weights[at]
+    return total
 
 
 @inlined
@@ -257,16 +254,6 @@ def _likeness(place: int, slot: int, chosen: Places, vectors: Floats, alike: Flo
 
 
 @compiled
-def _powers(weights: Weights, highest: float, power: float) -> float:
-    """Make each weight its part of the `highest`, to the `power`; their sum."""
-    total = 0.0
-    for at in range(len(weights)):
-        weights[at] = (weights[at] / highest) ** power
-        total += weights[at]
-    return total
-
-
-@compiled
 def _drawn_by(weights: Weights, left: float) -> int:
     """Where, when weights are laid side by side, a point lies that is so far from the beginning."""
     at = 0
@@ -274,30 +261,6 @@ def _drawn_by(weights: Weights, left: float) -> int:
         left -= weights[at]
         at += 1
     return at
-
-
-@inlined
-def _uncertain(
-    slot: int,
-    chosen: Places,
-    taken: Mask,
-    standing: Standing,
-    ahead: bool,
-    limits: Limits,
-    floors: Floors,
-    due: Due,
-    uncertain: Places,
-    lots: Places,
-) -> int:
-    """Write the first uncertain candidates that nothing speaks against at the slot to `lots`; how many there are."""
-    found = 0
-    for place in uncertain:
-        if found == len(lots):
-            break
-        if not taken[place] and breaks_of(place, slot, chosen, standing, ahead, limits, floors, due) == 0:
-            lots[found] = place
-            found += 1
-    return found
 
 
 @compiled

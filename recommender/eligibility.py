@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
@@ -207,6 +207,20 @@ class Eligibility:
         places = overlaid.overlay.places(looked_at)
         known = mask[np.minimum(looked_at, base.n - 1)] if base.n else np.zeros(len(looked_at), dtype=np.bool_)
         return np.where(places >= 0, changed[places], known)
+
+    def holding_at(self, now: datetime) -> Callable[[str, Rows | None], Mask]:
+        """The same at `now`, for one who asks for the same conditions again and again."""
+        if isinstance(self.catalogue, OverlaidCatalogue):
+            return lambda expression, rows: self.holding(expression, now, rows)
+        masks = dict[str, Mask]()
+
+        def holding(expression: str, rows: Rows | None) -> Mask:
+            mask = masks.get(expression)
+            if mask is None:
+                mask = masks[expression] = self.holding(expression, now)
+            return mask if rows is None else mask[rows]
+
+        return holding
 
     def can_ask(self, rule: Rule) -> bool:
         """Whether any item may meet the filter of a rule and have what it counts by: there are such fields, of such types."""

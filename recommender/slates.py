@@ -51,7 +51,7 @@ def composer_of(engine: Recommender, query: Query, rules: InForce, now: datetime
         impressions=placement.impressions if whole else NO_IMPRESSIONS,
         exploration=placement.exploration if whole else NO_EXPLORATION,
         catalogue=engine.catalogue,
-        holding=lambda condition, rows: engine.eligibility.holding(condition, now, rows),
+        holding=engine.eligibility.holding_at(now),
         stories=engine.stories,
         vectors=engine.content.gather,
         weights=lambda rows: engine.facts.popularity[rows],
@@ -117,7 +117,7 @@ def _asked_for(engine: Recommender, query: Query, composer: Composer, rows: Rows
 
     def fetch(condition: str, count: int) -> None:
         nonlocal found
-        taken = np.concatenate([rows, found])
+        taken = np.concatenate([rows, found]) if len(found) else rows
         missing = count - int(np.count_nonzero(composer.holding(condition, taken)))
         if missing > 0:
             left = allowed & composer.holding(condition, None)

@@ -27,7 +27,7 @@ for _ in range(cores()):
     _rooms.put(np.zeros(0, dtype=np.float32))
 
 
-def _in_room(n: int, work: Callable[[Floats], Made]) -> Made:
+def in_room(n: int, work: Callable[[Floats], Made]) -> Made:
     """What `work` makes in zeros for at least n items, which it leaves as zeros."""
     room = _rooms.get()
     try:
@@ -48,13 +48,13 @@ def sum_lists(lists: Lists, rows: Rows, strengths: Floats, least: np.float32) ->
     Returns the items that came up, shape (c,), in the order in which they did, without those whose sum is 0, their sums, and whether every
     sum is a number below infinity.
     """
-    return _in_room(lists.n, lambda room: _summed(*lists, rows, strengths, least, room))
+    return in_room(lists.n, lambda room: _summed(*lists, rows, strengths, least, room))
 
 
 def looked_up(items: Rows, sums: Floats, rows: Rows, otherwise: np.float32, n: int) -> Floats:
     """The sums of different `rows`, shape (m,), among those of different `items`, shape (c,), of n; `otherwise` for those that are not
     there or not above 0."""
-    return _in_room(n, lambda room: _found(items, sums, rows, otherwise, room.view(np.int32)))
+    return in_room(n, lambda room: _found(items, sums, rows, otherwise, room.view(np.int32)))
 
 
 @compiled

@@ -13,20 +13,21 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from recommender.composing.candidate_kernels import left_of, uncertain_ones
 from recommender.composing.in_force import InForce
-from recommender.composing.labels import Labelled, labels_of, numbered
+from recommender.composing.labels import NONE, Labelled, by_candidate, labels_of
 from recommender.composing.quota_kernels import Floors, Limits
 from recommender.composing.rules import Limit, Pin
-from recommender.composing.slate_kernels import Taste, Trials, by_turns, compose_slate, drawn_places
+from recommender.composing.slate_kernels import Taste, Trials, compose_slate, drawn_places
 from recommender.composing.stories import Stories
 from recommender.composing.variety import Exploration, Impressions, Variety
 from recommender.generation.catalogue import Catalogue
 from recommender.overlay.catalogue import OverlaidCatalogue
+from recommender.sum_kernels import in_room
 
 Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-Counts = npt.NDArray[np.int32]
 
 SPARE = 20
 """Further candidates from the fallback where there are quotas, which may speak against the others."""
@@ -125,8 +126,20 @@ class Composer:
         for rule in self.rules.factors:
             adjusted[self.holding(rule.filter, rows)] *= np.float32(rule.factor)
         if self.discounts(seen):
-            adjusted *= forgiven(self.catalogue.rows_of(seen["item"]), seen, rows, self.impressions, now)
+            adjusted *= self.left_after(seen, rows, now)
         return adjusted
+
+    def left_after(self, seen: npt.NDArray[np.void], rows: Rows, now: int) -> Floats:
+        """What is left of the scores of different `rows`, shape (r,), in (0, 1], after what was `seen` of them: shape (r,).
+
+        Each time counts for a discount, all of them the less the longer ago the last one was.
+        """
+        half_life, seen_rows = self.impressions.half_life_hours * 3_600e6, self.catalogue.rows_of(seen["item"])
+        times, at, discount, most = seen["count"], seen["at"], self.impressions.discount, self.impressions.most
+        return in_room(
+            self.catalogue.n,
+            lambda room: left_of(seen_rows, times, at, rows, discount, most, half_life, now, room.view(np.int32)),
+        )
 
     def pins(self, rows: Rows, n: int) -> tuple[Rows, list[str]]:
         """Which candidate stands at each of n places beforehand, -1 for none, and the names of the pins that hold none.
@@ -153,7 +166,8 @@ class Composer:
         for rule in self.rules.pins:
             there = rule.slot <= n and all(rule.slot != other.slot for other in pinned.values())
             if there:
-                fitting[rule.name] = np.flatnonzero(self.holding(rule.filter, rows)).tolist()
+                # Of as many as there are pins one is always left.
+                fitting[rule.name] = np.flatnonzero(self.holding(rule.filter, rows))[: len(self.rules.pins)].tolist()
             if not there or not placed(rule, set()):
                 off.append(rule.name)
         for candidate, rule in pinned.items():
@@ -200,58 +214,30 @@ class Composer:
             return Trials(np.zeros(n, dtype=np.bool_), np.zeros(0, dtype=np.int32), 1, 0.0)
         # Each place by itself, so that the chance of what stands there is the same whatever stands before it.
         exploring = drawn_places(n, exploration.share, np.uint64(seed))
-        weights = self.weights(rows)
-        uncertain = np.flatnonzero(weights < exploration.uncertain_below).astype(np.int32)
-        # By turns what ranks first, and what least is known of, by doublings of it: by rank alone, what nobody knows is never tried where
-        # enough others are uncertain, and by the other alone trials go to what fits nobody.
-        known = np.log2(1 + np.maximum(weights[uncertain], 0)).astype(np.int8)
-        uncertain = by_turns(uncertain, uncertain[np.argsort(known, kind="stable")], len(rows))
+        uncertain = uncertain_ones(self.weights(rows), exploration.uncertain_below)
         return Trials(exploring, uncertain, exploration.choice, exploration.share)
 
 
-def forgiven(seen_rows: Rows, seen: npt.NDArray[np.void], rows: Rows, impressions: Impressions, now: int) -> Floats:
-    """What is left of the scores of `rows`, shape (r,), in (0, 1], after what was `seen` of them, at `seen_rows`: shape (r,).
-
-    Each time counts for a `discount`, all of them the less the longer ago the last one was.
-    """
-    ages = np.maximum(now - seen["at"], 0) / (impressions.half_life_hours * 3_600e6)
-    times = np.minimum(seen["count"], impressions.most) * np.exp2(-ages)
-    left = np.power(1 - impressions.discount, times).astype(np.float32)
-    order = np.argsort(seen_rows, kind="stable")
-    places = np.minimum(np.searchsorted(seen_rows[order], rows), len(order) - 1)
-    found = order[places]
-    return np.where(seen_rows[found] == rows, left[found], np.float32(1))
-
-
 def _limits(labelled: Sequence[Labelled], limits: Sequence[tuple[int, int, int]], c: int) -> Limits:
-    at_most, within, bits = (np.array(column) for column in zip(*limits, strict=True)) if limits else (np.zeros(0),) * 3
-    labels, limit_of = list[Counts](), list[Counts]()
-    for number, each in enumerate(labelled):
-        numbers, count = numbered(each.codes)
-        # One number for each label of each limit.
-        labels.append(numbers + sum(map(len, limit_of)))
-        limit_of.append(np.full(count, number, dtype=np.int32))
+    at_most, within, bits = zip(*limits, strict=True) if limits else ((), (), ())
     if len(labelled) == 1:
-        ends, [flat] = labelled[0].ends(c), labels
+        [(places, codes)] = labelled
+        of = np.zeros(len(places), dtype=np.int64)
     else:
-        places = np.concatenate([each.places for each in labelled]) if labelled else np.zeros(0, dtype=np.int64)
-        order = np.argsort(places, kind="stable")
-        ends = places[order].searchsorted(np.arange(c + 1))
-        flat = np.concatenate(labels)[order] if labels else np.zeros(0, dtype=np.int32)
-    whole = np.int32
+        places = np.concatenate([each.places for each in (NONE, *labelled)])
+        codes = np.concatenate([each.codes for each in (NONE, *labelled)])
+        of = np.repeat(np.arange(len(labelled)), [len(each.places) for each in labelled])
     return Limits(
-        ends.astype(whole),
-        flat.astype(whole, copy=False),
-        np.concatenate(limit_of) if limit_of else np.zeros(0, dtype=whole),
-        at_most.astype(whole),
-        within.astype(whole),
-        bits.astype(np.uint64),
+        *by_candidate(places, codes, of, len(labelled), c),
+        np.array(at_most, dtype=np.int32),
+        np.array(within, dtype=np.int32),
+        np.array(bits, dtype=np.uint64),
     )
 
 
 def _floors(floors: Sequence[tuple[Mask, int, int, int]], c: int) -> Floors:
-    if not floors:
-        none = np.zeros(0, dtype=np.int32)
-        return Floors(np.zeros((0, c), dtype=np.bool_), none, none, none.astype(np.uint64))
-    holds, at_least, within, bits = zip(*floors, strict=True)
-    return Floors(np.stack(holds), np.array(at_least, dtype=np.int32), np.array(within, dtype=np.int32), np.array(bits, dtype=np.uint64))
+    made = np.empty((len(floors), c), dtype=np.bool_)
+    for number, (holds, *_) in enumerate(floors):
+        made[number] = holds
+    _, at_least, within, bits = zip(*floors, strict=True) if floors else ((), (), (), ())
+    return Floors(made, np.array(at_least, dtype=np.int32), np.array(within, dtype=np.int32), np.array(bits, dtype=np.uint64))

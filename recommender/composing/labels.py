@@ -14,6 +14,7 @@ from recommender.overlay.catalogue import OverlaidCatalogue
 
 Rows = npt.NDArray[np.integer]
 Codes = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.int32]
 
 
 class Labelled(NamedTuple):
@@ -59,18 +60,31 @@ def _fitting(ends: Codes, codes: Codes, most: int) -> tuple[npt.NDArray[np.bool_
 
 
 @compiled
-def numbered(codes: Codes) -> tuple[npt.NDArray[np.int32], int]:
-    """Codes ≥ 0 as numbers from 0, in the order in which they first occur, the same shape; and how many there are."""
-    highest, count = np.int64(-1), 0
+def by_candidate(places: Codes, codes: Codes, of: Codes, limits: int, c: int) -> tuple[Counts, Counts, Counts]:
+    """Labels of c candidates under so many `limits` as numbers from 0, one for each label of each limit, in the order in which they first
+    occur.
+
+    A candidate at one of `places` has one of `codes` under a limit `of` that place among the limits, all of shape (m,). Returns where the
+    labels of each candidate begin, and the last one's end, shape (c + 1,), the labels, shape (m,), and the limit of each, shape (g,).
+    """
+    m, highest, count = len(places), np.int64(-1), 0
     for code in codes:
         highest = max(highest, code)
-    number_of, numbers = np.full(highest + 1, -1, dtype=np.int32), np.empty(len(codes), dtype=np.int32)
-    for at in range(len(codes)):
-        if number_of[codes[at]] < 0:
-            number_of[codes[at]] = count
+    number_of = np.full((limits, highest + 1), -1, dtype=np.int32)
+    numbers, limit_of, ends = np.empty(m, dtype=np.int32), np.empty(m, dtype=np.int32), np.zeros(c + 1, dtype=np.int32)
+    for at in range(m):
+        if number_of[of[at], codes[at]] < 0:
+            number_of[of[at], codes[at]], limit_of[count] = count, of[at]
             count += 1
-        numbers[at] = number_of[codes[at]]
-    return numbers, count
+        numbers[at] = number_of[of[at], codes[at]]
+        ends[places[at] + 1] += 1
+    for place in range(c):
+        ends[place + 1] += ends[place]
+    labels, free = np.empty(m, dtype=np.int32), ends.copy()
+    for at in range(m):
+        labels[free[places[at]]] = numbers[at]
+        free[places[at]] += 1
+    return ends, labels, limit_of[:count].copy()
 
 
 NONE = Labelled.of_all(np.zeros(0, dtype=np.int64))
@@ -114,16 +128,34 @@ def label_named(catalogue: Catalogue | OverlaidCatalogue, field: str, code: int)
 def _labels_in(columns: Columns, field: str, rows: Rows) -> Labelled:
     column = columns.by_name.get(field)
     if isinstance(column, StringColumn):
-        codes = column.codes[rows]
-        places = np.flatnonzero(codes >= 0)
-        return Labelled(places, codes[places].astype(np.int64))
+        return Labelled(*_of_texts(column.codes, rows))
     if isinstance(column, StringListColumn):
-        starts = column.offsets[rows].astype(np.int64)
-        counts = column.offsets[rows + 1] - starts
-        ends = np.cumsum(counts)
-        at = np.arange(counts.sum()) + np.repeat(starts - ends + counts, counts)
-        return Labelled(np.repeat(np.arange(len(rows)), counts), column.codes[at].astype(np.int64))
+        return Labelled(*_of_lists(column.offsets, column.codes, rows))
     return NONE
+
+
+@compiled
+def _of_texts(codes: npt.NDArray[np.integer], rows: Rows) -> tuple[Codes, Codes]:
+    """Places of those of `rows`, shape (r,), that have a code ≥ 0, and these codes."""
+    places, found, count = np.empty(len(rows), dtype=np.int64), np.empty(len(rows), dtype=np.int64), 0
+    for place in range(len(rows)):
+        places[count], found[count] = place, codes[rows[place]]
+        count += int(found[count] >= 0)
+    return places[:count], found[:count]
+
+
+@compiled
+def _of_lists(offsets: npt.NDArray[np.integer], codes: npt.NDArray[np.integer], rows: Rows) -> tuple[Codes, Codes]:
+    """The same of items that have any number of codes each, those of row i from `offsets[i]` up to before `offsets[i + 1]`."""
+    total = 0
+    for row in rows:
+        total += offsets[row + 1] - offsets[row]
+    places, found, count = np.empty(total, dtype=np.int64), np.empty(total, dtype=np.int64), 0
+    for place in range(len(rows)):
+        for at in range(offsets[rows[place]], offsets[rows[place] + 1]):
+            places[count], found[count] = place, codes[at]
+            count += 1
+    return places, found
 
 
 def _values(columns: Columns, field: str) -> tuple[str, ...]:

@@ -160,19 +160,6 @@ def drawn_places(n: int, share: float, seed: np.uint64) -> Mask:
     return drawn
 
 
-@compiled
-def by_turns(one: Places, other: Places, c: int) -> Places:
-    """The same candidates, of c, in two orders: by turns the next of `one` and of the `other`, each once, shape as theirs."""
-    joined, taken, count = np.empty_like(one), np.zeros(c, dtype=np.bool_), 0
-    for at in range(len(one)):
-        for place in (one[at], other[at]):
-            if not taken[place]:
-                taken[place] = True
-                joined[count] = place
-                count += 1
-    return joined
-
-
 @inlined
 def _best(offered: Places, slot: int, scores: Floats, chosen: Places, taste: Taste, alike: Floats, compared: Counts) -> int:
     """Which of those `offered` is the best, by its score less what it is like.

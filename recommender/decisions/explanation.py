@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.composing.composition import NEAR_DUPLICATES, Composer, forgiven
+from recommender.composing.composition import NEAR_DUPLICATES, Composer
 from recommender.composing.rules import Ensure, Limit
 from recommender.decisions.rebuilding import Rebuilt
 from recommender.decisions.why_not import Stop, stopped
@@ -194,8 +194,7 @@ def _kept(composer: Composer, rebuilt: Rebuilt, row: int) -> float:
     seen = rebuilt.query.seen
     if row < 0 or not composer.discounts(seen):
         return 1.0
-    rows = np.array([row], dtype=np.int32)
-    return float(forgiven(composer.catalogue.rows_of(seen["item"]), seen, rows, composer.impressions, to_micros(rebuilt.now))[0])
+    return float(composer.left_after(seen, np.array([row], dtype=np.int32), to_micros(rebuilt.now))[0])
 
 
 def _reason(rebuilt: Rebuilt, feed: Feed, place: int) -> Reason:

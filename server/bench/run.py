@@ -23,6 +23,8 @@ from recommender.machine import interpreter, processor
 from recommender.placements import Placements, load_placements
 from recommender.served_profile import served_profile
 from recommender.settings import load_settings
+from recommender.speed_probe import SpeedProbe
+from recommender.steadiness import Speeds
 from recommender.store import open_store
 from server.bench.breakdown import stages_of_a_feed
 from server.bench.clocks import memory_of, processor_seconds
@@ -32,7 +34,8 @@ from server.bench.driver import OK, WAIT_S, Outcomes, Wanted, closed, opened, st
 from server.bench.overload import OVERLOAD, PATIENCE_S, SHED, overload_row
 from server.bench.swap import SLOW_FEEDS, feeds_row, publish, seconds_to, twin_of
 from server.bench.traffic import FEEDS, RARE, Traffic
-from server.launching import serving
+from server.bench.undisturbed import Spent, costs_of, watched
+from server.launching import on_processor, serving
 from server.native_threads import single_threaded
 
 IDLE_S = 2.0
@@ -126,26 +129,33 @@ def measure(data: Path, plan: Plan, told: Callable[[str], None] = lambda sentenc
             "versions": {name: version(name) for name in ("content-recommender", "grpcio", "numpy", "faiss-cpu")},
         }
         del generation
-        runs = []
+        runs, spent, speeds = list[Figures](), list[dict[str, Spent]](), list[Speeds]()
         for number in range(plan.runs):
             told(f"run {number + 1} of {plan.runs}")
             if number:
                 copy_store(data, copy)
             activate_only(copy / "generations", current)
-            runs.append(_run(copy, plan, traffic, pool, number, told))
+            figures, of_methods, of_processor = _run(copy, plan, traffic, pool, number, told)
+            runs.append(figures)
+            spent.append(of_methods)
+            speeds.append(of_processor)
+        # At the end, so that full speed is that of all the runs: in one of them it may have been rare.
+        costs, inputs["undisturbed"] = costs_of(spent, Speeds.joined(speeds))
         figures = {"inputs": inputs, **_medians(runs), "worst run": _worst(runs)}
+        figures["methods"] = {name: costs[name] | row for name, row in figures["methods"].items()}
+        figures["saturation"]["feeds/s alone"] = 1e3 / figures["methods"]["GetFeed"]["server ms"]
         if plan.profile:
             told("the stages of a feed")
             copy_store(data, copy)
             activate_only(copy / "generations", current)
             figures["composing"] = _pinned(plan, costs_of_composing, copy, traffic, PROFILED)
-            figures["profile"] = _profile(copy, plan, traffic, 1e3 * figures["methods"][f"GetFeed, {RARE}"]["server ms"])
+            figures["profile"] = _profile(copy, plan, traffic, 1e3 * figures["methods"][f"GetFeed, {RARE}"]["server ms in all"])
     return figures
 
 
 def _profile(copy: Path, plan: Plan, traffic: Traffic, whole: float) -> Figures:
     """The stages of a feed for a known person who is no regular, and what gRPC and threads around the handler take of the `whole`, in
-    µs."""
+    µs; all of it of all the time, undisturbed or not."""
     stages = _pinned(plan, stages_of_a_feed, copy, traffic, PROFILED, plan.placements)
     stages["gRPC, threads, and work beside it"] = whole - sum(stages.values())
     return {stage: {"µs": each, "share": each / whole} for stage, each in stages.items()} | {"whole": {"µs": whole, "share": 1.0}}
@@ -158,7 +168,10 @@ def _pinned(plan: Plan, work: Callable[..., Made], *given: object) -> Made:
         return pool.submit(work, *given).result()
 
 
-def _run(copy: Path, plan: Plan, traffic: Traffic, pool: ProcessPoolExecutor, number: int, told: Callable[[str], None]) -> Figures:
+def _run(
+    copy: Path, plan: Plan, traffic: Traffic, pool: ProcessPoolExecutor, number: int, told: Callable[[str], None]
+) -> tuple[Figures, dict[str, Spent], Speeds]:
+    """The figures of one server, what it spent on each method by itself, and how fast its processor was while it did."""
     log = copy / "server.log"
     offered = () if plan.placements is None else ("--placements", str(plan.placements.resolve()))
     with serving(
@@ -172,22 +185,22 @@ def _run(copy: Path, plan: Plan, traffic: Traffic, pool: ProcessPoolExecutor, nu
         # So many and not so long: how much is made anew goes by how much was asked for before.
         driving.closed(Wanted(), min(WARM_S, WARM_TIMES * plan.seconds), WARM)
         idle = driving.idle()
-        methods = {name: driving.single(wanted, idle) for name, wanted in SINGLE.items()}
-        for figures in methods.values():
-            figures["times the canned reply"] = figures["server ms"] / methods["Canned"]["server ms"]
-        told(f"a feed takes {methods['GetFeed']['server ms']:.2f} ms of the server's processor")
+        # Only here, so that latencies and saturation are what they are without a probe.
+        with SpeedProbe(plan.server_processor) as probe:
+            singles = {name: driving.single(wanted, idle) for name, wanted in SINGLE.items()}
+            speeds = probe.speeds()
+        told(f"a feed takes {singles['GetFeed'][1].ms:.2f} ms of the server's processor")
         saturation, outcomes = driving.closed(Wanted(), plan.seconds)
         full = int(outcomes.good.sum()) / outcomes.seconds
         told(f"saturated at {full:,.0f} calls a second")
         figures = {
             "start": {"seconds to serving": start_s, **_start_parts(log)},
-            "methods": methods,
+            "methods": {name: row for name, (row, _) in singles.items()},
             "saturation": {
                 "calls/s": full,
                 "server ms per call": saturation * 1e3 / max(int(outcomes.good.sum()), 1),
                 "client ms per call": outcomes.client_seconds * 1e3 / max(len(outcomes.code), 1),
                 "failed": int((~outcomes.good).sum()),
-                "feeds/s alone": 1e3 / methods["GetFeed"]["server ms"],
             },
             "latency": {f"{share:.0%} of saturation": driving.latencies({Wanted(): share * full}) for share in SHARES},
         }
@@ -204,7 +217,7 @@ def _run(copy: Path, plan: Plan, traffic: Traffic, pool: ProcessPoolExecutor, nu
         figures["events in batches"] = {"events/s": BATCH * int(batches.good.sum()) / batches.seconds, "failed": int((~batches.good).sum())}
         memory = memory_of(server.pid)
         figures["memory"] = {"resident MB": memory.resident, "private MB": memory.private, "shared MB": memory.shared}
-        return figures
+        return figures, {name: spent for name, (_, spent) in singles.items()}, speeds
 
 
 class _Driving:
@@ -223,25 +236,31 @@ class _Driving:
     def closed(self, wanted: Wanted, seconds: float, most: int | None = None) -> tuple[float, Outcomes]:
         """Calls one after the other, `most` at the most: processor seconds of the server, and what became of them."""
         before = processor_seconds(self._pid)
-        outcomes = self._pool.submit(
-            closed, self._address, self._traffic, self._other(wanted), connections=self._plan.connections, seconds=seconds, most=most
-        ).result()
+        outcomes = self._closing(wanted, seconds, most).result()
         return processor_seconds(self._pid) - before, outcomes
 
-    def single(self, wanted: Wanted, idle: float) -> Figures:
-        """What one method costs and takes."""
-        used, outcomes = self.closed(wanted, self._plan.seconds)
+    def _closing(self, wanted: Wanted, seconds: float, most: int | None = None) -> Future[Outcomes]:
+        return self._pool.submit(
+            closed, self._address, self._traffic, self._other(wanted), connections=self._plan.connections, seconds=seconds, most=most
+        )
+
+    def single(self, wanted: Wanted, idle: float) -> tuple[Figures, Spent]:
+        """How long the calls of one method take and what the server spends on them; `idle`: processor seconds that it uses in a second
+        without calls."""
+        # Whoever looks at the server's clock is not to take its processor.
+        with on_processor(self._plan.client_processor):
+            outcomes, spent = watched(self._pid, self._closing(wanted, self._plan.seconds), idle)
         calls = max(len(outcomes.code), 1)
         p50, _, p99, _ = outcomes.percentiles()
         expected = SHED if wanted.method == "Shed" else OK
-        return {
-            "server ms": max(used - idle * outcomes.seconds, 0) * 1e3 / calls,
+        row = {
             "client ms": outcomes.client_seconds * 1e3 / calls,
             "p50 ms": p50,
             "p99 ms": p99,
             "calls/s": calls / outcomes.seconds,
             "failed": int((outcomes.code != expected).sum()),
         }
+        return row, spent
 
     def opened(self, streams: dict[Wanted, float], **options: float) -> Outcomes:
         """Calls at constant rates."""

@@ -58,11 +58,16 @@ def test_a_run_tells_every_figure_of_answered_calls_and_leaves_the_store_alone(b
     for name, row in figures["methods"].items():
         assert row["failed"] == 0, name
         assert row["server ms"] > 0, name
+        assert row["server ms in all"] > 0, name
+        assert 0 <= row["undisturbed"] <= 1, name
+        assert row["undisturbed"] > 0 or row["server ms"] == row["server ms in all"], name
     assert figures["methods"]["Canned"]["times the canned reply"] == 1
     assert list(figures["latency"]) == ["25% of saturation", "50% of saturation", "70% of saturation"]
     # On a machine that is busy with other things even a quarter of saturation may be too much for a moment.
     assert all(row["p50 ms"] > 0 for row in figures["latency"].values())
     assert figures["saturation"]["calls/s"] > 0
+    assert figures["saturation"]["feeds/s alone"] == pytest.approx(1e3 / figures["methods"]["GetFeed"]["server ms"])
+    assert "of the time; a short loop took" in figures["inputs"]["undisturbed"]
     assert figures["events in batches"]["events/s"] > 0
     start = figures["start"]
     parts = sum(start[part] for part in ("interpreter", "imports", "generation", "rest"))

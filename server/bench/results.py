@@ -12,7 +12,7 @@ from typing import Any
 from recommender.cli import BENCH_GROUP, registered
 from recommender.errors import RecommenderError
 from recommender.machine import interpreter, processor
-from server.bench.targets import BESIDE, TARGETS, Measured, NotThere, shown
+from server.bench.targets import BESIDE, MILLION, SERVE, TARGETS, Measured, NotThere, shown, undisturbed
 from server.launching import run
 
 
@@ -71,6 +71,7 @@ def document(results: Results, command: str) -> str:
         except NotThere as error:
             reached, verdict = "not measured", _why(error, results)
         lines.append(f"| {target.title} | {target.bound(target.must)} | {target.bound(target.aim)} | {reached} | {verdict} |")
+    lines += _undisturbed(results.measured)
     lines += ["", "Beside them:", "", "| measure | |", "|---|---|"]
     for title, read in BESIDE:
         try:
@@ -78,6 +79,20 @@ def document(results: Results, command: str) -> str:
         except NotThere as error:
             lines.append(f"| {title} | not measured: {_why(error, results)} |")
     return "\n".join(lines) + "\n"
+
+
+def _undisturbed(measured: Measured) -> Iterator[str]:
+    """By what share of the time processor times go, a paragraph; nothing where figures are of before that was told."""
+    told = []
+    for part in (SERVE, MILLION):
+        try:
+            share = undisturbed(part)(measured)
+        except NotThere:
+            continue
+        told.append(f"{part} {share:.0%} of the time" if share else f"{part} too little of it, so that all of the time counts")
+    if told:
+        yield ""
+        yield f"Processor times of calls are of moments in which nobody else slowed the processor down. For a feed: {', '.join(told)}."
 
 
 def _why(error: NotThere, results: Results) -> str:

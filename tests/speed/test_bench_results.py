@@ -38,6 +38,25 @@ def test_each_figure_stands_beside_its_bounds_with_a_verdict() -> None:
     assert "A Processor" in text
 
 
+def test_the_share_of_the_time_by_which_processor_times_go_stands_below_them() -> None:
+    feed = {"server ms": 1.5, "server ms in all": 2.1, "undisturbed": 0.42, "times the canned reply": 4.0}
+    rare = {"server ms": 3.0, "server ms in all": 3.9, "undisturbed": 0.4}
+    disturbed = {"methods": {"GetFeed": feed | {"server ms": 2.2, "undisturbed": 0.0}}}
+    text = document(Results({SERVE: {"methods": {"GetFeed": feed, "GetFeed, rare": rare}}, MILLION: disturbed}, {}), "…")
+
+    assert "For a feed: serve 42% of the time, serve-million too little of it, so that all of the time counts." in text
+    assert row_of(text, "Processor time of a feed of 30 items, disturbed moments included, 100k")[1:] == ["2.1"]
+    assert row_of(text, "Processor time of a feed that is made anew, disturbed moments included, 100k")[1:] == ["3.9"]
+
+
+def test_figures_of_before_undisturbed_moments_were_told_apart_are_read_still() -> None:
+    text = document(Results({SERVE: FIGURES}, {}), "…")
+
+    assert row_of(text, "Processor time of the server for a feed")[3] == "1.5 ms"
+    assert "not measured: `bench serve` does not tell methods / GetFeed / server ms in all" in text
+    assert "slowed the processor down" not in text
+
+
 def test_what_was_not_measured_says_why() -> None:
     text = document(Results({SERVE: FIGURES}, {BUILD: "--build was not given"}), "…")
 

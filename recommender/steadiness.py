@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-FASTEST = 0.1
-"""Share of the probes by the slowest of which a processor's full speed is told: not by the very fastest, which may be a freak."""
+FASTEST = 0.05
+"""Share of the probes by the slowest of which a processor's full speed is told: not by the very fastest, which may be a freak, nor by so
+many that a processor would have to be undisturbed for long."""
 QUICK = 1.25
 """A probe is quick when it took at most so many times what one takes at full speed."""
 GAP_S = 0.1

@@ -52,6 +52,7 @@ def bench_serve(
     The real server runs on one processor and the load on another, over connections on this machine. Seven calls in ten are feeds of
     thirty items with a filter, for people with a history, newcomers and sessions; the others record events, ask for similar items and
     for what is popular. Events go into a copy of the store. Beside every figure stands that of a canned reply of the same server.
+    Processor time of a method is of the moments in which nobody else slowed the processor down, beside that of all the time.
     """
     from rich.console import Console
 

@@ -12,7 +12,7 @@ TITLES = {
     "profile": "One feed for a known person who is no regular, stage by stage, in the order in which stages end",
     "composing": "The same feed by placements that ask for more: the handler alone",
     "start": "Start",
-    "methods": "One method at a time, each connection waiting for its answer",
+    "methods": "One method at a time, each connection waiting for its answer: processor time",
     "saturation": "Mixed calls, as many as the server can do",
     "latency": "Mixed calls at a constant rate, timed from when each was due",
     "events beside feeds": "One event a call, 500 a second, beside feeds at a quarter of saturation",
@@ -26,6 +26,8 @@ TITLES = {
     "feeds": "Processor time of a server for a feed that is made anew",
     "hidden": "Items that are hidden, and what every server shows at once after",
 }
+SPLIT = {"methods": ("p50 ms", "The same calls: how long they took")}
+"""Tables too wide for a terminal: from which column on they go on as a table of its own, with what title."""
 
 
 def tables(figures: dict[str, Any]) -> Iterator[tuple[str, list[str], list[list[str]]]]:
@@ -38,7 +40,11 @@ def tables(figures: dict[str, Any]) -> Iterator[tuple[str, list[str], list[list[
             yield title, list(rows), [[_shown(value) for value in rows.values()]]
             continue
         heads = list(dict.fromkeys(head for row in rows.values() for head in row))
-        yield title, ["", *heads], [[label, *(_shown(row.get(head)) for head in heads)] for label, row in rows.items()]
+        first, further = SPLIT.get(name, ("", ""))
+        cut = heads.index(first) if first in heads else len(heads)
+        for words, part in ((title, heads[:cut]), (further, heads[cut:])):
+            if part:
+                yield words, ["", *part], [[label, *(_shown(row.get(head)) for head in part)] for label, row in rows.items()]
 
 
 def inputs_in_words(figures: dict[str, Any]) -> Iterator[str]:

@@ -86,6 +86,7 @@ def test_a_run_tells_every_figure_of_answered_calls_and_leaves_the_store_alone(b
     assert figures["memory"]["private MB"] + figures["memory"]["shared MB"] == pytest.approx(figures["memory"]["resident MB"])
     assert figures["inputs"]["served profile"] == served_profile(built.build, load_placements(placements).get(""))
     assert "One method at a time" in result.stdout
+    assert "The same calls: how long they took" in result.stdout
     assert "| GetFeed |" in (tmp_path / "f.md").read_text()
     with open_store(built.settings.store_path) as store:
         assert store.counts() == before

@@ -36,7 +36,7 @@ class SpeedProbe:
 
     def __enter__(self) -> SpeedProbe:
         self._process.start()
-        # While this end is open here too, the other one would not notice that the probe has ended.
+        # Were it open here too, one would wait for ever for what a probe that was killed has to say.
         self._its.close()
         self._ours.recv()
         return self

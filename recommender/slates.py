@@ -89,23 +89,45 @@ def made_of(
         told = (pool.past.rows if again else pool.past.rows[:0]) if composer.may_collapse else None
         filled, of = _filling(engine, query, np.concatenate([rows, more]), size, allowed, told, now)
         more, backing = np.concatenate([more, filled]), np.concatenate([backing, of])
-    added = np.zeros((len(more), len(engine.sources)), dtype=np.float32)
+    at = to_micros(now)
+    if len(more):
+        return _filled_up(query, composer if arranging else None, pool, order, scores, rows, more, backing, at)
+    if arranging:
+        slate = composer.composed(rows, scores, query.size, query.seen, at, query.seed)
+        order, scores, rows = order[slate.places], scores[slate.places], rows[slate.places]
+    else:
+        slate = Slate.as_ranked(len(rows))
+    return Made(rows, *cut(order, scores, pool.totals, pool.added, pool.source_ranks, len(rows)), slate)
+
+
+def _filled_up(
+    query: Query,
+    composer: Composer | None,
+    pool: Pool,
+    order: npt.NDArray[np.int64],
+    scores: Floats,
+    rows: Rows,
+    more: Rows,
+    backing: Rows,
+    at: int,
+) -> Made:
+    """The slate of `rows`, which are at the places of a pool in `order`, and of `more` behind them, each from the source at its place in
+    `backing`; arranged by the `composer`, where there is one, `at` a moment in µs."""
+    added = np.zeros((len(more), pool.added.shape[1]), dtype=np.float32)
     worst = float(scores[-1]) if len(scores) else 1.0
     added[np.arange(len(more)), backing] = worst / (2 + np.arange(len(more), dtype=np.float32))
-    if arranging:
-        every = np.concatenate([rows, more]), np.concatenate([scores, added.sum(axis=1)])
-        slate = composer.composed(*every, query.size, query.seen, to_micros(now), query.seed)
-    else:
+    if composer is None:
         slate = Slate.as_ranked(min(query.size, len(rows) + len(more)))
+    else:
+        every = np.concatenate([rows, more]), np.concatenate([scores, added.sum(axis=1)])
+        slate = composer.composed(*every, query.size, query.seen, at, query.seed)
     inner = slate.places[slate.places < len(rows)]
     parts = cut(order[inner], scores[inner], pool.totals, pool.added, pool.source_ranks, len(inner))
-    if len(inner) == len(slate.places):
-        return Made(rows[inner], *parts, slate)
     both = np.concatenate([parts[0], added.sum(axis=1)]), np.concatenate([parts[1], added])
-    ranks = np.concatenate([parts[2], np.zeros((len(more), len(engine.sources)), dtype=np.int32)])
+    ranks = np.concatenate([parts[2], np.zeros((len(more), added.shape[1]), dtype=np.int32)])
     # Of these arrays what was ranked has the first places, in the order of the slate.
-    at = np.where(slate.places < len(rows), np.cumsum(slate.places < len(rows)) - 1, slate.places - len(rows) + len(inner))
-    return Made(np.concatenate([rows[inner], more])[at], both[0][at], both[1][at], ranks[at], slate)
+    places = np.where(slate.places < len(rows), np.cumsum(slate.places < len(rows)) - 1, slate.places - len(rows) + len(inner))
+    return Made(np.concatenate([rows[inner], more])[places], both[0][places], both[1][places], ranks[places], slate)
 
 
 def _asked_for(engine: Recommender, query: Query, composer: Composer, rows: Rows, allowed: Mask) -> tuple[Rows, Rows]:

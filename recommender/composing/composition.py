@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from recommender.composing.candidate_kernels import left_of, uncertain_ones
 from recommender.composing.in_force import InForce
-from recommender.composing.labels import NONE, Labelled, by_candidate, labels_of
+from recommender.composing.labels import Labelled, by_candidate, labels_of
 from recommender.composing.quota_kernels import Floors, Limits
 from recommender.composing.rules import Limit, Pin
 from recommender.composing.slate_kernels import Taste, Trials, compose_slate, drawn_places
@@ -33,6 +33,10 @@ SPARE = 20
 """Further candidates from the fallback where there are quotas, which may speak against the others."""
 NEAR_DUPLICATES = "near-duplicates"
 """The name under which an answer tells that near-duplicates are shown for want of anything else."""
+
+
+_NONE = np.zeros(0, dtype=np.int32)
+_NO_LABELS = (_NONE, _NONE, _NONE, _NONE, _NONE.astype(np.uint64))
 
 
 class Slate(NamedTuple):
@@ -219,13 +223,15 @@ class Composer:
 
 
 def _limits(labelled: Sequence[Labelled], limits: Sequence[tuple[int, int, int]], c: int) -> Limits:
-    at_most, within, bits = zip(*limits, strict=True) if limits else ((), (), ())
+    if not limits:
+        return Limits(np.zeros(c + 1, dtype=np.int32), *_NO_LABELS)
+    at_most, within, bits = zip(*limits, strict=True)
     if len(labelled) == 1:
         [(places, codes)] = labelled
         of = np.zeros(len(places), dtype=np.int64)
     else:
-        places = np.concatenate([each.places for each in (NONE, *labelled)])
-        codes = np.concatenate([each.codes for each in (NONE, *labelled)])
+        places = np.concatenate([each.places for each in labelled])
+        codes = np.concatenate([each.codes for each in labelled])
         of = np.repeat(np.arange(len(labelled)), [len(each.places) for each in labelled])
     return Limits(
         *by_candidate(places, codes, of, len(labelled), c),

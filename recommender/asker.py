@@ -70,14 +70,15 @@ class Asker:
         """Who the served record names: nobody, where the person does not allow to be counted."""
         return self.subject if _MEASURE in self.consent else None
 
-    def basis(self, feed: Feed, engine: Recommender, *, brought: bool = False) -> Basis:
+    def basis(self, feed: Feed, engine: Recommender, *, brought: bool = False, beside: bool = False) -> Basis:
         """What `feed` rests on: the history only where that moved something in it.
 
-        `brought`: whether the request brought a history along, which counts as the asker's own, where consent allows it.
+        `brought`: whether the request brought a history along, which counts as the asker's own, where consent allows it. `beside`: whether
+        the item at which the asker is right now came beside a history, and may have moved the feed in its place.
         """
         if self.subject is None or _PERSONALISE not in self.consent:
             return _CONTEXTUAL
-        if not (brought or _speaks(self.history, engine)) or not _moved(feed):
+        if not _moved(feed) or (beside and not brought and not _speaks(self.history, engine)):
             return _CONTEXTUAL
         return _PERSONAL if self.is_user else _SESSION
 

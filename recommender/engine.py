@@ -28,7 +28,7 @@ from recommender.pools import CONTENT, FRESH, POPULAR, Pools, place_of
 from recommender.profile import BuildSettings
 from recommender.ranking import Pool, features
 from recommender.reasons import reasons_for
-from recommender.recent_feeds import RecentFeeds, is_for_anybody, key_of
+from recommender.recent_feeds import Key, RecentFeeds, is_for_anybody, key_of
 from recommender.search.searching import searched
 from recommender.segments import Delta
 from recommender.slates import composer_of, made_of
@@ -233,17 +233,28 @@ class Recommender:
         if query.text:
             found = searched(self, query, self.eligibility.allowed(query, now, rules), now, deadline)
             return replace(found, broken=rules.failed)
-        owner = query.owner if query.owner and self.eligibility.owns_any(query.owner) else ""
-        key = key_of(query, now, self.eligibility.validities_passed(now), rules.names, owner)
+        # Of people the feeds of those alone are kept who come again: others would drive them out, and never ask for theirs.
+        known = self._may_be_kept(query)
+        key = self._key_of(query, rules, now) if known else None
         kept = None if key is None else self._recent.get(key)
         if kept is not None:
             return kept
         engine = self if query.trend is None else self._by(query.trend)
         feed = engine._feed(query, rules, now, deadline)
-        # Of people the feeds of those alone who come again: others would drive them out, and never ask for theirs.
-        if key is not None and not feed.degraded and (is_for_anybody(query) or self.pools.pasts.is_of_a_regular(query)):
+        if not known and self._may_be_kept(query):
+            # Whoever has just come again.
+            key = self._key_of(query, rules, now)
+        if key is not None and not feed.degraded:
             self._recent.keep(key, query.placement, feed)
         return feed
+
+    def _may_be_kept(self, query: Query) -> bool:
+        return is_for_anybody(query) or self.pools.pasts.is_of_a_regular(query)
+
+    def _key_of(self, query: Query, rules: InForce, now: datetime) -> Key | None:
+        """By what the feed of `query` is kept, None where it is not."""
+        owner = query.owner if query.owner and self.eligibility.owns_any(query.owner) else ""
+        return key_of(query, now, self.eligibility.validities_passed(now), rules.names, owner)
 
     def rules_for(self, query: Query, now: datetime) -> InForce:
         """Those of its placement's rules that hold for `query` at `now`."""

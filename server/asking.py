@@ -115,4 +115,4 @@ def audience_of(asker: Asker, context: Context) -> Audience:
 
 def basis_of(asker: Asker, moment: Moment, feed: Feed, engine: Recommender) -> Basis:
     """What `feed` rests on; a history that the client keeps itself counts as the asker's own, where consent allows it."""
-    return asker.basis(feed, engine, brought=bool(len(moment.recent)))
+    return asker.basis(feed, engine, brought=bool(len(moment.recent)), beside=moment.current is not None)

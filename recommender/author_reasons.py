@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from recommender.cause_kernels import any_followed
+from recommender.columns import StringColumn
 from recommender.composing.labels import label_named, labels_of
 from recommender.feeds import NAMED, ReasonKind, Reasons
 from recommender.generation.catalogue import Catalogue
@@ -17,14 +19,23 @@ from recommender.sources.past import Past
 FOLLOWED = 2
 """Items of an author that somebody must have taken up to count as following them: one may be chance."""
 
+_FRESH = int(ReasonKind.FRESH)
+
 Rows = npt.NDArray[np.int32]
 
 
 def from_authors(reasons: Reasons, past: Past, rows: Rows, catalogue: Catalogue | OverlaidCatalogue) -> Reasons:
     """The `reasons` of `rows`, shape (r,), but that those which are there for being new say so where the author is one of whom `past`
     speaks for two items or more, other ones than these; the newest of them are named as causes."""
-    new = np.flatnonzero((reasons.kinds == ReasonKind.FRESH) & (rows[: len(reasons)] >= 0))
-    if not len(new) or len(past.liked) < FOLLOWED:
+    liked = past.liked
+    if len(liked) < FOLLOWED:
+        return reasons
+    # Most feeds have nothing of anybody who is followed, which one look at the authors' codes tells, where no others lie over them.
+    authors_of = catalogue.columns.by_name.get("author") if isinstance(catalogue, Catalogue) else None
+    if isinstance(authors_of, StringColumn) and not any_followed(reasons.kinds, _FRESH, rows, authors_of.codes, liked, FOLLOWED):
+        return reasons
+    new = np.flatnonzero((reasons.kinds == _FRESH) & (rows[: len(reasons)] >= 0))
+    if not len(new):
         return reasons
     kinds, because, authors = reasons.kinds.copy(), reasons.because.copy(), dict[int, str]()
     for place, code, items in _followed(past, rows[new], catalogue):

@@ -268,3 +268,19 @@ def causes_of_factors(system: Floats, history: Floats, strengths: Floats, factor
         for event in range(h):
             parts[row, event] = solved[event] * max(strengths[event], np.float32(0))
     return strongest_of_each(parts, np.ones((r, h), dtype=np.bool_))
+
+
+@compiled
+def any_followed(kinds: Bytes, wanted: int, rows: Rows, codes: Rows, liked: Rows, least: int) -> bool:
+    """Whether any of r reasons of the `wanted` one of `kinds`, shape (r,), is of one of `rows`, shape (r or more,), -1 for none, whose
+    author, by `codes`, shape (n,), -1 for none, has `least` other items among those `liked`, shape (h,)."""
+    for place in range(len(kinds)):
+        row = rows[place]
+        if kinds[place] != wanted or row < 0 or codes[row] < 0:
+            continue
+        count = 0
+        for one in liked:
+            count += int(codes[one] == codes[row] and one != row)
+        if count >= least:
+            return True
+    return False

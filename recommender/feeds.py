@@ -221,6 +221,9 @@ class Reasons(Sequence[Reason]):
 
     def promoting(self, marks: npt.NDArray[np.uint8]) -> Reasons:
         """The same, but that what is pinned by its mark, of `marks`, shape (r or more,), is there for that."""
+        # Mostly all stands as it was ranked, which has no mark.
+        if not np.count_nonzero(marks):
+            return self
         pinned = marks[: len(self)] == PINNED
         if not pinned.any():
             return self

@@ -36,9 +36,11 @@ _AGAIN = {EventType.READ: "Read again", EventType.WATCH: "Watch or listen again"
 """What is said of something that is due again, by how it was had last."""
 
 
-_NAMES, _POPULAR = tuple(SourceName), int(SourceName.POPULAR)
+_POPULAR = int(SourceName.POPULAR)
 _PERSONAL = np.isin(np.arange(max(SourceName) + 1), list(PERSONAL_SOURCES))
 """By the number of a source, whether it goes by history."""
+_BY_HISTORY: list[bool] = _PERSONAL.tolist()
+"""The same."""
 
 
 def reasons_for(
@@ -65,15 +67,16 @@ def reasons_for(
         for place, end in enumerate(ends.tolist()):
             if end == start:
                 continue
-            name, at, due, start = _NAMES[place], order[start:end], led[start:end], end
-            if name not in PERSONAL_SOURCES:
-                sources[at], left[at] = name, 0
+            # Plain numbers: arrays take enumerations slowly.
+            number, at, due, start = place + 1, order[start:end], led[start:end], end
+            if not _BY_HISTORY[number]:
+                sources[at], left[at] = number, 0
             elif h == 1 and place in scorers:
                 # What speaks for an item speaks by the one thing there is.
-                sources[at], causes.counts[at], causes.shares[at] = name, 1, 1
+                sources[at], causes.counts[at], causes.shares[at] = number, 1, 1
             elif h and place in scorers:
                 # Each source explains all its items in one call.
-                put_causes(*causes, sources, at, place + 1, *scorers[place].causes(due))
+                put_causes(*causes, sources, at, number, *scorers[place].causes(due))
     seeds, none = query.seeds_are_items, past.types[:0]
     kinds, sources, events, because = told(
         sources,

@@ -74,7 +74,7 @@ def made_of(
     if floor > 0:
         scores = scores[scores >= floor]
         order = order[: len(scores)]
-    collapsing = composer.collapses_new(pool.rows[order])
+    collapsing = composer.may_collapse and composer.collapses_new(pool.rows[order])
     # Who has read one agency's report has read the other's.
     again = len(pool.past) > 0 and (query.seeds_are_items or query.placement.repeat == "never")
     if collapsing and again:

@@ -48,6 +48,7 @@ rules = [
   { name = "first", do = "pin", filter = 'language == "en"', slot = 1 },
   { name = "more", do = "boost", filter = "price > 3.0", factor = 2.0 },
   { name = "mixed", do = "limit", of = "categories", at_most = 2 },
+  { name = "authors", do = "limit", of = "author", at_most = 3, within = 5 },
   { name = "some", do = "ensure", filter = '"comedy" in categories' },
 ]
 """
@@ -67,7 +68,8 @@ def prepare(now: datetime) -> None:
         generations = Generations(settings.generations_path)
         with open_store(settings.store_path, create=True) as store:
             store.upsert_items(sample_items(ITEMS, now), now=now)
-            store.record_events(_history("regular", CLICKS, now), now=now, consent_default=Consent.ALL)
+            seen = Event("regular-seen", EventType.IMPRESSION, Subject.user("regular"), "sample-1", at=now - timedelta(minutes=1))
+            store.record_events([*_history("regular", CLICKS, now), seen], now=now, consent_default=Consent.ALL)
             made = [
                 publish_sample(generations, store, now=now + timedelta(seconds=place), learned=learned, exact_limit=exact_limit)
                 for place, (learned, exact_limit) in enumerate([(True, COMPRESSED), (False, EXACT)])

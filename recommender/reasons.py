@@ -40,7 +40,7 @@ _POPULAR = int(SourceName.POPULAR)
 _PERSONAL = np.isin(np.arange(max(SourceName) + 1), list(PERSONAL_SOURCES))
 """By the number of a source, whether it goes by history."""
 _BY_HISTORY: list[bool] = _PERSONAL.tolist()
-"""The same."""
+"""The same for loops in Python, which ask a list sooner than an array."""
 
 
 def reasons_for(

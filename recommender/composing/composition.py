@@ -34,9 +34,9 @@ SPARE = 20
 NEAR_DUPLICATES = "near-duplicates"
 """The name under which an answer tells that near-duplicates are shown for want of anything else."""
 
-
 _NONE = np.zeros(0, dtype=np.int32)
 _NO_LABELS = (_NONE, _NONE, _NONE, _NONE, _NONE.astype(np.uint64))
+"""What `Limits` has behind its ends where there are none."""
 
 
 class Slate(NamedTuple):

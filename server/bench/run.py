@@ -23,8 +23,6 @@ from recommender.machine import interpreter, processor
 from recommender.placements import Placements, load_placements
 from recommender.served_profile import served_profile
 from recommender.settings import load_settings
-from recommender.speed_probe import SpeedProbe
-from recommender.steadiness import Speeds
 from recommender.store import open_store
 from server.bench.breakdown import stages_of_a_feed
 from server.bench.clocks import memory_of, processor_seconds
@@ -32,6 +30,8 @@ from server.bench.composing import costs_of_composing
 from server.bench.copies import activate_only, copied, copy_store
 from server.bench.driver import OK, WAIT_S, Outcomes, Wanted, closed, opened, stay_on
 from server.bench.overload import OVERLOAD, PATIENCE_S, SHED, overload_row
+from server.bench.speed_probe import SpeedProbe
+from server.bench.steadiness import Speeds
 from server.bench.swap import SLOW_FEEDS, feeds_row, publish, seconds_to, twin_of
 from server.bench.traffic import FEEDS, RARE, Traffic
 from server.bench.undisturbed import Spent, costs_of, watched

@@ -11,9 +11,9 @@ from statistics import median
 import numpy as np
 import numpy.typing as npt
 
-from recommender.steadiness import Speeds
 from server.bench.clocks import processor_seconds
 from server.bench.driver import Outcomes
+from server.bench.steadiness import Speeds
 
 SAMPLE_S = 0.05
 """Time between two looks at what the server has used. Not less: calls that an interval cuts in two count for the one in which they end, and

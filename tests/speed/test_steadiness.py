@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from waiting import soon
 
-from recommender.speed_probe import EVERY_S, SpeedProbe
-from recommender.steadiness import Speeds
+from server.bench.speed_probe import EVERY_S, SpeedProbe
+from server.bench.steadiness import Speeds
 
 FAST, SLOW = 30e-6, 52e-6
 """What a probe takes when nobody disturbs it, and when somebody does."""
@@ -83,7 +83,7 @@ def test_a_processor_is_probed_by_a_process_that_stays_on_it() -> None:
 
 def test_the_probe_ends_when_the_process_that_started_it_is_killed() -> None:
     program = (
-        "from recommender.speed_probe import SpeedProbe; import time\n"
+        "from server.bench.speed_probe import SpeedProbe; import time\n"
         "if __name__ == '__main__':\n    with SpeedProbe(None) as probe:\n        print(probe.pid, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as starter:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recommender.steadiness import Speeds
+from server.bench.steadiness import Speeds
 from server.bench.undisturbed import SAMPLE_S, Cost, Spent, cost_columns, cost_of, costs_of
 
 QUICK_MS, SLOW_MS = 2.0, 3.5

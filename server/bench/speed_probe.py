@@ -13,7 +13,7 @@ from statistics import median_low
 
 import numpy as np
 
-from recommender.steadiness import Speeds
+from server.bench.steadiness import Speeds
 
 EVERY_S = 0.02
 LOOPS, ROUNDS = 600, 3

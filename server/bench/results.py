@@ -12,7 +12,7 @@ from typing import Any
 from recommender.cli import BENCH_GROUP, registered
 from recommender.errors import RecommenderError
 from recommender.machine import interpreter, processor
-from server.bench.targets import BESIDE, MILLION, SERVE, TARGETS, Measured, NotThere, shown, undisturbed
+from server.bench.targets import BESIDE, COMPOSED, MILLION, SERVE, TARGETS, Measured, NotThere, shown, undisturbed
 from server.launching import run
 
 
@@ -84,7 +84,7 @@ def document(results: Results, command: str) -> str:
 def _undisturbed(measured: Measured) -> Iterator[str]:
     """By what share of the time processor times go, a paragraph; nothing where figures are of before that was told."""
     told = []
-    for part in (SERVE, MILLION):
+    for part in (SERVE, COMPOSED, MILLION):
         try:
             share = undisturbed(part)(measured)
         except NotThere:

@@ -51,22 +51,30 @@ def bench_results(
 
     Each runs by itself, as the sub-command that it is. What cannot be measured is left out, and the table says why.
     """
+    from server.bench.composing import ALL_OF_IT, write_placements
     from server.bench.results import Part, document, measure_all
-    from server.bench.targets import BUILD, LIVE, MILLION, NIGHTS, SEARCH, SEARCH_MILLION, SERVE
+    from server.bench.targets import BUILD, COMPOSED, LIVE, MILLION, NIGHTS, SEARCH, SEARCH_MILLION, SERVE
 
     times = ("--seconds", str(seconds), "--runs", str(runs))
-    parts = [
-        Part(SERVE, None if data is None else ("serve", "--data", str(data), *times), "--data was not given"),
-        Part(MILLION, None if million is None else ("serve", "--data", str(million), *times), "--million was not given"),
-        Part(SEARCH, ("search",) if search else None, "--no-search was given"),
-        Part(SEARCH_MILLION, ("search", "--rows", "1000000") if search else None, "--no-search was given"),
-        Part(BUILD, None if build_data is None else ("build", "--data", str(build_data)), "--build was not given"),
-        Part(LIVE, None if live is None else ("live", "--data", str(live)), "--live was not given"),
-        Part(NIGHTS, None if nights is None else ("build", "--data", str(nights), *CHANGED), "--nights was not given"),
-    ]
     with ExitStack() as stack:
         folder = figures or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
+        composed = folder / "composed.toml"
+        write_placements(composed, ALL_OF_IT)
+        parts = [
+            Part(SERVE, None if data is None else ("serve", "--data", str(data), *times), "--data was not given"),
+            Part(
+                COMPOSED,
+                None if data is None else ("serve", "--data", str(data), "--placements", str(composed), *times),
+                "--data was not given",
+            ),
+            Part(MILLION, None if million is None else ("serve", "--data", str(million), *times), "--million was not given"),
+            Part(SEARCH, ("search",) if search else None, "--no-search was given"),
+            Part(SEARCH_MILLION, ("search", "--rows", "1000000") if search else None, "--no-search was given"),
+            Part(BUILD, None if build_data is None else ("build", "--data", str(build_data)), "--build was not given"),
+            Part(LIVE, None if live is None else ("live", "--data", str(live)), "--live was not given"),
+            Part(NIGHTS, None if nights is None else ("build", "--data", str(nights), *CHANGED), "--nights was not given"),
+        ]
         results = measure_all(parts, folder, lambda sentence: click.echo(sentence, err=True))
     command = shlex.join(["recommender", *sys.argv[1:]]) if sys.argv[1:2] == ["bench"] else "recommender bench results"
     output.write_text(document(results, command), encoding="utf-8")

@@ -14,6 +14,8 @@ Measured = Mapping[str, Figures]
 
 SERVE, MILLION, SEARCH, SEARCH_MILLION = "serve", "serve-million", "search", "search-million"
 """Parts: serving at 100 thousand items and at a million, and search at both."""
+COMPOSED = "serve-composed"
+"""Part: serving at 100 thousand items by a placement with rules, variety, impressions and trials."""
 BUILD, LIVE, NIGHTS = "build", "live", "nights"
 """Parts: a whole build, what is published and hidden, and two nights with texts to embed."""
 
@@ -95,8 +97,15 @@ def _scaled(read: Callable[[Measured], float], factor: float) -> Callable[[Measu
     return lambda measured: read(measured) * factor
 
 
+def _missed_at_a_swap(part: str) -> Callable[[Measured], float]:
+    return total(at(part, *_TAKES_OVER, "failed"), at(part, *_TAKES_OVER, "over twice the usual p99"))
+
+
 _IN_ALL = "server ms in all"
 _TAKES_OVER = ("swap", "while it takes over")
+_AT_HALF, _ALONE = ("latency", "50% of saturation", "p99 ms"), ("saturation", "feeds/s alone")
+_SINGLE, _TIMES_CANNED = ("events beside feeds", "p99 ms"), ("methods", "GetFeed", "times the canned reply")
+_COMPOSED = "With rules, variety, impressions and trials"
 _OVER, _HURRIED = ("overload", "callers wait 250 ms"), ("overload", "callers wait 30 ms")
 _IN_FEEDS = ("published", "in feeds, by all but their text")
 _BY_TEXT = ("published", "like what their text is like")
@@ -105,13 +114,13 @@ _EVENTS, _EXPORT = ("events in batches", "events/s"), ("export", "feeds/s of pro
 
 TARGETS = (
     Target("Processor time of the server for a feed of 30 items, every stage on, 100k items", " ms", 2.0, 0.8, _feed(SERVE)),
-    Target("The same over a canned reply, same run", "×", 11, 5, at(SERVE, "methods", "GetFeed", "times the canned reply")),
+    Target("The same over a canned reply, same run", "×", 11, 5, at(SERVE, *_TIMES_CANNED)),
     Target("The same at 1M items over 100k", "×", 2, 1.3, over(_feed(MILLION), _feed(SERVE))),
-    Target("p99 at half of saturation, 100k items", " ms", 15, 8, at(SERVE, "latency", "50% of saturation", "p99 ms")),
-    Target("Feeds a second and core", "", 500, 1_200, at(SERVE, "saturation", "feeds/s alone"), at_most=False),
+    Target("p99 at half of saturation, 100k items", " ms", 15, 8, at(SERVE, *_AT_HALF)),
+    Target("Feeds a second and core", "", 500, 1_200, at(SERVE, *_ALONE), at_most=False),
     Target("Processor time of GetSimilar", " ms", 0.8, 0.3, at(SERVE, "methods", "GetSimilar", "server ms")),
     Target("Processor time of GetPopular", " ms", 0.8, 0.3, at(SERVE, "methods", "GetPopular", "server ms")),
-    Target("One event a call, durable, 500 a second beside feeds: p99", " ms", 50, 20, at(SERVE, "events beside feeds", "p99 ms")),
+    Target("One event a call, durable, 500 a second beside feeds: p99", " ms", 50, 20, at(SERVE, *_SINGLE)),
     Target("Durable events a second, a hundred a call", "", 10_000, 30_000, at(SERVE, *_EVENTS), at_most=False),
     Target("Lowest recall@500 of all filters and vectors, 100k", "", 0.99, 0.995, at(SEARCH, "worst", "recall@500"), at_most=False),
     Target("Lowest recall@500 of all filters and vectors, 1M", "", 0.99, 0.995, at(SEARCH_MILLION, "worst", "recall@500"), at_most=False),
@@ -125,11 +134,17 @@ TARGETS = (
         "",
         0,
         0,
-        total(at(SERVE, *_TAKES_OVER, "failed"), at(SERVE, *_TAKES_OVER, "over twice the usual p99")),
+        _missed_at_a_swap(SERVE),
     ),
     Target(
         "Answered in time at twice saturation, over saturation", "", 0.9, 0.9, at(SERVE, *_OVER, "goodput over saturation"), at_most=False
     ),
+    Target(f"{_COMPOSED}: processor time of a feed", " ms", 2.0, 0.8, _feed(COMPOSED)),
+    Target(f"{_COMPOSED}: the same over a canned reply", "×", 11, 5, at(COMPOSED, *_TIMES_CANNED)),
+    Target(f"{_COMPOSED}: p99 at half of saturation", " ms", 15, 8, at(COMPOSED, *_AT_HALF)),
+    Target(f"{_COMPOSED}: feeds a second and core", "", 500, 1_200, at(COMPOSED, *_ALONE), at_most=False),
+    Target(f"{_COMPOSED}: one event a call beside feeds, p99", " ms", 50, 20, at(COMPOSED, *_SINGLE)),
+    Target(f"{_COMPOSED}: feeds that fail or are that slow at a swap", "", 0, 0, _missed_at_a_swap(COMPOSED)),
     Target("Exported feeds a second and core", "", 700, 2_500, at(BUILD, *_EXPORT), at_most=False),
     Target("Full build", " min", 20, 8, _scaled(at(BUILD, "build", "wall s"), 1 / 60)),
     Target("Median time from UpsertItems until every server has an item, by its text too", " s", 2, 1, at(LIVE, *_BY_TEXT, "median s")),
@@ -150,6 +165,7 @@ TARGETS = (
 BESIDE = (
     ("Processor time of a feed that is made anew, for a known person with some fifty events, 100k items (ms)", _anew(SERVE)),
     ("Processor time of a feed that is made anew, likewise, 1M items (ms)", _anew(MILLION)),
+    (f"{_COMPOSED}: processor time of a feed that is made anew (ms)", _anew(COMPOSED)),
     ("Processor time of a feed of 30 items, disturbed moments included, 100k items (ms)", _feed(SERVE, _IN_ALL)),
     ("Processor time of a feed of 30 items, disturbed moments included, 1M items (ms)", _feed(MILLION, _IN_ALL)),
     ("Processor time of a feed that is made anew, disturbed moments included, 100k items (ms)", _anew(SERVE, _IN_ALL)),

@@ -11,7 +11,7 @@ import pytest
 
 from recommender.errors import RecommenderError
 from server.bench.results import Part, Results, document, measure_all
-from server.bench.targets import BUILD, MILLION, SERVE, TARGETS, NotThere, Target, at, over, total
+from server.bench.targets import BUILD, COMPOSED, MILLION, SERVE, TARGETS, NotThere, Target, at, over, total
 
 FIGURES: dict[str, Any] = {
     "inputs": {"items": 100_000, "machine": "A Processor", "versions": {"numpy": "2"}, "megabytes on disk": 450},
@@ -55,6 +55,23 @@ def test_figures_of_before_undisturbed_moments_were_told_apart_are_read_still() 
     assert row_of(text, "Processor time of the server for a feed")[3] == "1.5 ms"
     assert "not measured: `bench serve` does not tell methods / GetFeed / server ms in all" in text
     assert "slowed the processor down" not in text
+
+
+def test_what_a_composed_feed_costs_stands_beside_the_same_bounds() -> None:
+    composed = {
+        "methods": {"GetFeed": {"server ms": 2.1, "times the canned reply": 9.0}},
+        "swap": {"while it takes over": {"failed": 0, "over twice the usual p99": 2}},
+    }
+    text = document(Results({SERVE: FIGURES, COMPOSED: composed}, {}), "…")
+
+    assert row_of(text, "With rules, variety, impressions and trials: processor time of a feed |")[1:] == [
+        "≤ 2 ms",
+        "≤ 0.8 ms",
+        "2.1 ms",
+        "missed",
+    ]
+    assert row_of(text, "With rules, variety, impressions and trials: the same over")[3:] == ["9×", "must reached"]
+    assert row_of(text, "With rules, variety, impressions and trials: feeds that fail")[3:] == ["2", "missed"]
 
 
 def test_what_was_not_measured_says_why() -> None:

@@ -28,7 +28,7 @@ from recommender.pools import CONTENT, FRESH, POPULAR, Pools, place_of
 from recommender.profile import BuildSettings
 from recommender.ranking import Pool, features
 from recommender.reasons import reasons_for
-from recommender.recent_feeds import Key, RecentFeeds, is_for_anybody, key_of
+from recommender.recent_feeds import KEPT_FEEDS, KEPT_RANKINGS, Key, Recent, is_for_anybody, key_of
 from recommender.search.searching import searched
 from recommender.segments import Delta
 from recommender.slates import composer_of, made_of
@@ -59,6 +59,11 @@ class Ranking(NamedTuple):
     order: npt.NDArray[np.int64]
     scores: Floats
 
+    @property
+    def lasting(self) -> Ranking:
+        """The same for later, without what is of all items or was needed for the order alone."""
+        return self._replace(allowed=self.allowed[:0].copy(), pool=replace(self.pool, strengths=self.pool.strengths[:0].copy()))
+
 
 class Recommender:
     """One generation, ready to make feeds; immutable and shared by all threads."""
@@ -76,9 +81,14 @@ class Recommender:
         self._under: Recommender | None = None
         self._further = np.zeros((3, 0), dtype=np.float32)
         self.counted_upto = -1
-        self._recent = RecentFeeds()
+        self._forget()
         self.stories = Stories(contents.stories)
         self._names = np.array([source.name for source in self.sources], dtype=np.uint8)
+
+    def _forget(self) -> None:
+        """Begin without anything that was made before."""
+        self._feeds: Recent[Feed] = Recent(KEPT_FEEDS)
+        self._rankings: Recent[tuple[Ranking, datetime]] = Recent(KEPT_RANKINGS)
 
     @classmethod
     def of(cls, generation: Generation) -> Recommender:
@@ -148,7 +158,7 @@ class Recommender:
         """The engine after `changes` of the catalogue, at sequence `change`. Shares everything but the masks."""
         changed = object.__new__(Recommender)
         changed.__dict__.update(self.__dict__)
-        changed._recent = RecentFeeds()
+        changed._forget()
         changed.eligibility = self.eligibility.with_changes(changes, change)
         changed._under = None if self._under is None else self._under.with_changes(changes, change)
         return changed
@@ -180,7 +190,8 @@ class Recommender:
         """This engine, a generation's alone, under `overlay`; `further`: counts of what that adds, shape (3, m)."""
         made = object.__new__(Recommender)
         made.__dict__.update(self.__dict__)
-        made._recent, made._under, made._further = RecentFeeds(), self, further
+        made._forget()
+        made._under, made._further = self, further
         popularity, recent, response = further
         made.catalogue = catalogue = OverlaidCatalogue(self.contents.catalogue, overlay)
         made.eligibility = self.eligibility.overlaid(catalogue)
@@ -211,7 +222,7 @@ class Recommender:
             return made
         counted = object.__new__(Recommender)
         counted.__dict__.update(self.__dict__)
-        counted._recent = RecentFeeds()
+        counted._forget()
         counted.counted_upto = upto
         counted.contents = replace(self.contents, popularity=popularity, recent_popularity=recent_popularity, response=response)
         counted.facts = counted.contents.facts
@@ -228,7 +239,8 @@ class Recommender:
         return [self._answered(query, now, deadline) for query in queries]
 
     def _answered(self, query: Query, now: datetime, deadline: float | None) -> Feed:
-        """The feed of `query`, made before where the same was asked for lately."""
+        """The feed of `query`, made before where the same was asked for lately; where chance has a say in it, drawn from what was ranked
+        before, as of then."""
         rules = self.rules_for(query, now)
         if query.text:
             found = searched(self, query, self.eligibility.allowed(query, now, rules), now, deadline)
@@ -236,16 +248,26 @@ class Recommender:
         # Of people the feeds of those alone are kept who come again: others would drive them out, and never ask for theirs.
         known = self._may_be_kept(query)
         key = self._key_of(query, rules, now) if known else None
-        kept = None if key is None else self._recent.get(key)
-        if kept is not None:
-            return kept
         engine = self if query.trend is None else self._by(query.trend)
-        feed = engine._feed(query, rules, now, deadline)
+        if key is not None and query.goes_by_chance:
+            before = self._rankings.get(key)
+            if before is not None:
+                ranked, now = before
+                return engine._arranged(query, rules, ranked._replace(allowed=engine.eligibility.allowed(query, now, rules)), now)
+        elif key is not None:
+            kept = self._feeds.get(key)
+            if kept is not None:
+                return kept
+        feed, ranking = engine._feed(query, rules, now, deadline)
         if not known and self._may_be_kept(query):
             # Whoever has just come again.
             key = self._key_of(query, rules, now)
-        if key is not None and not feed.degraded:
-            self._recent.keep(key, query.placement, feed)
+        if key is None or feed.degraded:
+            return feed
+        if not query.goes_by_chance:
+            self._feeds.keep(key, query.placement, feed)
+        elif ranking is not None:
+            self._rankings.keep(key, query.placement, (ranking.lasting, now))
         return feed
 
     def _may_be_kept(self, query: Query) -> bool:
@@ -269,13 +291,19 @@ class Recommender:
         made.pools = self.pools.with_sources({SourceName.POPULAR: TrendSource(rows[known], trend.levels[known], self.popular)})
         return made
 
-    def _feed(self, query: Query, rules: InForce, now: datetime, deadline: float | None) -> Feed:
+    def _feed(self, query: Query, rules: InForce, now: datetime, deadline: float | None) -> tuple[Feed, Ranking | None]:
+        """The feed of `query`, and what it was composed from; None where it was found on a list."""
         allowed = self.eligibility.allowed(query, now, rules)
         reached("what may be shown")
         listed = self._listed(query, allowed)
         if listed is not None:
-            return listed
-        _, pool, order, scores = self._ranked(query, allowed, now, deadline)
+            return listed, None
+        ranking = self._ranked(query, allowed, now, deadline)
+        return self._arranged(query, rules, ranking, now), ranking
+
+    def _arranged(self, query: Query, rules: InForce, ranking: Ranking, now: datetime) -> Feed:
+        """The feed of `query` from its `ranking`, as of `now`."""
+        allowed, pool, order, scores = ranking
         composer = composer_of(self, query, rules, now)
         rows, scores, added, source_ranks, slate = made_of(self, query, composer, pool, order, scores, allowed, now)
         numbers = self.catalogue.numbers_at(rows)

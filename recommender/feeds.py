@@ -158,6 +158,11 @@ class Query:
         """Whether what is wanted is a feed, which all rules and all of its placement's variety are for."""
         return self.candidates is None and self.sources is None and not self.seeds_are_items and not self.text
 
+    @property
+    def goes_by_chance(self) -> bool:
+        """Whether chance has a say in the answer."""
+        return self.is_for_a_feed and self.placement.goes_by_chance
+
 
 class Trending(NamedTuple):
     """Where, with whom and since when something trends: `region` and `segment`, "" for everywhere and everybody, what to call them, and

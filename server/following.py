@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+from recommender.background import stand_back
 from recommender.errors import CorruptGeneration, RecommenderError, RemoteError
 from recommender.remote.generations import RemoteGenerations
-from server.background import stand_back
 from server.live import RETRY_MOST_S, Live
 from server.logs import LOGGER_NAME
 from server.metrics import Metrics

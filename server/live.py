@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recommender.background import Pauses, stand_back
 from recommender.engine import Recommender
 from recommender.errors import CorruptGeneration, NoGeneration, RecommenderError
 from recommender.feeds import Degradation
@@ -27,7 +28,6 @@ from recommender.live_counts import LiveCounts
 from recommender.overlay.newer import Newer, Read
 from recommender.segments import Base, Segments
 from recommender.store import Store, StoredItem
-from server.background import Pauses, stand_back
 from server.heap import give_back, give_back_pages
 from server.logs import LOGGER_NAME
 from server.metrics import Metrics

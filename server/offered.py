@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recommender.alike_lists import looking
+from recommender.background import stand_back
 from recommender.errors import InvalidInput
 from recommender.placements import Placement, Placements, load_placements
-from server.background import stand_back
 from server.logs import LOGGER_NAME
 from server.metrics import Metrics
 

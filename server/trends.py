@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
+from recommender.background import Pauses, stand_back
 from recommender.engine import Recommender
 from recommender.store import Store
 from recommender.times import from_micros, to_micros
 from recommender.trends import ENTRIES, Asked, Least, RecentEvents, Trend, make_ready, trend_of
-from server.background import Pauses, stand_back
 from server.logs import LOGGER_NAME
 from server.metrics import Metrics
 

@@ -7,6 +7,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from recommender.background import FURTHER, stand_back
 from recommender.errors import StoreError
 from recommender.store.sqlite_connection import connect
 
@@ -67,6 +68,8 @@ class Checkpointer:
             self._thread.join()
 
     def _work(self) -> None:
+        # Nobody waits for it, and tens of milliseconds of copying would be felt by whoever answers.
+        stand_back(FURTHER)
         connection: sqlite3.Connection | None = None
         while self._is_due():
             try:

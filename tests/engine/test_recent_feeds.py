@@ -11,12 +11,14 @@ import pytest
 from handmade import HOME, NOW, assert_same_feed, checkerboard, contents_of, engine_of, feed_of, history_of, number_of, rows_in, some_items
 from pyroaring import BitMap
 
+from recommender.composing.variety import Exploration, Impressions, Variety
 from recommender.events import EventType
 from recommender.feeds import Query, SourceName
 from recommender.items import ItemState
-from recommender.recent_feeds import KEPT
+from recommender.people import SEEN_DTYPE
+from recommender.recent_feeds import KEPT_FEEDS, KEPT_RANKINGS
 from recommender.store import Change
-from recommender.times import MISSING_TIME
+from recommender.times import MISSING_TIME, to_micros
 
 NEWCOMER = Query(HOME, 8, reasons=8)
 LIKE_ONE = Query(HOME, 8, history=history_of(3, type=EventType.LIKE), seeds_are_items=True)
@@ -148,6 +150,42 @@ def test_an_answer_that_left_something_out_is_not_kept() -> None:
 def test_no_more_are_kept_than_that() -> None:
     engine = engine_of(checkerboard())
     first = feed_of(engine, NEWCOMER)
-    for tenths in range(KEPT):
+    for tenths in range(KEPT_FEEDS):
         feed_of(engine, replace(NEWCOMER, size=1, filter=f"price < {tenths / 10}"))
     assert feed_of(engine, NEWCOMER) is not first
+
+
+BY_CHANCE = HOME.model_copy(
+    update={"variety": Variety(rotation=1.0), "exploration": Exploration(share=0.2), "impressions": Impressions(discount=0.4)}
+)
+
+
+@pytest.mark.parametrize("query", [replace(NEWCOMER, placement=BY_CHANCE), replace(REGULAR, placement=BY_CHANCE)])
+def test_where_chance_has_a_say_a_feed_is_drawn_anew_from_what_was_ranked(query: Query, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = engine_of(checkerboard())
+    for seed in range(2):
+        feed_of(engine, replace(query, seed=seed))
+    monkeypatch.setattr(engine.pools, "pool", lambda *given: pytest.fail("ranked anew"))
+    feeds = [feed_of(engine, replace(query, seed=seed), now=LATER) for seed in range(9)]
+    assert len({tuple(rows_in(feed)) for feed in feeds}) > 1
+    for seed, feed in enumerate(feeds):
+        assert_same_feed(feed, feed_of(engine_of(checkerboard()), replace(query, seed=seed)))
+        assert feed.made_at == to_micros(NOW)
+
+
+def test_what_gave_way_meanwhile_does_so_in_what_was_ranked_before() -> None:
+    engine, query = engine_of(checkerboard()), replace(REGULAR, placement=BY_CHANCE)
+    first = [feed_of(engine, query) for _ in range(3)][-1]
+    seen = np.array([(int(first.numbers[0]), 9, to_micros(NOW))], dtype=SEEN_DTYPE)
+    again = replace(query, seen=seen)
+    assert_same_feed(feed_of(engine, again), feed_of(engine_of(checkerboard()), again))
+    assert rows_in(feed_of(engine, again)) != rows_in(first)
+
+
+def test_no_more_rankings_are_kept_than_that() -> None:
+    engine, query = engine_of(checkerboard()), replace(NEWCOMER, placement=BY_CHANCE)
+    feed_of(engine, query)
+    made = len(engine._rankings)
+    for tenths in range(2 * KEPT_RANKINGS):
+        feed_of(engine, replace(query, size=1, filter=f"price < {tenths / 10}"))
+    assert (made, len(engine._rankings)) == (1, KEPT_RANKINGS)

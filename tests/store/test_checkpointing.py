@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 import time
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +13,7 @@ import pytest
 from stored import SQLITE_ONLY
 from waiting import soon
 
+from recommender.background import FURTHER
 from recommender.events import Consent, Event, EventType, Subject
 from recommender.store import Store, checkpointing
 from recommender.store.checkpointing import Checkpointer
@@ -31,6 +35,22 @@ def test_what_was_written_reaches_the_file_without_anybody_closing_it(
     for call in range(20):
         write(shop, now, call)
     assert soon(lambda: store_path.stat().st_size > before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+def test_a_checkpoint_stands_back_behind_whoever_answers(
+    shop: Store, store_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpointing, "DUE_ROWS", 50)
+    write(shop, now, 0)
+
+    def niceness() -> list[int]:
+        there = [thread for thread in threading.enumerate() if thread.name == "store-checkpointer"]
+        return [os.getpriority(os.PRIO_PROCESS, thread.native_id or 0) for thread in there]
+
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    assert soon(lambda: niceness() and min(niceness()) == max(mine, FURTHER))
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == mine
 
 
 def test_the_log_begins_anew_once_it_is_long(shop: Store, store_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:

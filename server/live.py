@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recommender.background import Pauses, stand_back
+from recommender.background import FURTHER, Pauses, stand_back
 from recommender.engine import Recommender
 from recommender.errors import CorruptGeneration, NoGeneration, RecommenderError
 from recommender.feeds import Degradation
@@ -362,7 +362,7 @@ class Live:
                 self._looks.notify_all()
             if self._engine is not None:
                 # Nobody waits for the second generation and those after it.
-                stand_back()
+                stand_back(FURTHER)
             self._wake.wait(self._poll_s)
             if self._retired is not None:
                 # By now the calls that began with it are over, so that none of them has to give its memory back.

@@ -123,15 +123,12 @@ def due_at(slot: int, chosen: Places, floors: Floors, due: Due) -> tuple[bool, b
     """Write what a slot must serve, as late as it may be, to `due`: no window lacks more than the places ahead in it that nothing stands at
     yet, nor do all floors together, by the places up to any of their windows' ends. Whether it must serve `each` of any, and `one` of
     some."""
-    e, n = len(floors.at_least), len(chosen)
-    if e == 0:
-        return False, False
     each, one, free, lacking = due
     at_least, within, holds = floors.at_least, floors.within, floors.holds
+    e, n, any_each, any_one = len(at_least), len(chosen), False, False
     widest = min(len(free), n - slot)
     for ahead in range(1, widest):
         free[ahead] = free[ahead - 1] + int(chosen[slot + ahead] < 0)
-    any_each = False
     for floor in range(e):
         each[floor], one[floor] = False, False
         width = within[floor]
@@ -152,17 +149,17 @@ def due_at(slot: int, chosen: Places, floors: Floors, due: Due) -> tuple[bool, b
                 has += int(entering >= 0 and holds[floor, entering])
         for ahead in range(1, widest):
             lacking[floor, ahead] = max(lacking[floor, ahead], lacking[floor, ahead - 1])
-    if any_each or e == 1:
-        return any_each, False
-    for ahead in range(widest):
+    ahead = 0
+    while e > 1 and ahead < widest and not any_each and not any_one:
         total = 0
         for floor in range(e):
             total += lacking[floor, ahead]
         if total > free[ahead]:
+            any_one = True
             for floor in range(e):
                 one[floor] = lacking[floor, ahead] > 0
-            return False, True
-    return False, False
+        ahead += 1
+    return any_each, any_one
 
 
 @inlined
@@ -207,31 +204,29 @@ def open_ones(
         for floor in range(len(one)):
             if one[floor] and (let_go == 0 or bits[floor] < let_go):
                 let_go = bits[floor]
-    count, least, fewest = 0, -1, np.uint64(0)
-    for at in range(first, len(order)):
+    count, least, fewest, at = 0, -1, np.uint64(0), first
+    while at < len(order) and count < most:
         place = order[at]
-        if taken[place]:
-            continue
-        broken = np.uint64(0)
-        for label in range(ends[place], ends[place + 1]):
-            broken |= over[labels[label]]
-        if any_each:
-            for floor in range(len(each)):
-                broken |= bits[floor] if each[floor] and not holds[floor, place] else np.uint64(0)
-        elif any_one:
-            served = False
-            for floor in range(len(one)):
-                served |= one[floor] and holds[floor, place]
-            broken |= np.uint64(0) if served else let_go
-        if ahead:
-            broken |= _broken_ahead(place, slot, chosen, standing, limits)
-        if broken == 0:
-            found[count] = place
-            count += 1
-            if count == most:
-                break
-        elif least < 0 or broken < fewest:
-            least, fewest = place, broken
+        at += 1
+        if not taken[place]:
+            broken = np.uint64(0)
+            for label in range(ends[place], ends[place + 1]):
+                broken |= over[labels[label]]
+            if any_each:
+                for floor in range(len(each)):
+                    broken |= bits[floor] if each[floor] and not holds[floor, place] else np.uint64(0)
+            elif any_one:
+                served = False
+                for floor in range(len(one)):
+                    served |= one[floor] and holds[floor, place]
+                broken |= np.uint64(0) if served else let_go
+            if ahead:
+                broken |= _broken_ahead(place, slot, chosen, standing, limits)
+            if broken == 0:
+                found[count] = place
+                count += 1
+            elif least < 0 or broken < fewest:
+                least, fewest = place, broken
     return count, least, fewest
 
 

@@ -226,7 +226,9 @@ class Recommender:
         counted.counted_upto = upto
         counted.contents = replace(self.contents, popularity=popularity, recent_popularity=recent_popularity, response=response)
         counted.facts = counted.contents.facts
-        live = {SourceName.POPULAR: PopularSource(popularity), SourceName.RESPONSE: ResponseSource(response)}
+        live: dict[SourceName, Source] = {SourceName.POPULAR: PopularSource(popularity)}
+        if response is not self.contents.response:
+            live[SourceName.RESPONSE] = ResponseSource(response)
         counted.pools = self.pools.with_sources(live)
         return counted
 

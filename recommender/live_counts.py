@@ -118,8 +118,11 @@ class LiveCounts:
             np.multiply(base, np.float32(fading[line]), out=made[: len(base)])
             made[rows[there]] += self._sums[line, there].astype(np.float32)
             counted.append(made)
-        response = np.zeros(engine.catalogue.n, dtype=np.float32)
-        response[: len(self.contents.response)] = self.contents.response
+        # Nothing moves it, so that without further items it is that of the file, which processes share.
+        response = self.contents.response
+        if engine.catalogue.n > len(response):
+            response = np.zeros(engine.catalogue.n, dtype=np.float32)
+            response[: len(self.contents.response)] = self.contents.response
         popularity, recent = counted
         counted_engine = engine.with_counts(popularity, recent, response, upto=upto)
         # Sorted here, so that the first request with it need not do it.

@@ -16,7 +16,7 @@ from recommender.generation.catalogue import Catalogue
 
 Mask = npt.NDArray[np.bool_]
 
-MASK_BYTES = 32 * 2**20
+MASK_BYTES = 24 * 2**20
 """What the masks of a cache take together, unless they are so large that it holds `LEAST` of them."""
 LEAST = 8
 KEY_BYTES = 4_000

@@ -15,8 +15,8 @@ PAUSE_S = 0.005
 
 
 def stand_back(niceness: int = NICENESS) -> None:
-    """Let all other threads of this machine go first, from now on; there is no way back. On Linux alone, as threads have no priority of
-    their own elsewhere."""
+    """Let all other threads of this machine go first, from now on, by a `niceness` up to 19; there is no way back. On Linux alone, as
+    threads have no priority of their own elsewhere."""
     # Where it is not allowed, the work is done at the usual priority.
     with suppress(OSError, AttributeError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)

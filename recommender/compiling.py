@@ -36,7 +36,8 @@ def compiled(function: Function) -> Function:
 
 def inlined(function: Function) -> Function:
     """As `compiled`, for what compiled loops call in their innermost: it becomes part of them, since a call that hands over arrays counts
-    the hands that they are in."""
+    the hands that they are in. That is left out only where there is no way out but the end: write it without `continue`, `break` and early
+    returns, and time it, as not every loop gains."""
     return _kept(function, forceinline=True)
 
 
